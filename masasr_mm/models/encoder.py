@@ -1,0 +1,65 @@
+"""The encoder that LR, Ref and Ref↓ share (Sec. 3 and Fig. 2a)."""
+
+from __future__ import annotations
+
+from mmagic.registry import MODELS
+from mmengine.model import BaseModule
+from torch import Tensor, nn
+
+from .blocks import convolution, initialize, residual_blocks
+
+
+@MODELS.register_module()
+class MASAEncoder(BaseModule):
+    """Encode an image at several levels, each half the size of the one before (Sec. 4.2).
+
+    A level is a convolution, ReLU and residual blocks; all convolutions but the first have
+    stride 2. On the reference the levels are F_Ref at 4×, 2× and 1× of the LR size.
+
+    Args:
+        in_channels (int): Channels of the image. Default: 3.
+        channels (int): Channels of every level. Default: 64.
+        num_levels (int): How many levels there are. Default: 3.
+        num_blocks (int): Residual blocks of each level. Default: 4.
+        init_cfg (dict, optional): mmengine's initialisation config. Default: None.
+
+    Example:
+        >>> finest, middle, coarsest = MASAEncoder()(torch.rand(1, 3, 64, 48))
+        >>> coarsest.shape
+        torch.Size([1, 64, 16, 12])
+    """
+
+    def __init__(
+        self,
+        in_channels: int = 3,
+        channels: int = 64,
+        num_levels: int = 3,
+        num_blocks: int = 4,
+        init_cfg: dict | None = None,
+    ) -> None:
+        super().__init__(init_cfg)
+        self.levels = nn.ModuleList(
+            nn.Sequential(
+                convolution(channels if level else in_channels, channels, stride=2 if level else 1),
+                nn.ReLU(inplace=True),
+                residual_blocks(channels, num_blocks),
+            )
+            for level in range(num_levels)
+        )
+        initialize(self)
+
+    def forward(self, image: Tensor, num_levels: int | None = None) -> list[Tensor]:
+        """Return the features of an image, finest first.
+
+        Args:
+            image (Tensor): Shape (N, in_channels, H, W), in [0, 1].
+            num_levels (int, optional): Stop after so many levels. Default: None, all of them.
+
+        Returns:
+            list[Tensor]: Level i has shape (N, C, ⌈H/2^i⌉, ⌈W/2^i⌉).
+        """
+        features = []
+        for level in self.levels[:num_levels]:
+            image = level(image)
+            features.append(image)
+        return features

@@ -1,0 +1,397 @@
+"""The Match & Extraction Module (Sec. 3.1, Fig. 3, Eq. 1–5)."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import torch
+from mmagic.registry import MODELS
+from mmengine.model import BaseModule
+from torch import Tensor
+from torch.nn import functional as F
+
+EPS = 1e-12
+
+
+class Matches(NamedTuple):
+    """Where every LR position found its texture, for ``K = py·px`` blocks of ``ky×kx`` positions.
+
+    Attributes:
+        coarse_index (Tensor): Stage 1's choice, shape (N, K), blocks in row order; flat index
+            ``y·W + x`` into the Ref↓ grid.
+        fine_index (Tensor): Stage 2's choice D (Eq. 3), shape (N, K, ky, kx); flat index into the
+            ``dy·dx`` candidates of the block.
+        position (Tensor): The same choice as a flat index into the Ref↓ grid, shape (N, h, w).
+        similarity (Tensor): R (Eq. 4), cosine in [-1, 1], shape (N, h, w).
+        blocks (tuple[int, int]): Blocks in a column and in a row, (py, px).
+        grid (tuple[int, int]): Size of the Ref↓ grid, (H, W).
+    """
+
+    coarse_index: Tensor
+    fine_index: Tensor
+    position: Tensor
+    similarity: Tensor
+    blocks: tuple[int, int]
+    grid: tuple[int, int]
+
+
+def to_blocks(image: Tensor, blocks: tuple[int, int]) -> Tensor:
+    """Cut an image into non-overlapping blocks (the unfolding of Stage 1).
+
+    Args:
+        image (Tensor): Shape (N, h, w).
+        blocks (tuple[int, int]): Blocks in a column and in a row, (py, px).
+
+    Returns:
+        Tensor: Shape (N, py·px, h/py, w/px), blocks in row order.
+    """
+    n, h, w = image.shape
+    py, px = blocks
+    cut = image.reshape(n, py, h // py, px, w // px).transpose(2, 3)
+    return cut.reshape(n, py * px, h // py, w // px)
+
+
+def from_blocks(cut: Tensor, blocks: tuple[int, int]) -> Tensor:
+    """Put blocks back in place (the folding that ends Stage 3); undoes :func:`to_blocks`.
+
+    Args:
+        cut (Tensor): Shape (N, py·px, ky, kx).
+        blocks (tuple[int, int]): Blocks in a column and in a row, (py, px).
+
+    Returns:
+        Tensor: Shape (N, py·ky, px·kx).
+    """
+    n, _, ky, kx = cut.shape
+    py, px = blocks
+    return cut.reshape(n, py, px, ky, kx).transpose(2, 3).reshape(n, py * ky, px * kx)
+
+
+@MODELS.register_module()
+class MatchExtractionModule(BaseModule):
+    """MEM: match coarse to fine in feature space, then extract the reference's texture (Sec. 3.1).
+
+    Calling the module does the matching, Stages 1 and 2, which is done once; :meth:`extract`,
+    Stage 3, is done once for each scale. Matching is decided in float32 whatever the features
+    are, and no tensor of unfolded patches is made: Stage 1 is a convolution, Stage 2 a matrix
+    product of pixels summed along shifted diagonals, Stage 3 a weighted mean of reference cells.
+
+    Args:
+        block_size (int): Aimed height and width of an LR block; the LR is cut into
+            ``h // block_size`` by ``w // block_size`` blocks, which must divide it. Default: 8.
+        ref_block_ratio (float): Size of a Ref↓ block over that of an LR block, once LR and Ref↓
+            have the same size. Default: 1.5, the paper's 12 for 8.
+        patch_size (int): Height and width of a patch, odd. Default: 3.
+        dilations (tuple[int, ...]): Dilations of the centre patches in Stage 1.
+            Default: (1, 2, 3).
+        max_elements (int): Similarities that may be held at once; more blocks than fit are
+            matched one group after another. Default: 2**25.
+        init_cfg (dict, optional): mmengine's initialisation config. Default: None.
+    """
+
+    def __init__(
+        self,
+        block_size: int = 8,
+        ref_block_ratio: float = 1.5,
+        patch_size: int = 3,
+        dilations: tuple[int, ...] = (1, 2, 3),
+        max_elements: int = 2**25,
+        init_cfg: dict | None = None,
+    ) -> None:
+        super().__init__(init_cfg)
+        if patch_size % 2 == 0:
+            raise ValueError(f'patch_size must be odd, so that a patch has a centre: {patch_size}')
+        self.block_size = block_size
+        self.ref_block_ratio = ref_block_ratio
+        self.patch_size = patch_size
+        self.radius = patch_size // 2
+        self.dilations = tuple(dilations)
+        self.max_elements = max_elements
+
+    def forward(self, lr: Tensor, ref_down: Tensor) -> Matches:
+        """Match every position of the LR feature with one of the Ref↓ feature (Stages 1 and 2).
+
+        Gradients reach both features through the similarities; the indices have none.
+
+        Args:
+            lr (Tensor): F_LR, shape (N, C, h, w).
+            ref_down (Tensor): F_Ref↓, shape (N, C, H, W).
+
+        Returns:
+            Matches: Indices, positions and similarities.
+
+        Raises:
+            ValueError: If blocks do not divide the LR, or Ref↓ is smaller than a patch.
+        """
+        blocks = self._count_blocks(lr, ref_down)
+        grid = (ref_down.shape[2], ref_down.shape[3])
+        with torch.autocast(lr.device.type, enabled=False):
+            lr, ref_down = lr.float(), ref_down.float()
+            with torch.no_grad():
+                coarse_index = self.coarse_match(lr, ref_down, blocks)
+                fine_index, position = self.fine_match(lr, ref_down, coarse_index, blocks)
+            similarity = self.similarity(lr, ref_down, position)
+        return Matches(coarse_index, fine_index, position, similarity, blocks, grid)
+
+    def coarse_match(self, lr: Tensor, ref_down: Tensor, blocks: tuple[int, int]) -> Tensor:
+        """Find the centre of the most relevant Ref↓ block of every LR block (Stage 1, Eq. 1).
+
+        The centre patch of a block is compared with every patch of Ref↓ at each dilation, and
+        the cosine similarities are summed.
+
+        Args:
+            lr (Tensor): F_LR, shape (N, C, h, w).
+            ref_down (Tensor): F_Ref↓, shape (N, C, H, W).
+            blocks (tuple[int, int]): Blocks in a column and in a row, (py, px).
+
+        Returns:
+            Tensor: Flat indices into the Ref↓ grid, shape (N, K).
+        """
+        n, _, grid_height, grid_width = ref_down.shape
+        centres = [self._centre_patches(lr, blocks, dilation) for dilation in self.dilations]
+        norms = [self._dilated_norm(ref_down, dilation) for dilation in self.dilations]
+        group = max(1, self.max_elements // (n * grid_height * grid_width))
+        found = []
+        for start in range(0, blocks[0] * blocks[1], group):
+            similarity = 0
+            for dilation, patches, norm in zip(self.dilations, centres, norms):
+                kernels = patches[:, start : start + group]
+                products = F.conv2d(
+                    ref_down.flatten(0, 1)[None],
+                    kernels.flatten(0, 1),
+                    padding=dilation * self.radius,
+                    dilation=dilation,
+                    groups=n,
+                )
+                similarity = similarity + products.view(n, -1, grid_height, grid_width) / norm
+            found.append(similarity.flatten(2).argmax(dim=2))
+        return torch.cat(found, dim=1)
+
+    def fine_match(
+        self, lr: Tensor, ref_down: Tensor, coarse_index: Tensor, blocks: tuple[int, int]
+    ) -> tuple[Tensor, Tensor]:
+        """Match all patches inside every pair of LR and Ref↓ block (Stage 2, Eq. 2–3).
+
+        Args:
+            lr (Tensor): F_LR, shape (N, C, h, w).
+            ref_down (Tensor): F_Ref↓, shape (N, C, H, W).
+            coarse_index (Tensor): Centres of the Ref↓ blocks, shape (N, K).
+            blocks (tuple[int, int]): Blocks in a column and in a row, (py, px).
+
+        Returns:
+            tuple[Tensor, Tensor]: D, shape (N, K, ky, kx), flat indices into the candidates of
+            each block, and the same as flat indices into the Ref↓ grid, shape (N, h, w).
+        """
+        n, channels, grid_height, grid_width = ref_down.shape
+        height, width = self.ref_block_size(ref_down, blocks)
+        rim = 2 * self.radius
+        top = coarse_index // grid_width - (height + rim) // 2
+        left = coarse_index % grid_width - (width + rim) // 2
+        top = top.clamp(0, grid_height - height - rim).flatten()
+        left = left.clamp(0, grid_width - width - rim).flatten()
+
+        lr_pixels = self._rimmed_blocks(lr, blocks)
+        ref_pixels = ref_down.permute(0, 2, 3, 1).reshape(-1, channels)
+        sample = torch.arange(n, device=lr.device).repeat_interleave(coarse_index.shape[1])
+        rows = top[:, None] + torch.arange(height + rim, device=lr.device)
+        columns = left[:, None] + torch.arange(width + rim, device=lr.device)
+        rows = (rows + (sample * grid_height)[:, None]) * grid_width
+        group = max(
+            1,
+            self.max_elements // (lr_pixels[0, ..., 0].numel() * rows.shape[1] * columns.shape[1]),
+        )
+        found = []
+        for part in torch.arange(len(top), device=lr.device).split(group):
+            window = ref_pixels[rows[part][:, :, None] + columns[part][:, None, :]]
+            found.append(self._best_candidates(lr_pixels[part], window))
+        index = torch.cat(found)
+
+        y = top[:, None, None] + index // width + self.radius
+        x = left[:, None, None] + index % width + self.radius
+        position = (y * grid_width + x).view(n, -1, *index.shape[1:])
+        return index.view_as(position), from_blocks(position, blocks)
+
+    def similarity(self, lr: Tensor, ref_down: Tensor, position: Tensor) -> Tensor:
+        """Return the cosine similarity of every LR patch with the patch it was matched to (Eq. 4).
+
+        Args:
+            lr (Tensor): F_LR, shape (N, C, h, w).
+            ref_down (Tensor): F_Ref↓, shape (N, C, H, W).
+            position (Tensor): Centres of the matched patches, flat, shape (N, h, w).
+
+        Returns:
+            Tensor: R, shape (N, h, w).
+        """
+        n, channels, grid_height, grid_width = ref_down.shape
+        h, w = lr.shape[2:]
+        ref_pixels = ref_down.permute(0, 2, 3, 1).reshape(-1, channels)
+        sample = torch.arange(n, device=lr.device)[:, None, None] * (grid_height * grid_width)
+        centre = position + sample
+        lr_pixels = self._pad(lr).permute(0, 2, 3, 1)
+        product = 0
+        for dy in range(self.patch_size):
+            for dx in range(self.patch_size):
+                offset = (dy - self.radius) * grid_width + dx - self.radius
+                ref_pixel = F.embedding(centre + offset, ref_pixels)
+                product = product + (lr_pixels[:, dy : dy + h, dx : dx + w] * ref_pixel).sum(-1)
+        lr_norm = self._patch_norm(self._pad(lr))
+        ref_norm = F.pad(self._patch_norm(ref_down), [self.radius] * 4, value=1.0)
+        return product / (lr_norm * ref_norm.flatten()[centre])
+
+    def extract(self, ref: Tensor, matches: Matches) -> Tensor:
+        """Build the texture of one scale from the matched reference patches (Stage 3, Eq. 5).
+
+        Every LR position receives the patch around its match; patches of one block that overlap
+        are averaged, and the block is weighted by its similarities, enlarged bilinearly.
+        A cell is the s×s pixels of F_Ref^s that belong to one position of the Ref↓ grid, so an
+        output cell is the mean of up to nine cells of F_Ref^s.
+
+        Args:
+            ref (Tensor): F_Ref^s, shape (N, C, s·H, s·W).
+            matches (Matches): What the matching found.
+
+        Returns:
+            Tensor: M^s, shape (N, C, s·h, s·w).
+        """
+        n, channels = ref.shape[:2]
+        h, w = matches.position.shape[1:]
+        scale = ref.shape[2] // matches.grid[0]
+        cells = ref.unflatten(3, (-1, scale)).unflatten(2, (-1, scale))
+        cells = cells.permute(0, 2, 4, 3, 5, 1).reshape(-1, scale * scale * channels)
+        sources, weights = self._sources(matches)
+        texture = F.embedding_bag(
+            sources, cells, mode='sum', per_sample_weights=weights.to(cells.dtype)
+        )
+        texture = texture.view(n, h, w, scale, scale, channels).transpose(2, 3)
+        texture = texture.reshape(n, h * scale, w * scale, channels).permute(0, 3, 1, 2)
+        return texture * self._enlarged_similarity(matches, scale).to(texture.dtype)
+
+    def ref_block_size(self, ref_down: Tensor, blocks: tuple[int, int]) -> tuple[int, int]:
+        """Return how many candidates a Ref↓ block has in height and width.
+
+        A block of Ref↓ that has the LR's size holds ``ref_block_ratio`` times as many positions
+        as an LR block, made odd; it never reaches over the grid.
+
+        Args:
+            ref_down (Tensor): F_Ref↓, shape (N, C, H, W).
+            blocks (tuple[int, int]): Blocks in a column and in a row, (py, px).
+
+        Returns:
+            tuple[int, int]: dy and dx.
+        """
+        height, width = (
+            min(2 * int(size // (2 * count) * self.ref_block_ratio) + 1, size - 2 * self.radius)
+            for size, count in zip(ref_down.shape[2:], blocks)
+        )
+        return height, width
+
+    def _count_blocks(self, lr: Tensor, ref_down: Tensor) -> tuple[int, int]:
+        py, px = (max(1, size // self.block_size) for size in lr.shape[2:])
+        if lr.shape[2] % py or lr.shape[3] % px:
+            raise ValueError(
+                f'an LR of {lr.shape[2]}×{lr.shape[3]} cannot be cut into {py}×{px} equal blocks; '
+                f'pad it to multiples of {self.block_size}'
+            )
+        if min(ref_down.shape[2:]) < self.patch_size:
+            raise ValueError(
+                f'a Ref↓ of {ref_down.shape[2]}×{ref_down.shape[3]} holds no patch of '
+                f'{self.patch_size}×{self.patch_size}; pad it'
+            )
+        return py, px
+
+    def _pad(self, feature: Tensor) -> Tensor:
+        return F.pad(feature, [self.radius] * 4, mode='replicate')
+
+    def _centre_patches(self, lr: Tensor, blocks: tuple[int, int], dilation: int) -> Tensor:
+        """Return the normalised dilated centre patches of all blocks, (N, K, C, patch, patch)."""
+        reach = dilation * torch.arange(-self.radius, self.radius + 1, device=lr.device)
+        rows, columns = (
+            (torch.arange(count, device=lr.device)[:, None] * (size // count))
+            .add(size // count // 2 + reach)
+            .clamp(0, size - 1)
+            for size, count in zip(lr.shape[2:], blocks)
+        )
+        patches = lr[:, :, rows[:, None, :, None], columns[None, :, None, :]]
+        patches = patches.permute(0, 2, 3, 1, 4, 5).flatten(1, 2)
+        return F.normalize(patches.flatten(2), dim=2, eps=EPS).view_as(patches)
+
+    def _dilated_norm(self, feature: Tensor, dilation: int) -> Tensor:
+        """Return the norms of the dilated patches around every position, (N, 1, H, W)."""
+        square = feature.square().sum(dim=1, keepdim=True)
+        ones = square.new_ones(1, 1, self.patch_size, self.patch_size)
+        total = F.conv2d(square, ones, padding=dilation * self.radius, dilation=dilation)
+        return total.sqrt().clamp(min=EPS)
+
+    def _patch_norm(self, feature: Tensor) -> Tensor:
+        """Return the norms of all patches that lie inside, (N, H - 2·radius, W - 2·radius)."""
+        square = feature.square().sum(dim=1)
+        return self._box_sum(square, (1, 2)).clamp(min=EPS**2).sqrt()
+
+    def _box_sum(self, values: Tensor, dims: tuple[int, int]) -> Tensor:
+        """Sum over the patch in the two dimensions, where it lies inside."""
+        for dim in dims:
+            size = values.shape[dim] - 2 * self.radius
+            values = sum(values.narrow(dim, shift, size) for shift in range(self.patch_size))
+        return values
+
+    def _rimmed_blocks(self, lr: Tensor, blocks: tuple[int, int]) -> Tensor:
+        """Cut the LR feature into blocks with a rim, (N·K, ky + 2·radius, kx + 2·radius, C)."""
+        ky, kx = (size // count for size, count in zip(lr.shape[2:], blocks))
+        rim = 2 * self.radius
+        cut = self._pad(lr).unfold(2, ky + rim, ky).unfold(3, kx + rim, kx)
+        return cut.permute(0, 2, 3, 4, 5, 1).flatten(0, 2)
+
+    def _best_candidates(self, lr_pixels: Tensor, ref_pixels: Tensor) -> Tensor:
+        """Return D (Eq. 3) of pairs of blocks, given the pixels of both with their rims.
+
+        The norm of an LR patch does not change which candidate is best, so it is left out.
+
+        Args:
+            lr_pixels (Tensor): Shape (B, ky + 2·radius, kx + 2·radius, C).
+            ref_pixels (Tensor): Shape (B, dy + 2·radius, dx + 2·radius, C).
+
+        Returns:
+            Tensor: Shape (B, ky, kx).
+        """
+        products = torch.bmm(lr_pixels.flatten(1, 2), ref_pixels.flatten(1, 2).transpose(1, 2))
+        products = products.unflatten(2, ref_pixels.shape[1:3]).unflatten(1, lr_pixels.shape[1:3])
+        for first, second in ((1, 3), (2, 4)):
+            sizes = [products.shape[dim] - 2 * self.radius for dim in (first, second)]
+            products = sum(
+                products.narrow(first, shift, sizes[0]).narrow(second, shift, sizes[1])
+                for shift in range(self.patch_size)
+            )
+        norm = self._patch_norm(ref_pixels.permute(0, 3, 1, 2))
+        return (products / norm[:, None, None]).flatten(3).argmax(dim=3)
+
+    def _sources(self, matches: Matches) -> tuple[Tensor, Tensor]:
+        """Return which cells make up each LR position, and their weights, both (N·h·w, patch²).
+
+        The neighbour at offset (a, b) in the same block puts the cell at its match minus (a, b)
+        here; neighbours outside the block have weight 0.
+        """
+        n, h, w = matches.position.shape
+        grid_height, grid_width = matches.grid
+        sample = torch.arange(n, device=matches.position.device) * (grid_height * grid_width)
+        cut = to_blocks(matches.position + sample[:, None, None], matches.blocks)
+        ky, kx = cut.shape[2:]
+        padded = F.pad(cut, [self.radius] * 4)
+        inside = F.pad(torch.ones_like(cut[:1, :1]), [self.radius] * 4)
+        sources, weights = [], []
+        for dy in range(self.patch_size):
+            for dx in range(self.patch_size):
+                offset = (dy - self.radius) * grid_width + dx - self.radius
+                here = (slice(None), slice(None), slice(dy, dy + ky), slice(dx, dx + kx))
+                sources.append((padded[here] - offset) * inside[here])
+                weights.append(inside[here].expand_as(cut))
+        sources, weights = (
+            torch.stack([from_blocks(part, matches.blocks) for part in parts], dim=-1)
+            for parts in (sources, weights)
+        )
+        weights = weights / weights.sum(dim=-1, keepdim=True)
+        return sources.view(n * h * w, -1), weights.view(n * h * w, -1)
+
+    def _enlarged_similarity(self, matches: Matches, scale: int) -> Tensor:
+        """Return R enlarged inside each block (Eq. 5), shape (N, 1, scale·h, scale·w)."""
+        cut = to_blocks(matches.similarity, matches.blocks)
+        enlarged = F.interpolate(cut, scale_factor=scale, mode='bilinear', align_corners=False)
+        return from_blocks(enlarged, matches.blocks)[:, None]

@@ -1,0 +1,40 @@
+"""Convert a checkpoint of the authors (masa_rec.pth, masa.pth) to ours, or back."""
+
+from __future__ import annotations
+
+import argparse
+
+from masasr_mm.errors import exit_with_user_errors
+
+
+def parse_args() -> argparse.Namespace:
+    """Read the command line."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument('input', metavar='IN.pth', help='the checkpoint to convert')
+    parser.add_argument('output', metavar='OUT.pth', help='where to write the result')
+    parser.add_argument(
+        '--reverse', action='store_true', help="convert ours to the authors' format instead"
+    )
+    return parser.parse_args()
+
+
+def main() -> None:
+    """Convert and report."""
+    args = parse_args()
+    import masasr_mm
+    from masasr_mm.apis.checkpoint import load_tensors, save_whole, state_dict_of
+    from masasr_mm.models.released import from_released, to_released
+
+    state_dict = state_dict_of(load_tensors(args.input))
+    if args.reverse:
+        result = to_released(state_dict, args.input)
+    else:
+        meta = dict(masasr_mm_version=masasr_mm.__version__, source='released')
+        result = dict(state_dict=from_released(state_dict, args.input), meta=meta)
+    save_whole(result, args.output)
+    count = sum(value.numel() for value in state_dict_of(result).values())
+    print(f'{args.output}: {count:,} parameters written')
+
+
+if __name__ == '__main__':
+    exit_with_user_errors(main)
