@@ -1,0 +1,17 @@
+"""Reading RefSR data: importing this package registers its datasets and transforms."""
+
+from . import transforms
+from .cufed import CUFEDDataset
+from .cufed5 import CUFED5Dataset
+from .refsr_dataset import RefSRDataset
+from .sun80 import Sun80Dataset
+from .urban100 import Urban100Dataset
+
+__all__ = [
+    'CUFED5Dataset',
+    'CUFEDDataset',
+    'RefSRDataset',
+    'Sun80Dataset',
+    'Urban100Dataset',
+    'transforms',
+]

@@ -1,0 +1,5 @@
+"""Hooks, registered with mmagic on import."""
+
+from .augmentation_timetable import AugmentationTimetableHook
+
+__all__ = ['AugmentationTimetableHook']
