@@ -1,11 +1,29 @@
-"""The one place for other people's version troubles; each with its reason and the version it is for."""
+"""Other people's version troubles, all of them here: each with its reason and its version."""
 
 from __future__ import annotations
 
 import importlib
 import importlib.util
+import os
+import pickle
+import subprocess
 import sys
+from collections.abc import Callable
 from types import ModuleType
+
+from .errors import UserError
+
+#: What torch.distributed reads from the environment, and where each launcher puts it.
+LAUNCHER_VARIABLES = {
+    'pytorch': dict(RANK='RANK', WORLD_SIZE='WORLD_SIZE', MASTER_ADDR='MASTER_ADDR'),
+    'slurm': dict(RANK='SLURM_PROCID', WORLD_SIZE='SLURM_NTASKS', LOCAL_RANK='SLURM_LOCALID'),
+    'mpi': dict(
+        RANK='OMPI_COMM_WORLD_RANK',
+        WORLD_SIZE='OMPI_COMM_WORLD_SIZE',
+        LOCAL_RANK='OMPI_COMM_WORLD_LOCAL_RANK',
+        MASTER_ADDR='MASTER_ADDR',
+    ),
+}
 
 
 class _MissingExtension(ModuleType):
@@ -36,7 +54,13 @@ def provide_mmcv_ops() -> bool:
 
     Returns:
         bool: Whether placeholders were put in; ``False`` where the real operators are there.
+
+    Raises:
+        UserError: If there is no mmcv of either kind. It is no ``ImportError``, whose text mmengine
+            drops where a config imports a package.
     """
+    if importlib.util.find_spec('mmcv') is None:
+        raise UserError("masasr_mm needs mmcv-lite or full mmcv: pip install 'mmcv-lite>=2.0,<2.2'")
     name = 'mmcv._ext'
     if 'mmcv.ops' in sys.modules or importlib.util.find_spec(name) is not None:
         return False
@@ -46,3 +70,123 @@ def provide_mmcv_ops() -> bool:
     finally:
         del sys.modules[name]
     return True
+
+
+def allow_mmengine_checkpoints() -> bool:
+    """Let ``torch.load`` read the training checkpoints of mmengine without trusting the file.
+
+    torch 2.6 and later load nothing but tensors and plain values by default, and mmengine (0.10.7)
+    keeps its log in the checkpoint: ``HistoryBuffer`` objects, numpy arrays and scalars, and
+    ``getattr(HistoryBuffer, 'mean')`` and the like. Exactly these are allowed here; ``getattr``
+    only in that use.
+
+    Returns:
+        bool: ``False`` for torch before 2.4, which knows no such list: it loads tensors alone when
+        told so (``weights_only=True``), and a training checkpoint only without that protection.
+    """
+    import numpy as np
+    import torch
+    from mmengine.logging import HistoryBuffer
+
+    if not hasattr(torch.serialization, 'add_safe_globals'):
+        return False
+    array, scalar = np.zeros(1), np.float64(0)
+    dtypes = [type(np.dtype(kind)) for kind in ('float32', 'float64', 'int64')]
+    torch.serialization.add_safe_globals(
+        [
+            HistoryBuffer,
+            _history_statistic,
+            np.ndarray,
+            np.dtype,
+            array.__reduce__()[0],  # moved from numpy.core to numpy._core with numpy 2
+            scalar.__reduce__()[0],
+            *dtypes,
+        ]
+    )
+    return True
+
+
+def _history_statistic(owner: type, name: str) -> Callable:
+    """Stand for ``getattr`` in a checkpoint: a statistic of ``HistoryBuffer``, or nothing."""
+    from mmengine.logging import HistoryBuffer
+
+    if owner is not HistoryBuffer or name not in ('min', 'max', 'current', 'mean'):
+        raise pickle.UnpicklingError(f'the file asks for getattr({owner!r}, {name!r}): refused')
+    return getattr(owner, name)
+
+
+# torch 2.4 and 2.5 take the name to look for in the file from the function itself.
+_history_statistic.__module__, _history_statistic.__name__ = 'builtins', 'getattr'
+_history_statistic.__qualname__ = 'getattr'
+
+
+def load_weights_only() -> bool:
+    """Make every ``torch.load`` of this process refuse files that would run code.
+
+    From torch 2.6 on this is the default of ``torch.load``, and mmengine (0.10.7) leaves the choice
+    to it; torch 2.4 and 2.5 want to be told, which the command line tools do here. A user who asked
+    torch for the opposite through ``TORCH_FORCE_NO_WEIGHTS_ONLY_LOAD`` is left alone.
+
+    Returns:
+        bool: Whether it holds; ``False`` for torch before 2.4, where mmengine could not read its
+        own checkpoints this way (see :func:`allow_mmengine_checkpoints`), or by the user's wish.
+    """
+    if os.environ.get('TORCH_FORCE_NO_WEIGHTS_ONLY_LOAD') or not allow_mmengine_checkpoints():
+        return False
+    os.environ['TORCH_FORCE_WEIGHTS_ONLY_LOAD'] = '1'
+    return True
+
+
+def init_process_group_without_gpu(launcher: str) -> bool:
+    """Set up ``torch.distributed`` with gloo where there is no accelerator.
+
+    mmengine's (0.10.7) ``init_dist`` calls ``torch.cuda.set_device`` whatever the backend, which
+    fails without a GPU; its Runner skips that step where a process group exists. Call this before
+    the Runner is built. With a GPU (or another accelerator that mmengine sets up) nothing is done,
+    and the config's backend is used.
+
+    Args:
+        launcher (str): ``none``, ``pytorch`` (torchrun), ``slurm`` or ``mpi``, as for the Runner.
+
+    Returns:
+        bool: Whether a process group was made.
+
+    Raises:
+        UserError: If the environment is not one that this launcher makes.
+    """
+    from mmengine.device import get_device
+    from torch import distributed
+
+    # Apple's mps has no backend of its own, so its processes use gloo, too.
+    if launcher == 'none' or get_device() not in ('cpu', 'mps') or distributed.is_initialized():
+        return False
+    _set_torch_variables(launcher)
+    distributed.init_process_group('gloo')
+    return True
+
+
+def _set_torch_variables(launcher: str) -> None:
+    """Translate a launcher's environment variables into those that torch.distributed reads."""
+    for name, source in LAUNCHER_VARIABLES[launcher].items():
+        if source not in os.environ:
+            raise UserError(
+                f'--launcher {launcher}: the environment variable {source} is not set; that '
+                'launcher must start the processes (see tools/dist_train.sh, tools/slurm_train.sh)'
+            )
+        os.environ[name] = os.environ[source]
+    os.environ.setdefault('MASTER_PORT', '29500')
+    if launcher == 'slurm' and 'MASTER_ADDR' not in os.environ:
+        os.environ['MASTER_ADDR'] = _first_slurm_host()
+
+
+def _first_slurm_host() -> str:
+    """Return the first host of this Slurm job, where the process of rank 0 is."""
+    command = ['scontrol', 'show', 'hostnames']  # of the variable SLURM_JOB_NODELIST
+    try:
+        result = subprocess.run(command, capture_output=True, text=True, check=True)
+        return result.stdout.split()[0]
+    except (OSError, subprocess.CalledProcessError, IndexError) as error:
+        raise UserError(
+            '--launcher slurm: scontrol does not tell the hosts of the job; set MASTER_ADDR to the '
+            'host of rank 0'
+        ) from error

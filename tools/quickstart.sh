@@ -1,0 +1,83 @@
+#!/usr/bin/env bash
+# From a fresh clone to a trained model and a picture, without a GPU: makes the environment and the
+# sample data, trains for some minutes, tests, and super-resolves one photograph.
+#
+#   bash tools/quickstart.sh
+#
+# Run again, it goes on where it stopped; remove work_dirs/quickstart to train anew.
+set -euo pipefail
+source "$(dirname "${BASH_SOURCE[0]}")/environment.sh"
+
+CONFIG=configs/masa_x4_sample.py
+DATA=data/sample
+WORK=work_dirs/quickstart
+STEPS=6
+
+# step NUMBER TITLE COMMAND...: runs COMMAND, says how long it took, ends the script if it fails
+step() {
+    local title="[$1/$STEPS] $2" start=$SECONDS
+    shift 2
+    echo "$title ..."
+    "$@" || fail "$title failed, see above; run this script again to go on from here"
+    echo "$title: $((SECONDS - start)) s"
+}
+
+# once MARK NUMBER TITLE COMMAND...: a step that is left out if the file MARK says that it is done
+once() {
+    local mark="$1"
+    shift
+    if [ -e "$mark" ]; then
+        echo "[$1/$STEPS] $2: done before"
+    else
+        step "$@"
+        touch "$mark"
+    fi
+}
+
+# Prints the best checkpoint by PSNR, or else the last one.
+checkpoint() {
+    local best=("$WORK"/best_*.pth)
+    if [ -e "${best[0]}" ]; then
+        echo "${best[${#best[@]} - 1]}"
+    elif [ -e "$WORK/last_checkpoint" ]; then
+        echo "$WORK/$(basename "$(cat "$WORK/last_checkpoint")")"
+    else
+        fail "no checkpoint in $ROOT/$WORK; remove that folder and run this script again"
+    fi
+}
+
+# Makes a low-resolution photograph of the test image: SOURCE TARGET.
+shrink() {
+    "$PYTHON" - "$@" <<'PYTHON'
+import sys
+from PIL import Image
+
+source, target = sys.argv[1:]
+image = Image.open(source)
+image.resize((image.width // 4, image.height // 4), Image.Resampling.BICUBIC).save(target)
+PYTHON
+}
+
+# Super-resolves a photograph with a reference: LQ REF.
+infer() {
+    "$PYTHON" tools/infer.py "$1" --ref "$2" --checkpoint "$CHECKPOINT" --out "$WORK/photo"
+}
+
+cd "$ROOT"
+step 1 'environment' use_environment runtime sample
+mkdir -p "$WORK"
+once "$DATA/complete" 2 'sample data' "$PYTHON" tools/dataset_converters/make_sample.py "$DATA"
+# Training writes its last checkpoint at its end, so it goes on from the last one there is.
+once "$WORK/trained" 3 'training' "$PYTHON" tools/train.py "$CONFIG" --work-dir "$WORK" --resume
+CHECKPOINT="$(checkpoint)"
+step 4 'test' "$PYTHON" tools/test.py "$CONFIG" "$CHECKPOINT" --work-dir "$WORK/test" \
+    --out "$WORK/images"
+HR="$DATA/test/CUFED5/000_0.png"
+step 5 'low-resolution photograph' shrink "$HR" "$WORK/photo.png"
+step 6 'super-resolution of it' infer "$WORK/photo.png" "${HR/_0/_1}"
+
+PICTURE="$(find "$WORK/test" -name '*.png' -print0 | xargs -0 ls -t | head -n 1)"
+echo "checkpoint:                          $ROOT/$CHECKPOINT"
+echo "super-resolved photograph:           $ROOT/$WORK/photo/photo_x4.png"
+echo "side by side, bicubic|MASA|HR|Ref:   $ROOT/$PICTURE"
+echo "whole time: $((SECONDS / 60)) min $((SECONDS % 60)) s"
