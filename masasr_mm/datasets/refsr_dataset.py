@@ -95,7 +95,7 @@ class RefSRDataset(BasicImageDataset):
             UserError: One line with both, and with what is expected.
         """
         return UserError(
-            f'{path}: {problem}; {type(self).__name__} expects {self.LAYOUT} '
+            f'{path.rstrip("/")}: {problem}; {type(self).__name__} expects {self.LAYOUT} '
             f'under {self.data_root} (docs/datasets.md says where to get it)'
         )
 
