@@ -1,10 +1,11 @@
 """MASA-SR for OpenMMLab: importing this package registers its components with mmagic."""
 
 from . import compat
+from .version import __version__
 
 compat.provide_mmcv_ops()
+compat.allow_mmengine_checkpoints()
 
-from . import models  # noqa: E402, F401  (needs mmcv.ops to be importable)
-from .version import __version__  # noqa: E402
+from . import apis, datasets, engine, models  # noqa: E402  (these import mmagic's models)
 
-__all__ = ['__version__']
+__all__ = ['__version__', 'apis', 'datasets', 'engine', 'models']

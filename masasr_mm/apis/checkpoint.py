@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import os
 import pickle
-import tempfile
 from pathlib import Path
 
 import torch
 from mmengine.logging import print_log
+from torch import nn
 
 from ..errors import UserError
-from ..models.released import from_released, is_released
+from ..files import written_whole
+from ..models.released import PREFIX, from_released, is_released
 
 
 def load_tensors(path: str | os.PathLike) -> dict:
@@ -72,32 +73,63 @@ def load_checkpoint(path: str | os.PathLike) -> dict:
     if is_released(state_dict):
         print_log(f"{path}: the authors' released format, converted in memory", 'current')
         return dict(state_dict=from_released(state_dict, str(path)), meta={})
-    if not any(str(key).startswith('generator.') for key in state_dict):
+    if not any(str(key).startswith(PREFIX) for key in state_dict):
         first = next(iter(state_dict))
         raise UserError(
-            f"{path}: no MASA checkpoint, no key starts with 'generator.' (the first is '{first}')"
+            f"{path}: no MASA checkpoint, no key starts with '{PREFIX}' (the first is '{first}')"
         )
     return checkpoint
 
 
-def save_whole(content: dict, path: str | os.PathLike) -> None:
+def load_generator(model: nn.Module, path: str | os.PathLike) -> dict:
+    """Load the generator's weights into an editor model, every one of them.
+
+    Args:
+        model (nn.Module): The editor ``MASA``, perhaps in a distributed wrapper.
+        path (str | os.PathLike): A checkpoint in our format or in the authors'.
+
+    Returns:
+        dict: The checkpoint.
+
+    Raises:
+        UserError: If the file cannot be read or its weights do not fit the network.
+    """
+    checkpoint = load_checkpoint(path)
+    editor = getattr(model, 'module', model)
+    generator = getattr(editor.generator, 'module', editor.generator)
+    weights = {
+        key[len(PREFIX) :]: value
+        for key, value in checkpoint['state_dict'].items()
+        if key.startswith(PREFIX)
+    }
+    expected = generator.state_dict()
+    for key in (*expected, *weights):
+        have, need = weights.get(key), expected.get(key)
+        if have is None or need is None or have.shape != need.shape:
+            raise UserError(
+                f"{path} does not fit the network of the config: '{PREFIX}{key}' is "
+                f'{_shape(have)} in the file and {_shape(need)} in the network'
+            )
+    generator.load_state_dict(weights)
+    return checkpoint
+
+
+def save_checkpoint(content: dict, path: str | os.PathLike) -> None:
     """Write a checkpoint whole or not at all.
 
     Args:
         content (dict): What to save.
         path (str | os.PathLike): The file; its folder is made if needed.
+
+    Raises:
+        UserError: If it cannot be written.
     """
-    path = Path(path)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.NamedTemporaryFile(dir=path.parent, delete=False) as file:
-        try:
-            torch.save(content, file)
-            file.close()
-            os.chmod(file.name, 0o644)
-            os.replace(file.name, path)
-        except BaseException:
-            os.unlink(file.name)
-            raise
+    with written_whole(path) as temporary:
+        torch.save(content, temporary)
+
+
+def _shape(value: torch.Tensor | None) -> str:
+    return 'missing' if value is None else str(tuple(value.shape))
 
 
 def _reason(error: Exception) -> str:

@@ -92,7 +92,7 @@ class SpatialAdaptationModule(_LearnedAdaptation):
 class NoAdaptation(_Adaptation):
     """The baseline of Table 3: the reference feature unchanged."""
 
-    def forward(self, lr: Tensor, ref: Tensor) -> Tensor:  # noqa: ARG002, D102
+    def forward(self, lr: Tensor, ref: Tensor) -> Tensor:  # noqa: D102
         return ref
 
 

@@ -24,7 +24,7 @@ def upsample(feature: Tensor) -> Tensor:
 
 
 class _Branch(nn.Module):
-    """The two convolutions of a branch: one halves the reference feature, one doubles a residual."""
+    """A branch's two convolutions: one halves the reference feature, one doubles a residual."""
 
     def __init__(self, channels: int) -> None:
         super().__init__()

@@ -87,7 +87,7 @@ def from_released(state_dict: Mapping[str, Tensor], name: str = 'the checkpoint'
     """
     state_dict = {key.removeprefix('module.'): value for key, value in state_dict.items()}
     pairs = _key_pairs()
-    _check(state_dict, {released: ours for released, ours in pairs}, name, 'released')
+    _check(state_dict, dict(pairs), name, 'released')
     return {
         ours: _swap_red_and_blue(released, state_dict[released]).contiguous()
         for released, ours in pairs

@@ -22,7 +22,7 @@ def main() -> None:
     """Convert and report."""
     args = parse_args()
     import masasr_mm
-    from masasr_mm.apis.checkpoint import load_tensors, save_whole, state_dict_of
+    from masasr_mm.apis.checkpoint import load_tensors, save_checkpoint, state_dict_of
     from masasr_mm.models.released import from_released, to_released
 
     state_dict = state_dict_of(load_tensors(args.input))
@@ -31,7 +31,7 @@ def main() -> None:
     else:
         meta = dict(masasr_mm_version=masasr_mm.__version__, source='released')
         result = dict(state_dict=from_released(state_dict, args.input), meta=meta)
-    save_whole(result, args.output)
+    save_checkpoint(result, args.output)
     count = sum(value.numel() for value in state_dict_of(result).values())
     print(f'{args.output}: {count:,} parameters written')
 

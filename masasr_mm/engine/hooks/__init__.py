@@ -1,5 +1,7 @@
 """Hooks, registered with mmagic on import."""
 
 from .augmentation_timetable import AugmentationTimetableHook
+from .metrics_table import MetricsTableHook
+from .save_images import SaveImagesHook
 
-__all__ = ['AugmentationTimetableHook']
+__all__ = ['AugmentationTimetableHook', 'MetricsTableHook', 'SaveImagesHook']

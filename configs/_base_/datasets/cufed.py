@@ -1,0 +1,42 @@
+# Training on CUFED (Sec. 4.1): 11,871 pairs of 160×160 pixels.
+iters_per_epoch = 1319  # 11,871 pairs in batches of 9
+
+load_pair = [dict(type='LoadRGBImage', key='gt'), dict(type='LoadRGBImage', key='ref')]
+make_lq = [
+    dict(
+        type='Resize',
+        keys=['gt', 'ref'],
+        output_keys=['img', 'ref_down'],
+        scale=1 / 4,
+        keep_ratio=True,
+        interpolation='bicubic',
+        backend='pillow',
+    )
+]
+flips_and_rotations = [
+    transform
+    for keys in (['gt', 'img'], ['ref', 'ref_down'])
+    for transform in (
+        dict(type='Flip', keys=keys, flip_ratio=0.5, direction='horizontal'),
+        dict(type='Flip', keys=keys, flip_ratio=0.5, direction='vertical'),
+        dict(type='RandomRotation90', keys=keys, prob=0.5),
+    )
+]
+
+train_pipeline = [
+    *load_pair,
+    dict(type='RandomSwap', keys=['gt', 'ref'], prob=0.5),
+    dict(type='RandomColorChange', keys=['gt', 'ref'], contrast=(0.7, 1.3), brightness=(-20, 20)),
+    *make_lq,
+    # The first 30 epochs go without, "to warm up the encoder".
+    dict(type='DelayedTransforms', transforms=flips_and_rotations, begin_iter=30 * iters_per_epoch),
+    dict(type='PackInputs', data_keys=['ref_down'], meta_keys=['gt_path']),
+]
+
+train_dataloader = dict(
+    batch_size=9,
+    num_workers=4,
+    persistent_workers=True,
+    sampler=dict(type='InfiniteSampler', shuffle=True),
+    dataset=dict(type='CUFEDDataset', data_root='data/CUFED/train', pipeline=train_pipeline),
+)

@@ -1,0 +1,40 @@
+default_scope = 'mmagic'
+custom_imports = dict(imports=['masasr_mm'], allow_failed_imports=False)
+
+default_hooks = dict(
+    timer=dict(type='IterTimerHook'),
+    logger=dict(type='LoggerHook', interval=100),
+    param_scheduler=dict(type='ParamSchedulerHook'),
+    checkpoint=dict(
+        type='CheckpointHook',
+        interval=5 * 1319,
+        by_epoch=False,
+        max_keep_ckpts=3,
+        save_best='PSNR',
+        rule='greater',
+    ),
+    sampler_seed=dict(type='DistSamplerSeedHook'),
+)
+
+# lq (bicubically enlarged) | sr | gt | ref of every 25th image that is tested
+visualizer = dict(
+    type='ConcatImageVisualizer',
+    fn_key='gt_path',
+    img_keys=['bicubic_img', 'pred_img', 'gt_img', 'ref_img'],
+    bgr2rgb=True,
+    vis_backends=[dict(type='LocalVisBackend'), dict(type='TensorboardVisBackend')],
+)
+custom_hooks = [dict(type='BasicVisualizationHook', interval=dict(val=25, test=25))]
+
+env_cfg = dict(
+    cudnn_benchmark=False,
+    mp_cfg=dict(mp_start_method='fork', opencv_num_threads=1),
+    dist_cfg=dict(backend='nccl'),
+)
+# Generator and discriminator are updated one after the other, so each has its own wrapper.
+model_wrapper_cfg = dict(type='MMSeparateDistributedDataParallel')
+
+log_level = 'INFO'
+log_processor = dict(type='LogProcessor', window_size=100, by_epoch=False)
+load_from = None
+resume = False

@@ -1,0 +1,11 @@
+# PSNR and SSIM on the Y channel (Sec. 4.1), of the result and of plain bicubic enlargement.
+metrics = [
+    dict(type='PSNR', convert_to='Y'),
+    dict(type='SSIM', convert_to='Y'),
+    dict(type='PSNR', convert_to='Y', pred_key='bicubic_img', prefix='bicubic'),
+    dict(type='SSIM', convert_to='Y', pred_key='bicubic_img', prefix='bicubic'),
+]
+val_evaluator = dict(type='Evaluator', metrics=metrics)
+test_evaluator = val_evaluator
+val_cfg = dict(type='MultiValLoop')
+test_cfg = dict(type='MultiTestLoop')

@@ -1,0 +1,26 @@
+# MASA: MASA-rec trained further on CUFED with all losses (Eq. 18), tested on CUFED5 (Table 1).
+#
+# It starts from MASA-rec:
+#   python tools/train.py configs/masa_x4_cufed5.py --cfg-options \
+#       load_from=MASA_REC_CHECKPOINT model.train_cfg.pixel_init=0
+# Without a checkpoint the reconstruction loss alone warms the generator up for `pixel_init` steps.
+_base_ = [
+    '_base_/default_runtime.py',
+    '_base_/models/masa.py',
+    '_base_/datasets/cufed.py',
+    '_base_/datasets/cufed5.py',
+    '_base_/evaluation.py',
+    '_base_/inference.py',
+    '_base_/schedules/masa.py',
+]
+
+model = dict(train_cfg=dict(pixel_init=10 * _base_.iters_per_epoch))
+
+# This stage has no augmentation but the swap (Sec. 4.2).
+train_pipeline = [
+    *_base_.load_pair,
+    dict(type='RandomSwap', keys=['gt', 'ref'], prob=0.5),
+    *_base_.make_lq,
+    _base_.train_pipeline[-1],
+]
+train_dataloader = dict(dataset=dict(pipeline=train_pipeline))

@@ -1,0 +1,34 @@
+# The sample data on two CPU cores: MASA-rec, trained for some minutes on small crops.
+_base_ = './masa-rec_x4_cufed5.py'
+
+model = dict(
+    # Starting from the bicubic enlargement, a short training gets somewhere.
+    generator=dict(
+        init_cfg=dict(
+            type='Constant', val=0, override=dict(type='Constant', name='to_image', val=0)
+        )
+    )
+)
+
+crop = dict(type='FixedCrop', keys=['gt', 'ref'], crop_size=(96, 96))
+train_pipeline = [*_base_.load_pair, crop, *_base_.train_pipeline[2:]]
+train_dataloader = dict(
+    batch_size=2,
+    num_workers=1,
+    dataset=dict(data_root='data/sample/train', pipeline=train_pipeline),
+)
+val_dataloader = dict(num_workers=0, dataset=dict(data_root='data/sample/test/CUFED5'))
+test_dataloader = val_dataloader
+
+max_iters = 300
+train_cfg = dict(max_iters=max_iters, val_interval=max_iters // 2)
+optim_wrapper = dict(generator=dict(optimizer=dict(lr=3e-4)))
+param_scheduler = dict(T_max=max_iters)
+auto_scale_lr = dict(base_batch_size=2)
+
+default_hooks = dict(logger=dict(interval=10), checkpoint=dict(interval=max_iters // 2))
+custom_hooks = [
+    dict(type='BasicVisualizationHook', interval=1),
+    dict(type='AugmentationTimetableHook'),
+]
+randomness = dict(seed=0)

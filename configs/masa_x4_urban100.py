@@ -1,0 +1,8 @@
+# MASA or MASA-rec tested on Urban100 (Table 1).
+_base_ = [
+    '_base_/default_runtime.py',
+    '_base_/models/masa-rec.py',
+    '_base_/datasets/urban100.py',
+    '_base_/evaluation.py',
+    '_base_/inference.py',
+]

@@ -1,0 +1,69 @@
+"""Reading configs for the command line tools, with a user's mistakes told in one line."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from mmagic.registry import DATASETS
+from mmengine.config import Config
+from mmengine.registry import init_default_scope
+
+from ..errors import UserError
+
+
+def load_config(path: str, options: dict | None = None, work_dir: str | None = None) -> Config:
+    """Read a config file, apply options, and decide the work directory.
+
+    A config is Python code and is run; read only what you trust.
+
+    Args:
+        path (str): The config file.
+        options (dict, optional): What ``--cfg-options`` says. Default: None.
+        work_dir (str, optional): What ``--work-dir`` says; without it the config's own, or
+            ``work_dirs/<name of the config>``. Default: None.
+
+    Returns:
+        Config: The config, ready for ``Runner.from_cfg``.
+
+    Raises:
+        UserError: If there is no such file, or it cannot be read as a config.
+    """
+    if not Path(path).is_file():
+        raise UserError(
+            f'config not found: {path} (see configs/ for those that come with the code)'
+        )
+    try:
+        config = Config.fromfile(path)
+        config.merge_from_dict(options or {})
+    except UserError:
+        raise
+    except Exception as error:
+        reason = (str(error).strip() or type(error).__name__).splitlines()[0]
+        raise UserError(
+            f'config {path} cannot be read: {type(error).__name__}: {reason}'
+        ) from error
+    if work_dir or not config.get('work_dir'):
+        config.work_dir = work_dir or str(Path('work_dirs') / Path(path).stem)
+    init_default_scope(config.get('default_scope', 'mmagic'))
+    return config
+
+
+def check_data(config: Config, *kinds: str) -> None:
+    """Build the datasets of a config once, so that missing data is told before work begins.
+
+    Args:
+        config (Config): The config.
+        *kinds (str): Which of ``'train'``, ``'val'`` and ``'test'``.
+
+    Raises:
+        UserError: If the config lacks one of them, or its data is not as expected.
+    """
+    for kind in kinds:
+        loaders = config.get(f'{kind}_dataloader')
+        if not loaders:
+            raise UserError(
+                f'{config.filename} has no {kind}_dataloader: it is not made for that; '
+                'configs/masa_x4_cufed5.py trains and tests'
+            )
+        for loader in loaders if isinstance(loaders, (list, tuple)) else [loaders]:
+            DATASETS.build(loader['dataset'])

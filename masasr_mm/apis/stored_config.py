@@ -1,0 +1,45 @@
+"""Reading the network's config out of a checkpoint without running any of it."""
+
+from __future__ import annotations
+
+import ast
+
+
+def stored_generator_config(checkpoint: dict) -> dict | None:
+    """Return the config of the generator that a training checkpoint holds.
+
+    mmengine stores the whole config as Python text. Only ``model = dict(...)`` made of literals
+    is read, and nothing is executed, so a stranger's checkpoint can do no harm.
+
+    Args:
+        checkpoint (dict): With ``meta`` as mmengine writes it.
+
+    Returns:
+        dict | None: The config of the generator, or None if there is none that can be read.
+    """
+    text = (checkpoint.get('meta') or {}).get('cfg')
+    if not isinstance(text, str):
+        return None
+    try:
+        for statement in ast.parse(text).body:
+            if isinstance(statement, ast.Assign) and ast.unparse(statement.targets[0]) == 'model':
+                generator = _literal(statement.value).get('generator')
+                return generator if isinstance(generator, dict) else None
+    except (SyntaxError, ValueError, AttributeError, RecursionError):
+        return None
+    return None
+
+
+def _literal(node: ast.expr):
+    """Evaluate literals and ``dict(key=literal, ...)``; everything else is a ValueError."""
+    if isinstance(node, ast.Call):
+        named = all(keyword.arg for keyword in node.keywords)
+        if not (isinstance(node.func, ast.Name) and node.func.id == 'dict' and named) or node.args:
+            raise ValueError('only dict(...) of literals is read')
+        return {keyword.arg: _literal(keyword.value) for keyword in node.keywords}
+    if isinstance(node, ast.Dict):
+        return {ast.literal_eval(k): _literal(v) for k, v in zip(node.keys, node.values)}
+    if isinstance(node, (ast.List, ast.Tuple)):
+        values = [_literal(value) for value in node.elts]
+        return values if isinstance(node, ast.List) else tuple(values)
+    return ast.literal_eval(node)

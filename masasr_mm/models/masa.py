@@ -1,0 +1,242 @@
+"""MASA, the editor model: losses, training steps, padding (Sec. 3.4 and 4.2)."""
+
+from __future__ import annotations
+
+from mmagic.models.editors.esrgan import ESRGAN
+from mmagic.registry import MODELS
+from mmagic.structures import DataSample
+from mmengine.optim import OptimWrapperDict
+from torch import Tensor
+from torch.nn import functional as F
+
+from ..errors import UserError
+from .perceptual import build_perceptual_loss
+
+WHITE = 255.0
+
+
+def pad_to(image: Tensor, height: int, width: int) -> Tensor:
+    """Repeat the last row and column of an image until it has a given size.
+
+    Args:
+        image (Tensor): Shape (N, C, H, W).
+        height (int): Height to reach, at least H.
+        width (int): Width to reach, at least W.
+
+    Returns:
+        Tensor: Shape (N, C, height, width); ``image`` itself if it has that size.
+    """
+    bottom, right = height - image.shape[2], width - image.shape[3]
+    if bottom == right == 0:
+        return image
+    return F.pad(image, (0, right, 0, bottom), mode='replicate')
+
+
+@MODELS.register_module()
+class MASA(ESRGAN):
+    """The editor model of MASA-SR: reconstruction, perceptual and relativistic adversarial loss.
+
+    Training uses mmagic's ESRGAN, whose adversarial loss is Eq. 16–17; ``train_cfg`` adds
+    ``pixel_init``, the number of first steps with the reconstruction loss alone. Prediction takes
+    an LR and a reference of any size from 8×8 up, pads them inside and crops the result.
+
+    The data samples must hold ``ref_img`` and ``ref_down`` (RGB, [0, 255]).
+
+    Args:
+        generator (dict): Config of the generator, ``MASANet``.
+        pixel_loss (dict): Config of the reconstruction loss (Eq. 14).
+        discriminator (dict, optional): Config of the discriminator; None for MASA-rec.
+        gan_loss (dict, optional): Config of the adversarial loss (Eq. 16–17).
+        perceptual_loss (dict, optional): Config of the perceptual loss (Eq. 15). It is built when
+            training starts, so that testing needs no VGG weights.
+        train_cfg (dict, optional): ``pixel_init`` (int, default 0), and ESRGAN's ``disc_steps``,
+            ``disc_repeat`` and ``disc_init_steps``.
+        test_cfg (dict, optional): ``bicubic`` (bool, default False) adds the bicubically enlarged
+            LR to every prediction, as ``bicubic_img``.
+        init_cfg (dict, optional): mmengine's initialisation config.
+        data_preprocessor (dict, optional): Config of mmagic's ``DataPreprocessor``; its mean must
+            be 0 and its std 255.
+    """
+
+    def __init__(
+        self,
+        generator: dict,
+        pixel_loss: dict,
+        discriminator: dict | None = None,
+        gan_loss: dict | None = None,
+        perceptual_loss: dict | None = None,
+        train_cfg: dict | None = None,
+        test_cfg: dict | None = None,
+        init_cfg: dict | None = None,
+        data_preprocessor: dict | None = None,
+    ) -> None:
+        super().__init__(
+            generator=generator,
+            discriminator=discriminator,
+            gan_loss=gan_loss,
+            pixel_loss=pixel_loss,
+            train_cfg=train_cfg,
+            test_cfg=test_cfg,
+            init_cfg=init_cfg,
+            data_preprocessor=data_preprocessor,
+        )
+        self.perceptual_loss_cfg = perceptual_loss
+        self.pixel_init = (train_cfg or {}).get('pixel_init', 0)
+        self.with_bicubic = (test_cfg or {}).get('bicubic', False)
+        # Saved, other than in ESRGAN, so that a resumed run does not warm up again.
+        self.register_buffer('step_counter', self.step_counter, persistent=True)
+
+    def init_weights(self) -> None:
+        """Initialise as mmengine does before training, and get the perceptual loss ready."""
+        super().init_weights()
+        self._prepare_perceptual_loss()
+
+    def train_step(self, data: dict, optim_wrapper: OptimWrapperDict) -> dict[str, Tensor]:
+        """Update the generator and, after the warm-up, the discriminator once (Eq. 16–18).
+
+        Args:
+            data (dict): A batch of the dataloader: ``inputs`` and ``data_samples``.
+            optim_wrapper (OptimWrapperDict): Optimizers ``generator`` and, with an adversarial
+                loss, ``discriminator``.
+
+        Returns:
+            dict[str, Tensor]: Losses, scalars, for the log.
+        """
+        self._prepare_perceptual_loss()
+        return super().train_step(data, optim_wrapper)
+
+    def forward_tensor(
+        self, inputs: Tensor, data_samples: DataSample | None = None, training: bool = False
+    ) -> Tensor:
+        """Run the generator on images of sizes that it takes, without padding.
+
+        Args:
+            inputs (Tensor): LR images, shape (N, 3, h, w), RGB in [0, 1].
+            data_samples (DataSample): Stacked samples with ``ref_img`` (N, 3, 4H, 4W) and
+                ``ref_down`` (N, 3, H, W), RGB in [0, 255].
+            training (bool): Not used; mmagic passes it. Default: False.
+
+        Returns:
+            Tensor: SR images, shape (N, 3, 4h, 4w), about [0, 1].
+        """
+        ref, ref_down = self._references(data_samples)
+        return self.generator(inputs, ref, ref_down)
+
+    def forward_inference(
+        self, inputs: Tensor, data_samples: DataSample | None = None, **kwargs
+    ) -> DataSample:
+        """Super-resolve images of any size, as they would be saved: rounded to 8 bits.
+
+        Where a sample has ``crop_box`` (top, left, height, width) among its metainfo, the result
+        is cropped to it: there the LR was made from an HR image padded by the test protocol.
+
+        Args:
+            inputs (Tensor): LR images, shape (N, 3, h, w), RGB in [0, 1].
+            data_samples (DataSample): As in :meth:`forward_tensor`, but of any size.
+            **kwargs: Not used.
+
+        Returns:
+            DataSample: ``pred_img``, shape (N, 3, 4h, 4w) or as the crop box says, BGR, whole
+            numbers in [0, 255], on the CPU; also ``bicubic_img`` if ``test_cfg`` asks for it.
+        """
+        generator = getattr(self.generator, 'module', self.generator)
+        ref, ref_down = self._references(data_samples)
+        lq, ref, ref_down = self._pad(generator, inputs, ref, ref_down)
+        height, width = (size * generator.scale for size in inputs.shape[2:])
+        images = dict(pred_img=generator(lq, ref, ref_down)[..., :height, :width])
+        if self.with_bicubic:
+            # With antialias, torch's bicubic kernel is Pillow's and MATLAB's.
+            images['bicubic_img'] = F.interpolate(
+                inputs, size=(height, width), mode='bicubic', antialias=True
+            )
+        top, left, height, width = self._crop_box(data_samples) or (0, 0, height, width)
+        for key, image in images.items():
+            destructed = self.data_preprocessor.destruct(image, data_samples)
+            cropped = destructed[..., top : top + height, left : left + width]
+            images[key] = cropped.round().cpu()
+        return DataSample(**images)
+
+    def convert_to_datasample(
+        self, predictions: DataSample, data_samples: DataSample, inputs: Tensor | None
+    ) -> list[DataSample]:
+        """Join predictions and data samples; all images become BGR in [0, 255], as mmagic's are.
+
+        Args:
+            predictions (DataSample): From :meth:`forward_inference`.
+            data_samples (DataSample): Stacked samples.
+            inputs (Tensor, optional): LR images, shape (N, 3, h, w), RGB in [0, 1].
+
+        Returns:
+            list[DataSample]: One for each image; the prediction is its ``output``.
+        """
+        for key in ('ref_img', 'ref_down'):
+            image = self.data_preprocessor.destruct(data_samples.get(key) / WHITE, data_samples)
+            data_samples.set_tensor_data({key: image})
+        return super().convert_to_datasample(predictions, data_samples, inputs)
+
+    def g_step(self, batch_outputs: Tensor, batch_gt_data: Tensor) -> dict[str, Tensor]:
+        """Return the generator's losses: all of Eq. 18, or Eq. 14 alone during the warm-up.
+
+        Args:
+            batch_outputs (Tensor): SR images, shape (N, 3, H, W), about [0, 1].
+            batch_gt_data (Tensor): HR images, shape (N, 3, H, W), in [0, 1].
+
+        Returns:
+            dict[str, Tensor]: ``loss_pix`` and, after the warm-up, ``loss_perceptual`` and
+            ``loss_gan``, each multiplied by its λ.
+        """
+        if self.step_counter < self.pixel_init:
+            return dict(loss_pix=self.pixel_loss(batch_outputs, batch_gt_data))
+        return super().g_step(batch_outputs, batch_gt_data)
+
+    def if_run_d(self) -> bool:
+        """Tell whether this step updates the discriminator.
+
+        Returns:
+            bool: Whether there is one and the warm-up is over.
+        """
+        return bool(super().if_run_d()) and bool(self.step_counter >= self.pixel_init)
+
+    def _prepare_perceptual_loss(self) -> None:
+        """Build the perceptual loss once, outside the list of sub-modules.
+
+        VGG is frozen and public, so checkpoints shall not hold it, nor wrappers see it.
+        """
+        if self.perceptual_loss is None and self.perceptual_loss_cfg:
+            loss = build_perceptual_loss(self.perceptual_loss_cfg)
+            object.__setattr__(self, 'perceptual_loss', loss.to(self.step_counter.device))
+
+    @staticmethod
+    def _references(data_samples: DataSample | None) -> tuple[Tensor, Tensor]:
+        images = [
+            data_samples.get(key) if data_samples else None for key in ('ref_img', 'ref_down')
+        ]
+        if any(image is None for image in images):
+            raise UserError(
+                'MASA needs a reference: the data samples must hold ref_img and ref_down (does '
+                'the pipeline load ref, make ref_down and name it in PackInputs(data_keys)?)'
+            )
+        return images[0] / WHITE, images[1] / WHITE
+
+    @staticmethod
+    def _pad(generator, lq: Tensor, ref: Tensor, ref_down: Tensor) -> tuple[Tensor, ...]:
+        """Bring LR and reference to sizes that the generator takes."""
+        divisor = generator.size_divisor
+        lq = pad_to(lq, *(-(-size // divisor) * divisor for size in lq.shape[2:]))
+        ref_size = [max(size, generator.min_ref_down) for size in ref_down.shape[2:]]
+        ref_down = pad_to(ref_down, *ref_size)
+        if any(have > size * generator.scale for have, size in zip(ref.shape[2:], ref_size)):
+            raise UserError(
+                f'ref_img is {ref.shape[2]}×{ref.shape[3]}, more than {generator.scale} times '
+                f'ref_down, {ref_down.shape[2]}×{ref_down.shape[3]}; make ref_down from it'
+            )
+        return lq, pad_to(ref, *(size * generator.scale for size in ref_size)), ref_down
+
+    @staticmethod
+    def _crop_box(data_samples: DataSample) -> tuple[int, int, int, int] | None:
+        boxes = data_samples.metainfo.get('crop_box')
+        if not boxes:
+            return None
+        if any(tuple(box) != tuple(boxes[0]) for box in boxes):
+            raise UserError('images of several sizes cannot be tested in one batch: batch_size=1')
+        return tuple(boxes[0])

@@ -1,0 +1,40 @@
+"""The encoder's levels."""
+
+from __future__ import annotations
+
+import torch
+from torch.nn import functional as F
+
+from masasr_mm.models import MASAEncoder
+
+
+def test_levels_are_conv_relu_and_residual_blocks():
+    torch.manual_seed(0)
+    encoder = MASAEncoder(channels=4, num_levels=2, num_blocks=1).double()
+    image = torch.rand(1, 3, 6, 7, dtype=torch.float64)
+    expected, feature = [], image
+    for stride, level in zip((1, 2), encoder.levels):
+        conv, _, (block,) = level
+        feature = F.conv2d(feature, conv.weight, conv.bias, stride=stride, padding=1).relu()
+        inner = F.conv2d(feature, block.conv1.weight, block.conv1.bias, padding=1).relu()
+        feature = feature + F.conv2d(inner, block.conv2.weight, block.conv2.bias, padding=1)
+        expected.append(feature)
+    for have, need in zip(encoder(image), expected):
+        torch.testing.assert_close(have, need)
+
+
+def test_what_is_not_asked_for_is_not_computed():
+    encoder = MASAEncoder(channels=4)
+    called = []
+    for index, level in enumerate(encoder.levels):
+        level.register_forward_hook(lambda *_, index=index: called.append(index))
+    features = encoder(torch.rand(1, 3, 16, 12), num_levels=1)
+    assert called == [0]
+    assert [tuple(feature.shape) for feature in features] == [(1, 4, 16, 12)]
+
+
+def test_sizes_of_the_papers_encoder():
+    with torch.no_grad():
+        features = MASAEncoder()(torch.rand(1, 3, 40, 24))
+    sizes = [(1, 64, 40, 24), (1, 64, 20, 12), (1, 64, 10, 6)]
+    assert [tuple(feature.shape) for feature in features] == sizes

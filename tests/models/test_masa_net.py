@@ -1,0 +1,108 @@
+"""The wiring of the generator."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+from mmagic.registry import MODELS
+from torch.nn import functional as F
+
+from masasr_mm.models import MASANet
+
+SMALL = dict(channels=4, fusion_blocks=(1, 1, 1), encoder=dict(num_blocks=1))
+
+
+def images(h=16, w=16, ref_h=16, ref_w=24, n=1, scale=4):
+    torch.manual_seed(0)
+    ref = torch.rand(n, 3, scale * ref_h, scale * ref_w)
+    return torch.rand(n, 3, h, w), ref, F.avg_pool2d(ref, scale)
+
+
+def count(config: dict) -> int:
+    net = MODELS.build(dict(type='MASANet', **config))
+    return sum(parameter.numel() for parameter in net.parameters())
+
+
+@pytest.mark.parametrize(
+    ('config', 'parameters'),
+    [
+        ({}, 4_028_291),
+        (dict(adaptation=dict(type='NoAdaptation')), 3_880_643),
+        (dict(adaptation=dict(type='AdaptiveInstanceNormalization')), 3_880_643),
+        (dict(adaptation=dict(type='SpatiallyAdaptiveNormalization')), 3_991_427),
+        (dict(aggregation=dict(ref_branch=False, lr_branch=False)), 3_732_867),
+        (dict(aggregation=dict(ref_branch=False)), 3_880_579),
+        (dict(aggregation=dict(lr_branch=False)), 3_880_579),
+    ],
+)
+def test_parameters_of_tables_3_and_4(config, parameters):
+    assert count(config) == parameters
+
+
+def test_forward_is_the_wiring_of_figure_2a():
+    """The same modules called by hand, in the order of design and figure."""
+    net = MASANet(**SMALL).eval()
+    for parameter in net.parameters():
+        torch.nn.init.normal_(parameter, std=0.1)
+    lq, ref, ref_down = images()
+    with torch.no_grad():
+        have = net(lq, ref, ref_down)
+        lr1, lr2, lr3 = net.encoder(lq)
+        ref4, ref2, ref1 = net.encoder(ref)
+        matches = net.matching(lr1, net.encoder(ref_down)[0])
+        f0 = net.lr_pyramid([lr1, lr2, lr3])
+        r = net.adaptation(f0, net.matching.extract(ref1, matches))
+        f = net.refinements[0](net.merge[0](torch.cat((r, f0), 1)).relu())
+        for index, feature in enumerate((ref2, ref4)):
+            enlarged = F.interpolate(f, scale_factor=2, mode='bilinear')
+            r = net.adaptation(enlarged, net.matching.extract(feature, matches))
+            f = net.refinements[index + 1](net.aggregations[index](f, r))
+        need = net.to_image(f) + F.interpolate(lq, scale_factor=4, mode='bicubic')
+    torch.testing.assert_close(have, need, rtol=1e-4, atol=1e-4)
+
+
+def test_a_batch_of_two_is_two_batches_of_one():
+    net = MASANet(**SMALL).eval()
+    lq, ref, ref_down = images(n=2)
+    with torch.no_grad():
+        both = net(lq, ref, ref_down)
+        alone = [net(lq[i : i + 1], ref[i : i + 1], ref_down[i : i + 1]) for i in range(2)]
+    torch.testing.assert_close(both, torch.cat(alone), rtol=1e-5, atol=1e-5)
+
+
+def test_gradients_reach_every_parameter():
+    net = MASANet(**SMALL)
+    for parameter in net.parameters():
+        torch.nn.init.normal_(parameter, std=0.1)
+    net(*images()).abs().mean().backward()
+    for name, parameter in net.named_parameters():
+        assert parameter.grad is not None, name
+        assert parameter.grad.abs().max() > 0, name
+
+
+def test_a_zero_last_convolution_gives_the_bicubic_enlargement():
+    net = MODELS.build(
+        dict(
+            type='MASANet',
+            **SMALL,
+            init_cfg=dict(
+                type='Constant', val=0, override=dict(type='Constant', name='to_image', val=0)
+            ),
+        )
+    )
+    before = net.encoder.levels[0][0].weight.clone()
+    net.init_weights()
+    assert torch.equal(net.encoder.levels[0][0].weight, before)
+    lq, ref, ref_down = images()
+    with torch.no_grad():
+        bicubic = F.interpolate(lq, scale_factor=4, mode='bicubic', align_corners=False)
+        torch.testing.assert_close(net(lq, ref, ref_down), bicubic)
+
+
+def test_sizes_that_do_not_fit_are_told():
+    net = MASANet(**SMALL)
+    lq, ref, ref_down = images()
+    with pytest.raises(ValueError, match='lq is 15×16; .* multiples of 8'):
+        net(lq[:, :, 1:], ref, ref_down)
+    with pytest.raises(ValueError, match='ref is 60×96 but must be 4 times ref_down, 64×96'):
+        net(lq, ref[:, :, 4:], ref_down)

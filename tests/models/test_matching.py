@@ -1,0 +1,163 @@
+"""MEM against a transcription of Eq. 1-5 that goes position by position."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+
+import masasr_mm  # noqa: F401
+from masasr_mm.models import MatchExtractionModule
+from masasr_mm.models.matching import from_blocks, to_blocks
+from tests.models import naive
+
+
+def features(*shape, seed=0):
+    """Smooth positive features, so that similarities differ clearly."""
+    generator = torch.Generator().manual_seed(seed)
+    return torch.rand(*shape, generator=generator, dtype=torch.float64)
+
+
+CASES = {
+    'same size': ((16, 16), (16, 16)),
+    'another aspect': ((16, 24), (12, 20)),
+    'block larger than 8': ((20, 8), (14, 9)),
+    'grid smaller than the block': ((8, 8), (7, 9)),
+    'smallest grid': ((8, 16), (3, 3)),
+}
+
+
+@pytest.mark.parametrize('case', CASES)
+def test_matching_and_extraction_follow_the_paper(case):
+    (h, w), (grid_height, grid_width) = CASES[case]
+    module = MatchExtractionModule()
+    lr = features(2, 4, h, w, seed=1)
+    ref_down = features(2, 4, grid_height, grid_width, seed=2)
+    refs = {s: features(2, 4, s * grid_height, s * grid_width, seed=s) for s in (1, 2, 4)}
+
+    matches = module(lr, ref_down)
+    for sample in range(2):
+        expected, textures = naive.match_and_extract(
+            lr[sample], ref_down[sample], {s: ref[sample] for s, ref in refs.items()}
+        )
+        assert matches.coarse_index[sample].tolist() == expected['coarse']
+        assert torch.equal(matches.fine_index[sample], torch.stack(expected['fine']))
+        similarity = to_blocks(matches.similarity, matches.blocks)[sample].double()
+        torch.testing.assert_close(
+            similarity, torch.stack(expected['similarity']), rtol=0, atol=1e-6
+        )
+        for s, ref in refs.items():
+            have = module.extract(ref, matches)[sample]
+            torch.testing.assert_close(have, textures[s], rtol=0, atol=1e-6)
+
+
+def test_gradients_reach_both_features_as_in_the_paper():
+    module = MatchExtractionModule()
+    lr = features(1, 3, 8, 8, seed=1).requires_grad_()
+    ref_down = features(1, 3, 9, 9, seed=2).requires_grad_()
+    ref = features(1, 3, 18, 18, seed=3).requires_grad_()
+    weight = features(3, 16, 16, seed=4)
+
+    texture = module.extract(ref, module(lr, ref_down))
+    have = torch.autograd.grad((texture[0] * weight).sum(), (lr, ref_down, ref))
+    _, textures = naive.match_and_extract(lr[0], ref_down[0], {2: ref[0]})
+    need = torch.autograd.grad((textures[2] * weight).sum(), (lr, ref_down, ref))
+    for a, b in zip(have, need):
+        assert b.abs().max() > 1e-3
+        torch.testing.assert_close(a, b, rtol=1e-4, atol=1e-5)
+
+
+def test_similarity_passes_gradcheck():
+    module = MatchExtractionModule()
+    lr = features(1, 2, 8, 8, seed=1)
+    ref_down = features(1, 2, 6, 6, seed=2)
+    position = module(lr, ref_down).position
+    inputs = (lr.requires_grad_(), ref_down.requires_grad_())
+    assert torch.autograd.gradcheck(lambda a, b: module.similarity(a, b, position), inputs)
+
+
+def test_result_does_not_depend_on_how_many_blocks_are_matched_at_once():
+    lr, ref_down = features(2, 4, 24, 16, seed=1), features(2, 4, 20, 20, seed=2)
+    whole = MatchExtractionModule()(lr, ref_down)
+    grouped = MatchExtractionModule(max_elements=1)(lr, ref_down)
+    assert torch.equal(whole.coarse_index, grouped.coarse_index)
+    assert torch.equal(whole.fine_index, grouped.fine_index)
+
+
+def test_an_image_finds_itself():
+    """With LR = Ref↓ every inner position matches itself with similarity 1."""
+    module = MatchExtractionModule()
+    feature = features(1, 8, 24, 24)
+    matches = module(feature, feature)
+    inner = (slice(None), slice(1, -1), slice(1, -1))
+    expected = torch.arange(24 * 24).view(1, 24, 24)
+    assert torch.equal(matches.position[inner], expected[inner])
+    torch.testing.assert_close(matches.similarity[inner], torch.ones(1, 22, 22))
+
+
+def test_a_shifted_reference_is_found():
+    module = MatchExtractionModule()
+    wide = features(1, 8, 40, 40)
+    matches = module(wide[:, :, 6:30, 9:33], wide)
+    y, x = torch.meshgrid(torch.arange(24), torch.arange(24), indexing='ij')
+    expected = (y + 6) * 40 + x + 9
+    inner = (slice(1, -1), slice(1, -1))
+    assert torch.equal(matches.position[0][inner], expected[inner])
+
+
+@pytest.mark.parametrize(
+    ('arguments', 'blocks'),
+    [
+        (dict(block_size=4), (4, 6)),
+        (dict(block_size=1), (16, 24)),
+        (dict(block_size=8, ref_block_ratio=1.0), (2, 3)),
+        (dict(dilations=(1,)), (2, 3)),
+        (dict(patch_size=5), (2, 3)),
+    ],
+)
+def test_ablation_settings_run(arguments, blocks):
+    module = MatchExtractionModule(**arguments)
+    matches = module(features(1, 4, 16, 24), features(1, 4, 16, 24, seed=1))
+    assert matches.blocks == blocks
+    texture = module.extract(features(1, 4, 32, 48, seed=2), matches)
+    assert texture.shape == (1, 4, 32, 48)
+    assert texture.isfinite().all()
+
+
+def test_one_by_one_blocks_match_densely():
+    """Blocks of 1×1 make Stage 1 the dense search of earlier methods."""
+    module = MatchExtractionModule(block_size=1, dilations=(1,))
+    lr, ref_down = features(1, 4, 6, 6), features(1, 4, 8, 8, seed=1)
+    coarse = module.coarse_match(lr.float(), ref_down.float(), (6, 6))
+    padded = torch.nn.functional.pad(lr, [1] * 4, mode='replicate')[0]
+    for k in range(36):
+        y, x = divmod(k, 6)
+        p = padded[:, y : y + 3, x : x + 3]
+        scores = [naive.cosine(p, naive.patch(ref_down[0], j // 8, j % 8)) for j in range(64)]
+        assert int(coarse[0, k]) == int(torch.stack(scores).argmax())
+
+
+def test_matching_is_decided_in_float32_under_autocast():
+    module = MatchExtractionModule()
+    lr, ref_down = features(1, 8, 16, 16).float(), features(1, 8, 16, 16, seed=1).float()
+    with torch.autocast('cpu', dtype=torch.bfloat16):
+        matches = module(lr, ref_down)
+    assert matches.similarity.dtype == torch.float32
+    assert torch.equal(matches.position, module(lr, ref_down).position)
+
+
+def test_blocks_go_back_in_place():
+    image = torch.arange(2 * 12 * 20).view(2, 12, 20)
+    cut = to_blocks(image, (3, 5))
+    assert cut.shape == (2, 15, 4, 4)
+    assert torch.equal(cut[0, 1], image[0, :4, 4:8])
+    assert torch.equal(from_blocks(cut, (3, 5)), image)
+
+
+def test_sizes_that_cannot_work_are_told():
+    module = MatchExtractionModule()
+    with pytest.raises(ValueError, match='multiples of 8'):
+        module(features(1, 2, 17, 16), features(1, 2, 16, 16))
+    with pytest.raises(ValueError, match='no patch of 3×3'):
+        module(features(1, 2, 16, 16), features(1, 2, 16, 2))
+    with pytest.raises(ValueError, match='odd'):
+        MatchExtractionModule(patch_size=4)

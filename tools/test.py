@@ -1,0 +1,61 @@
+"""Test a checkpoint with a config file: metrics as a table, and the images if asked for."""
+
+from __future__ import annotations
+
+import argparse
+import os
+
+from masasr_mm.errors import exit_with_user_errors
+
+
+def parse_args() -> argparse.Namespace:
+    """Read the command line."""
+    from mmengine.config import DictAction
+
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument('config', metavar='CONFIG', help='config file, such as those in configs/')
+    parser.add_argument(
+        'checkpoint',
+        metavar='CHECKPOINT',
+        help="a trained or converted one, or one of the authors'",
+    )
+    parser.add_argument('--work-dir', metavar='D', help='logs (default: work_dirs/<config name>)')
+    parser.add_argument('--out', metavar='DIR', help='write every SR image there, as PNG')
+    parser.add_argument('--launcher', choices=['none', 'pytorch', 'slurm', 'mpi'], default='none')
+    parser.add_argument(
+        '--cfg-options', nargs='+', action=DictAction, metavar='KEY=VALUE', help='config overrides'
+    )
+    parser.add_argument('--local_rank', '--local-rank', type=int, default=0, help=argparse.SUPPRESS)
+    args = parser.parse_args()
+    os.environ.setdefault('LOCAL_RANK', str(args.local_rank))
+    return args
+
+
+def main() -> None:
+    """Test."""
+    args = parse_args()
+    from mmengine.runner import Runner
+
+    from masasr_mm import compat
+    from masasr_mm.apis.checkpoint import load_checkpoint, load_generator
+    from masasr_mm.apis.config import check_data, load_config
+
+    config = load_config(args.config, args.cfg_options, args.work_dir)
+    config.launcher = args.launcher
+    config.load_from, config.resume = None, False
+    config.model.update(discriminator=None, gan_loss=None, perceptual_loss=None)
+    hooks = [dict(type='MetricsTableHook')]
+    if args.out:
+        hooks.append(dict(type='SaveImagesHook', out_dir=args.out))
+    config.custom_hooks = [*config.get('custom_hooks', []), *hooks]
+    check_data(config, 'test')
+    load_checkpoint(args.checkpoint)
+
+    compat.init_process_group_without_gpu(args.launcher)
+    runner = Runner.from_cfg(config)
+    load_generator(runner.model, args.checkpoint)
+    runner.test()
+
+
+if __name__ == '__main__':
+    exit_with_user_errors(main)
