@@ -72,6 +72,16 @@ def provide_mmcv_ops() -> bool:
     return True
 
 
+def keep_albumentations_offline() -> None:
+    """Keep albumentations from asking the package registry for news whenever it is imported.
+
+    mmagic.datasets (1.2.0) imports albumentations (1.4), which then fetches its newest version
+    number and advises an update to 2.0, with which mmagic does not work. Call this before mmagic
+    is imported.
+    """
+    os.environ.setdefault('NO_ALBUMENTATIONS_UPDATE', '1')
+
+
 def allow_mmengine_checkpoints() -> bool:
     """Let ``torch.load`` read the training checkpoints of mmengine without trusting the file.
 
