@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import importlib
 import importlib.util
 import os
@@ -110,6 +111,7 @@ def allow_mmengine_checkpoints() -> bool:
             np.dtype,
             array.__reduce__()[0],  # moved from numpy.core to numpy._core with numpy 2
             scalar.__reduce__()[0],
+            codecs.encode,  # the bytes of a scalar; torch before 2.6 does not allow it by itself
             *dtypes,
         ]
     )

@@ -150,10 +150,10 @@ except ImportError as error:
 
 class TestAllowMMEngineCheckpoints:
     @pytest.mark.skipif(
-        not hasattr(torch.serialization, 'get_unsafe_globals_in_checkpoint'),
-        reason='torch before 2.6 does not refuse them by default',
+        not hasattr(torch.serialization, 'add_safe_globals'), reason='torch before 2.4'
     )
-    def test_training_resumes_only_with_it(self, tmp_path):
+    def test_training_resumes_only_with_it(self, tmp_path, monkeypatch):
+        monkeypatch.setenv('TORCH_FORCE_WEIGHTS_ONLY_LOAD', '1')
         train(tmp_path, 2, resume=False)
         allowed = torch.serialization.get_safe_globals()
         torch.serialization.clear_safe_globals()
