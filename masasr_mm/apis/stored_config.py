@@ -25,18 +25,19 @@ def stored_generator_config(checkpoint: dict) -> dict | None:
             if isinstance(statement, ast.Assign) and ast.unparse(statement.targets[0]) == 'model':
                 generator = _literal(statement.value).get('generator')
                 return generator if isinstance(generator, dict) else None
-    except (SyntaxError, ValueError, AttributeError, RecursionError):
+    except (SyntaxError, ValueError, TypeError, AttributeError, RecursionError, MemoryError):
         return None
     return None
 
 
 def _literal(node: ast.expr):
-    """Evaluate literals and ``dict(key=literal, ...)``; everything else is a ValueError."""
+    """Evaluate literals, ``dict(key=literal, ...)`` and ``dict({...})``, or raise ValueError."""
     if isinstance(node, ast.Call):
         named = all(keyword.arg for keyword in node.keywords)
-        if not (isinstance(node.func, ast.Name) and node.func.id == 'dict' and named) or node.args:
+        if not (isinstance(node.func, ast.Name) and node.func.id == 'dict' and named):
             raise ValueError('only dict(...) of literals is read')
-        return {keyword.arg: _literal(keyword.value) for keyword in node.keywords}
+        given = {keyword.arg: _literal(keyword.value) for keyword in node.keywords}
+        return dict(*(_literal(value) for value in node.args), **given)
     if isinstance(node, ast.Dict):
         return {ast.literal_eval(k): _literal(v) for k, v in zip(node.keys, node.values)}
     if isinstance(node, (ast.List, ast.Tuple)):

@@ -30,5 +30,5 @@ def test_other_sizes_are_refused(size):
 
 
 def test_an_image_of_another_size_is_told():
-    with pytest.raises(ValueError, match='160×160 .* 128×160'):
+    with pytest.raises(ValueError, match=r'160×160 .* 128×160'):
         MASADiscriminator(mid_channels=4)(torch.rand(1, 3, 128, 160))

@@ -102,7 +102,7 @@ def test_a_zero_last_convolution_gives_the_bicubic_enlargement():
 def test_sizes_that_do_not_fit_are_told():
     net = MASANet(**SMALL)
     lq, ref, ref_down = images()
-    with pytest.raises(ValueError, match='lq is 15×16; .* multiples of 8'):
+    with pytest.raises(ValueError, match=r'lq is 15×16; .* multiples of 8'):
         net(lq[:, :, 1:], ref, ref_down)
     with pytest.raises(ValueError, match='ref is 60×96 but must be 4 times ref_down, 64×96'):
         net(lq, ref[:, :, 4:], ref_down)

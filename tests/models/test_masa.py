@@ -1,0 +1,215 @@
+"""The editor: modes, sizes, losses and training steps."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+from mmagic.registry import MODELS, OPTIM_WRAPPER_CONSTRUCTORS
+from mmagic.structures import DataSample
+from torch.nn import functional as F
+
+import masasr_mm  # noqa: F401
+from masasr_mm.errors import UserError
+
+GENERATOR = dict(type='MASANet', channels=4, fusion_blocks=(1, 1, 1), encoder=dict(num_blocks=1))
+ADVERSARIAL = dict(
+    discriminator=dict(type='MASADiscriminator', in_size=32, mid_channels=4),
+    gan_loss=dict(type='GANLoss', gan_type='vanilla', loss_weight=5e-3),
+)
+
+
+def build(**changes):
+    torch.manual_seed(0)
+    config = dict(
+        type='MASA',
+        generator=GENERATOR,
+        pixel_loss=dict(type='L1Loss', loss_weight=1.0),
+        data_preprocessor=dict(type='DataPreprocessor', mean=[0.0] * 3, std=[255.0] * 3),
+    )
+    model = MODELS.build({**config, **changes})
+    torch.nn.init.normal_(model.generator.to_image.weight, std=0.02)
+    return model
+
+
+def batch(lq=(8, 8), ref=(32, 32), n=1, metainfo=None):
+    """A batch as the dataloader gives it: pixels in [0, 255], RGB."""
+    torch.manual_seed(1)
+    ref_down = tuple(-(-size // 4) for size in ref)
+    samples = []
+    for _ in range(n):
+        sample = DataSample(
+            gt_img=torch.randint(0, 256, (3, 4 * lq[0], 4 * lq[1])).float(),
+            ref_img=torch.randint(0, 256, (3, *ref)).float(),
+            ref_down=torch.randint(0, 256, (3, *ref_down)).float(),
+            metainfo=dict(
+                img_channel_order='rgb', gt_channel_order='rgb', gt_path='a.png', **(metainfo or {})
+            ),
+        )
+        samples.append(sample)
+    inputs = [torch.randint(0, 256, (3, *lq)).float() for _ in range(n)]
+    return dict(inputs=inputs, data_samples=samples)
+
+
+def optimizers(model):
+    config = dict(generator=dict(type='OptimWrapper', optimizer=dict(type='Adam', lr=1e-3)))
+    if model.discriminator is not None:
+        config['discriminator'] = config['generator']
+    constructor = dict(type='MultiOptimWrapperConstructor', optim_wrapper_cfg=config)
+    return OPTIM_WRAPPER_CONSTRUCTORS.build(constructor)(model)
+
+
+@pytest.mark.parametrize('lq', [(8, 8), (9, 8), (13, 31), (40, 24)])
+@pytest.mark.parametrize('ref', [(8, 8), (9, 30), (33, 47), (160, 16)])
+def test_predict_takes_any_size_from_8_by_8(lq, ref):
+    model = build().eval()
+    [sample] = model.test_step(batch(lq, ref))
+    image = sample.output.pred_img
+    assert image.shape == (3, 4 * lq[0], 4 * lq[1])
+    assert image.isfinite().all()
+    assert torch.equal(image, image.round().clamp(0, 255))
+
+
+def test_predict_is_the_generators_output_rounded_in_bgr():
+    model = build().eval()
+    data = batch((16, 8), (32, 48), n=2)
+    lq = torch.stack(data['inputs']) / 255
+    ref, ref_down = (
+        torch.stack([sample.get(key) for sample in data['data_samples']]) / 255
+        for key in ('ref_img', 'ref_down')
+    )
+    with torch.no_grad():
+        expected = (model.generator(lq, ref, ref_down) * 255).clamp(0, 255).round().flip(1)
+        have = model.test_step(data)
+    for sample, image in zip(have, expected):
+        torch.testing.assert_close(sample.output.pred_img, image, rtol=0, atol=1)
+
+
+def test_padding_does_not_change_what_needs_none():
+    """A padded LR gives, away from the padding, nearly what the LR in a larger image gives."""
+    model = build().eval()
+    data = batch((16, 16), (64, 64))
+    [whole] = model.test_step(batch((16, 16), (64, 64)))
+    data['inputs'] = [data['inputs'][0][:, :9, :16]]
+    [cut] = model.test_step(data)
+    assert cut.output.pred_img.shape == (3, 36, 64)
+    difference = (cut.output.pred_img[:, :8] - whole.output.pred_img[:, :8]).abs()
+    assert difference.mean() < 8
+
+
+def test_the_crop_box_is_cut_out():
+    model = build().eval()
+    [whole] = model.test_step(batch())
+    [cut] = model.test_step(batch(metainfo=dict(crop_box=(3, 5, 20, 17))))
+    assert torch.equal(cut.output.pred_img, whole.output.pred_img[:, 3:23, 5:22])
+
+
+def test_crop_boxes_of_several_sizes_cannot_share_a_batch():
+    data = batch(n=2, metainfo=dict(crop_box=(0, 0, 20, 20)))
+    data['data_samples'][1].set_metainfo(dict(crop_box=(0, 0, 20, 21)))
+    with pytest.raises(UserError, match='batch_size=1'):
+        build().eval().test_step(data)
+
+
+def test_bicubic_is_pillows():
+    import numpy as np
+    from PIL import Image
+
+    data = batch((12, 9))
+    # Away from black and white: Pillow clips between its two passes.
+    data['inputs'] = [(80 + data['inputs'][0] * 0.4).round()]
+    pixels = data['inputs'][0].permute(1, 2, 0).byte().numpy()
+    expected = np.asarray(Image.fromarray(pixels).resize((36, 48), Image.BICUBIC)).astype(int)
+    [sample] = build(test_cfg=dict(bicubic=True)).eval().test_step(data)
+    have = sample.output.bicubic_img.flip(0).permute(1, 2, 0).numpy()
+    assert np.abs(have - expected).max() <= 1
+
+
+def test_images_of_a_result_are_bgr_for_mmagics_metrics_and_pictures():
+    data = batch()
+    originals = {key: data['data_samples'][0].get(key).clone() for key in ('gt_img', 'ref_img')}
+    originals['input'] = data['inputs'][0].clone()
+    [sample] = build().eval().test_step(data)
+    for key, image in originals.items():
+        torch.testing.assert_close(sample.get(key), image.flip(0), rtol=0, atol=1e-3)
+
+
+def test_modes():
+    model = build()
+    data = model.data_preprocessor(batch(), training=True)
+    tensor = model(**data, mode='tensor')
+    loss = model(**data, mode='loss')
+    torch.testing.assert_close(tensor, loss)
+    assert tensor.shape == (1, 3, 32, 32)
+    assert tensor.requires_grad
+
+
+def test_a_missing_reference_is_told():
+    data = batch()
+    data['data_samples'] = [DataSample(metainfo=dict(img_channel_order='rgb'))]
+    with pytest.raises(UserError, match='ref_img and ref_down'):
+        build().eval().test_step(data)
+
+
+def test_a_ref_down_that_does_not_belong_to_ref_is_told():
+    data = batch(ref=(64, 64))
+    data['data_samples'][0].set_data(dict(ref_down=torch.zeros(3, 8, 16)))
+    with pytest.raises(UserError, match='more than 4 times'):
+        build().eval().test_step(data)
+
+
+def test_a_step_of_masa_rec_is_a_step_of_adam_on_the_l1_loss():
+    model, other = build(), build()
+    data = batch(n=2)
+    lq = torch.stack(data['inputs']) / 255
+    gt, ref, ref_down = (
+        torch.stack([sample.get(key) for sample in data['data_samples']]) / 255
+        for key in ('gt_img', 'ref_img', 'ref_down')
+    )
+    log = model.train_step(data, optimizers(model))
+
+    adam = torch.optim.Adam(other.generator.parameters(), lr=1e-3)
+    loss = (other.generator(lq, ref, ref_down) - gt).abs().mean()
+    loss.backward()
+    adam.step()
+    torch.testing.assert_close(log['loss_pix'], loss.detach())
+    for have, need in zip(model.generator.parameters(), other.generator.parameters()):
+        torch.testing.assert_close(have, need)
+    assert model.step_counter == 1
+
+
+def test_the_adversarial_losses_are_relativistic():
+    """Eq. 16-17 with the average of the other kind, written out."""
+    model = build(**ADVERSARIAL)
+    sr, hr = torch.rand(4, 3, 32, 32), torch.rand(4, 3, 32, 32)
+    model.discriminator.eval()
+    with torch.no_grad():
+        fake, real = model.discriminator(sr), model.discriminator(hr)
+        # Terms of mmagic's averages: each equation is halved.
+        generator = -F.logsigmoid(-(real - fake.mean())) - F.logsigmoid(fake - real.mean())
+        discriminator = -F.logsigmoid(real - fake.mean()) - F.logsigmoid(-(fake - real.mean()))
+        losses = model.g_step(sr, hr)
+        loss_real, loss_fake = model.d_step_real(sr, hr), model.d_step_fake(sr, hr)
+    torch.testing.assert_close(losses['loss_gan'], 5e-3 * generator.mean() / 2)
+    torch.testing.assert_close(loss_real + loss_fake, discriminator.mean() / 2)
+
+
+def test_warm_up_uses_the_reconstruction_loss_alone():
+    model = build(**ADVERSARIAL, train_cfg=dict(pixel_init=2))
+    wrappers = optimizers(model)
+    before = [parameter.clone() for parameter in model.discriminator.parameters()]
+    for step in range(2):
+        log = model.train_step(batch(n=2), wrappers)
+        assert set(log) == {'loss_pix'}, step
+    assert all(torch.equal(a, b) for a, b in zip(before, model.discriminator.parameters()))
+    log = model.train_step(batch(n=2), wrappers)
+    assert {'loss_pix', 'loss_gan', 'loss_d_real', 'loss_d_fake'} <= set(log)
+    moved = [not torch.equal(a, b) for a, b in zip(before, model.discriminator.parameters())]
+    assert all(moved[-4:])
+
+
+def test_the_warm_up_is_not_repeated_after_loading():
+    model = build(**ADVERSARIAL, train_cfg=dict(pixel_init=1))
+    model.train_step(batch(n=2), optimizers(model))
+    other = build(**ADVERSARIAL, train_cfg=dict(pixel_init=1))
+    other.load_state_dict(model.state_dict())
+    assert 'loss_gan' in other.train_step(batch(n=2), optimizers(other))

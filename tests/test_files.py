@@ -1,0 +1,39 @@
+"""Writing whole or not at all."""
+
+from __future__ import annotations
+
+import pytest
+
+from masasr_mm.errors import UserError
+from masasr_mm.files import written_whole
+
+
+def test_the_file_appears_when_all_went_well(tmp_path):
+    path = tmp_path / 'new' / 'a.png'
+    with written_whole(path) as temporary:
+        assert temporary.suffix == '.png'
+        temporary.write_text('whole')
+        assert not path.exists()
+    assert path.read_text() == 'whole'
+    assert list(path.parent.iterdir()) == [path]
+
+
+@pytest.mark.parametrize('error', [ValueError, KeyboardInterrupt])
+def test_an_error_or_interruption_leaves_nothing(tmp_path, error):
+    def write():
+        with written_whole(tmp_path / 'a.txt') as temporary:
+            temporary.write_text('half')
+            raise error
+
+    with pytest.raises(error):
+        write()
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_file_in_the_way_of_the_folder_is_told(tmp_path):
+    (tmp_path / 'out').write_text('a file')
+    with (
+        pytest.raises(UserError, match=r'cannot write .*out/a\.txt'),
+        written_whole(tmp_path / 'out' / 'a.txt'),
+    ):
+        pass
