@@ -10,6 +10,7 @@ import pickle
 import subprocess
 import sys
 from collections.abc import Callable
+from pathlib import Path
 from types import ModuleType
 
 from .errors import UserError
@@ -70,6 +71,42 @@ def provide_mmcv_ops() -> bool:
         importlib.import_module('mmcv.ops')
     finally:
         del sys.modules[name]
+    return True
+
+
+def provide_mediapipe_face() -> bool:
+    """Let ``mmagic.apis`` be imported beside a mediapipe without its old ``solutions``.
+
+    ``mmagic.apis`` (1.2.0) imports controlnet_aux (0.0.10), whose face detector reads
+    ``mediapipe.solutions`` as it is imported; mediapipe 1.0 no longer has that. The detector's
+    module becomes a placeholder that says, when the detector is built, which package is needed.
+
+    Returns:
+        bool: Whether the placeholder was put in; ``False`` where it is not needed.
+    """
+    name = 'controlnet_aux.mediapipe_face'
+    mediapipe = importlib.util.find_spec('mediapipe')
+    if (
+        name in sys.modules
+        or mediapipe is None
+        or importlib.util.find_spec('controlnet_aux') is None
+    ):
+        return False
+    if any(
+        (Path(place) / 'python' / 'solutions').is_dir()
+        for place in mediapipe.submodule_search_locations
+    ):
+        return False
+
+    class MediapipeFaceDetector:
+        def __init__(self, *args, **kwargs) -> None:
+            raise ImportError(
+                "controlnet_aux's MediapipeFaceDetector needs an older mediapipe: "
+                "pip install 'mediapipe<0.10.30'"
+            )
+
+    sys.modules[name] = ModuleType(name, 'Stands for a module that this mediapipe cannot serve.')
+    sys.modules[name].MediapipeFaceDetector = MediapipeFaceDetector
     return True
 
 

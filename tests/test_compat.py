@@ -148,6 +148,49 @@ except ImportError as error:
             compat.provide_mmcv_ops()
 
 
+class TestProvideMediapipeFace:
+    @staticmethod
+    def packages(folder: Path, *mediapipe: str) -> str:
+        """Make a mediapipe with these sub-folders, and a controlnet_aux as 0.0.10 is."""
+        for path in ('controlnet_aux/mediapipe_face', 'mediapipe', *mediapipe):
+            (folder / path).mkdir(parents=True)
+        (folder / 'mediapipe' / '__init__.py').write_text(
+            'class solutions: drawing_utils = 42' if mediapipe else ''
+        )
+        face = 'from .mediapipe_face import MediapipeFaceDetector'
+        (folder / 'controlnet_aux' / '__init__.py').write_text(face)
+        (folder / 'controlnet_aux' / 'mediapipe_face' / '__init__.py').write_text(
+            'import mediapipe\ndrawing_utils = mediapipe.solutions.drawing_utils\n'
+            'class MediapipeFaceDetector: pass\n'
+        )
+        return str(folder)
+
+    def test_a_mediapipe_without_solutions(self, tmp_path):
+        path = self.packages(tmp_path)
+        code = """
+import controlnet_aux
+try:
+    controlnet_aux.MediapipeFaceDetector()
+except ImportError as error:
+    print(error)
+"""
+        assert run_python(COMPAT_ALONE + code, PYTHONPATH=path).returncode != 0
+        result = run_python(
+            COMPAT_ALONE + 'assert compat.provide_mediapipe_face()' + code, PYTHONPATH=path
+        )
+        assert "pip install 'mediapipe<" in result.stdout, result.stderr
+
+    def test_a_mediapipe_with_solutions_is_left_alone(self, tmp_path):
+        path = self.packages(tmp_path, 'mediapipe/python/solutions')
+        code = """
+assert not compat.provide_mediapipe_face()
+import controlnet_aux
+controlnet_aux.MediapipeFaceDetector()
+"""
+        result = run_python(COMPAT_ALONE + code, PYTHONPATH=path)
+        assert result.returncode == 0, result.stderr
+
+
 class TestAllowMMEngineCheckpoints:
     @pytest.mark.skipif(
         not hasattr(torch.serialization, 'add_safe_globals'), reason='torch before 2.4'
