@@ -191,6 +191,31 @@ controlnet_aux.MediapipeFaceDetector()
         assert result.returncode == 0, result.stderr
 
 
+class TestKeepAlbumentationsOffline:
+    def test_no_question_on_import(self):
+        code = """
+import socket
+def refuse(*arguments, **options):
+    print('albumentations asks the network')
+    raise OSError
+socket.socket.connect = socket.getaddrinfo = refuse
+import albumentations
+"""
+        result = run_python(code, NO_ALBUMENTATIONS_UPDATE='0')
+        assert 'asks the network' in result.stdout, result.stderr
+        alone = COMPAT_ALONE + 'import os; del os.environ["NO_ALBUMENTATIONS_UPDATE"]\n'
+        result = run_python(
+            alone + 'compat.keep_albumentations_offline()' + code, NO_ALBUMENTATIONS_UPDATE='0'
+        )
+        assert result.returncode == 0, result.stderr
+        assert result.stdout == ''
+
+    def test_a_user_may_wish_otherwise(self, monkeypatch):
+        monkeypatch.setenv('NO_ALBUMENTATIONS_UPDATE', '0')
+        compat.keep_albumentations_offline()
+        assert os.environ['NO_ALBUMENTATIONS_UPDATE'] == '0'
+
+
 class TestAllowMMEngineCheckpoints:
     @pytest.mark.skipif(
         not hasattr(torch.serialization, 'add_safe_globals'), reason='torch before 2.4'
