@@ -16,8 +16,9 @@ class PadToMultiple(BaseTransform):
 
     Required keys: ``key``, an array (H, W, C).
 
-    Added or modified keys: ``output_key``, and ``crop_key`` where it is given: the tuple of ints
-    (top, left, height, width) that tells where the image lies in the padded one.
+    Added or modified keys: ``output_key`` with its ``{output_key}_channel_order`` where the image
+    has one, and ``crop_key`` where it is given: the tuple of ints (top, left, height, width) that
+    tells where the image lies in the padded one.
 
     Args:
         key (str): The image to pad.
@@ -77,6 +78,9 @@ class PadToMultiple(BaseTransform):
             centered=self.position == 'center',
         )
         results[self.output_key] = padded
+        # What is made of the padded image must be known as RGB, or its red and blue are swapped.
+        if f'{self.key}_channel_order' in results:
+            results[f'{self.output_key}_channel_order'] = results[f'{self.key}_channel_order']
         if self.crop_key is not None:
             results[self.crop_key] = (top, left, height, width)
         return results

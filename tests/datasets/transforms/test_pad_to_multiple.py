@@ -32,6 +32,15 @@ def test_bottom_right():
     assert results['box'] == (0, 0, 17, 16)
 
 
+def test_the_padded_image_is_known_as_rgb_and_so_is_what_is_made_of_it():
+    results = dict(gt=image(5, 9), gt_channel_order='rgb')
+    reduce = TRANSFORMS.build(
+        dict(type='Resize', keys=['gt_padded'], output_keys=['img'], scale=1 / 4, keep_ratio=True)
+    )
+    results = Compose([PadToMultiple('gt', 8, output_key='gt_padded'), reduce])(results)
+    assert results['img_channel_order'] == 'rgb'
+
+
 @given(
     height=st.integers(1, 70),
     width=st.integers(1, 70),
