@@ -3,9 +3,11 @@
 from . import compat
 from .version import __version__
 
+compat.keep_albumentations_offline()
 compat.provide_mmcv_ops()
+compat.provide_mediapipe_face()
 compat.allow_mmengine_checkpoints()
 
-from . import apis, datasets, engine, models  # noqa: E402  (these import mmagic's models)
+from . import apis, datasets, engine, evaluation, models  # noqa: E402  (these import mmagic's models)
 
-__all__ = ['__version__', 'apis', 'datasets', 'engine', 'models']
+__all__ = ['__version__', 'apis', 'datasets', 'engine', 'evaluation', 'models']

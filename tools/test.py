@@ -20,7 +20,7 @@ def parse_args() -> argparse.Namespace:
         help="a trained or converted one, or one of the authors'",
     )
     parser.add_argument('--work-dir', metavar='D', help='logs (default: work_dirs/<config name>)')
-    parser.add_argument('--out', metavar='DIR', help='write every SR image there, as PNG')
+    parser.add_argument('--out', metavar='DIR', help='write every SR image and its metrics there')
     parser.add_argument('--launcher', choices=['none', 'pytorch', 'slurm', 'mpi'], default='none')
     parser.add_argument(
         '--cfg-options', nargs='+', action=DictAction, metavar='KEY=VALUE', help='config overrides'
@@ -39,6 +39,7 @@ def main() -> None:
     from masasr_mm import compat
     from masasr_mm.apis.checkpoint import load_checkpoint, load_generator
     from masasr_mm.apis.config import check_data, load_config
+    from masasr_mm.evaluation.extra_metrics import add_metrics
 
     config = load_config(args.config, args.cfg_options, args.work_dir)
     config.launcher = args.launcher
@@ -46,9 +47,12 @@ def main() -> None:
     config.model.update(discriminator=None, gan_loss=None, perceptual_loss=None)
     hooks = [dict(type='MetricsTableHook')]
     if args.out:
-        hooks.append(dict(type='SaveImagesHook', out_dir=args.out))
+        hooks += [
+            dict(type=name, out_dir=args.out) for name in ('SaveImagesHook', 'PerImageMetricsHook')
+        ]
     config.custom_hooks = [*config.get('custom_hooks', []), *hooks]
     check_data(config, 'test')
+    add_metrics(config.test_evaluator, config.get('extra_metrics', []))
     load_checkpoint(args.checkpoint)
 
     compat.init_process_group_without_gpu(args.launcher)

@@ -7,5 +7,7 @@ metrics = [
 ]
 val_evaluator = dict(type='Evaluator', metrics=metrics)
 test_evaluator = val_evaluator
+# For tools/test.py: more metrics by name, such as --cfg-options extra_metrics=LPIPS,NIQE
+extra_metrics = []
 val_cfg = dict(type='MultiValLoop')
 test_cfg = dict(type='MultiTestLoop')

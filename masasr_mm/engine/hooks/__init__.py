@@ -2,6 +2,12 @@
 
 from .augmentation_timetable import AugmentationTimetableHook
 from .metrics_table import MetricsTableHook
+from .per_image_metrics import PerImageMetricsHook
 from .save_images import SaveImagesHook
 
-__all__ = ['AugmentationTimetableHook', 'MetricsTableHook', 'SaveImagesHook']
+__all__ = [
+    'AugmentationTimetableHook',
+    'MetricsTableHook',
+    'PerImageMetricsHook',
+    'SaveImagesHook',
+]

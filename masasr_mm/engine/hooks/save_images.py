@@ -6,17 +6,33 @@ from pathlib import Path
 
 import cv2
 from mmagic.registry import HOOKS
+from mmagic.structures import DataSample
 from mmengine.hooks import Hook
 from mmengine.runner import Runner
 
 from ...files import written_whole
+from .tested_data import current_test_set
+
+
+def image_file(sample: DataSample, test_set: str | None) -> Path:
+    """Return where the SR image of a sample belongs in the output folder.
+
+    Args:
+        sample (DataSample): A tested sample with ``gt_path`` in its metainfo.
+        test_set (str, optional): The name of its data set, if the test runs over several.
+
+    Returns:
+        Path: The name of the HR image as PNG, in a folder for each data set of several.
+    """
+    return Path(test_set or '') / f'{Path(sample.gt_path).stem}.png'
 
 
 @HOOKS.register_module()
 class SaveImagesHook(Hook):
     """Write every SR image that is tested as a PNG, named after its HR image.
 
-    The pixels are those that the metrics were computed from.
+    The pixels are those that the metrics were computed from. A test over several data sets
+    writes a folder for each.
 
     Args:
         out_dir (str): The folder; made if needed.
@@ -36,8 +52,9 @@ class SaveImagesHook(Hook):
             data_batch (dict, optional): The batch.
             outputs (list[DataSample], optional): Its samples with predictions.
         """
+        test_set = current_test_set(runner)
         for sample in outputs or ():
             image = sample.output.pred_img.permute(1, 2, 0).byte().numpy()
-            with written_whole(self.out_dir / f'{Path(sample.gt_path).stem}.png') as temporary:
+            with written_whole(self.out_dir / image_file(sample, test_set)) as temporary:
                 if not cv2.imwrite(str(temporary), image):
                     raise OSError('OpenCV could not encode the image')

@@ -1,0 +1,45 @@
+# MASA or MASA-rec tested on CUFED5 with one reference, at each of the five levels of similarity,
+# and with all five: one run, one table.
+_base_ = [
+    '_base_/default_runtime.py',
+    '_base_/models/masa-rec.py',
+    '_base_/datasets/cufed5.py',
+    '_base_/evaluation.py',
+    '_base_/inference.py',
+]
+
+# A single reference is padded at the bottom and right; the rest is as with all five.
+level_pipeline = [
+    *_base_.test_pipeline[:3],
+    dict(type='PadToMultiple', key='ref', divisor=16, position='bottom_right'),
+    *_base_.test_pipeline[4:],
+]
+names = [f'level-{level}' for level in range(1, 6)]
+test_dataloader = [
+    {
+        **_base_.test_dataloader,
+        'dataset': {
+            **_base_.test_dataloader['dataset'],
+            'level': level,
+            'pipeline': level_pipeline,
+            'metainfo': dict(dataset_type=name),
+        },
+    }
+    for level, name in enumerate(names, 1)
+] + [
+    {
+        **_base_.test_dataloader,
+        'dataset': {**_base_.test_dataloader['dataset'], 'metainfo': dict(dataset_type='all')},
+    }
+]
+# The LR, and so its bicubic enlargement, is the same for all levels.
+test_evaluator = [
+    dict(
+        type='Evaluator',
+        metrics=[
+            *(_base_.metrics[2:] if name == names[0] else []),
+            *({**metric, 'prefix': name} for metric in _base_.metrics[:2]),
+        ],
+    )
+    for name in [*names, 'all']
+]

@@ -1,0 +1,199 @@
+"""The test configs against a plain transcription of the protocols (Sec. 4.1)."""
+
+from __future__ import annotations
+
+import csv
+import json
+import re
+from collections.abc import Iterable
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from masasr_mm.datasets import Sun80Dataset
+
+from . import transcription as plain
+from .conftest import Call, Run, crops, save
+
+SIZES = [
+    (61, 75), (64, 64), (97, 51), (83, 100), (71, 69), (55, 91), (99, 37), (45, 47), (33, 65),
+    (31, 99), (41, 43), (65, 63),
+]  # fmt: skip
+
+
+def rows_of(tested: Run) -> list[dict]:
+    with (tested.out / 'metrics.csv').open(encoding='utf-8', newline='') as file:
+        return list(csv.DictReader(file))
+
+
+def printed_rows(tested: Run) -> dict[str, tuple[float, ...]]:
+    """Return the rows of the printed table."""
+    lines = (line.strip('│ ') for line in tested.stdout.splitlines() if '│' in line)
+    cells = (re.split(r'\s*│\s*', line) for line in lines)
+    return {name: tuple(map(float, values)) for name, *values in cells}
+
+
+def check_call(call: Call, gt: np.ndarray, divisor: int, ref: np.ndarray) -> np.ndarray:
+    """See that the generator got the right images; return what must have been saved of them."""
+    padded = plain.pad_to_multiple(gt, divisor)
+    for seen, expected in (
+        (call.lq, plain.reduce(padded)),
+        (call.ref, ref),
+        (call.ref_down, plain.reduce(ref)),
+    ):
+        np.testing.assert_allclose(seen, expected, atol=1e-3)
+    top, left = ((have - want) // 2 for have, want in zip(padded.shape[:2], gt.shape[:2]))
+    cropped = call.output[top : top + gt.shape[0], left : left + gt.shape[1]]
+    return np.clip(cropped, 0, 255).round()
+
+
+def check_saved(tested: Run, name: str, expected: np.ndarray) -> None:
+    saved = plain.load(tested.out / name)
+    assert saved.shape == expected.shape
+    # Two roundings of one float32 number may differ where it lies between two grey levels.
+    assert np.abs(saved - expected).max() <= 1
+    assert (saved == expected).mean() > 0.999
+
+
+def make_cufed5(root: Path, sizes: Iterable[tuple[int, int]], references: int) -> Path:
+    for index, (height, width) in enumerate(sizes):
+        for number, image in enumerate(crops(index, height, width, references + 1)):
+            save(image, root / f'{index:03d}_{number}.png')
+    return root
+
+
+@pytest.fixture(scope='module')
+def cufed5(run_test, tmp_path_factory) -> tuple[Path, Run]:
+    root = make_cufed5(tmp_path_factory.mktemp('CUFED5'), SIZES, references=1)
+    options = (f'test_dataloader.dataset.data_root={root}', 'test_dataloader.num_workers=0')
+    return root, run_test('masa-rec_x4_cufed5.py', *options)
+
+
+@pytest.fixture(scope='module')
+def levels(run_test, tmp_path_factory) -> tuple[Path, Run]:
+    root = make_cufed5(tmp_path_factory.mktemp('levels'), SIZES[:1], references=5)
+    options = (
+        f'test_dataloader.{index}.{option}'
+        for index in range(6)
+        for option in (f'dataset.data_root={root}', 'num_workers=0')
+    )
+    return root, run_test('masa_x4_cufed5-levels.py', *options)
+
+
+def test_cufed5_feeds_the_network_as_released(cufed5):
+    root, tested = cufed5
+    assert len(tested.calls) == len(SIZES)
+    for index, call in enumerate(tested.calls):
+        ref = plain.pad(plain.load(root / f'{index:03d}_1.png'), 512, 512)
+        expected = check_call(call, plain.load(root / f'{index:03d}_0.png'), 32, ref)
+        check_saved(tested, f'{index:03d}_0.png', expected)
+
+
+def test_printed_metrics_agree_with_those_of_the_saved_images(cufed5):
+    root, tested = cufed5
+    rows = rows_of(tested)
+    assert [row['image'] for row in rows] == [f'{index:03d}_0.png' for index in range(len(SIZES))]
+    values = []
+    for row, size in zip(rows, SIZES):
+        sr, gt = plain.load(tested.out / row['image']), plain.load(root / row['image'])
+        assert sr.shape == (*size, 3)
+        values.append((plain.psnr(sr, gt), plain.ssim(sr, gt)))
+        assert float(row['PSNR']) == pytest.approx(values[-1][0], abs=1e-3)
+        assert float(row['SSIM']) == pytest.approx(values[-1][1], abs=1e-5)
+    means = np.mean(values, axis=0)
+    assert printed_rows(tested)['MASA'] == pytest.approx(means, abs=6e-5)
+
+
+def test_json_holds_the_rows_and_the_means(cufed5):
+    _, tested = cufed5
+    content = json.loads((tested.out / 'metrics.json').read_text())
+    rows = rows_of(tested)
+    assert content['images'] == [
+        {key: value if key == 'image' else float(value) for key, value in row.items()}
+        for row in rows
+    ]
+    table = printed_rows(tested)
+    for name, mean in content['mean'].items():
+        assert mean == pytest.approx(np.mean([float(row[name]) for row in rows]), rel=1e-9)
+        prefix, _, metric = name.rpartition('/')
+        column = ('PSNR', 'SSIM').index(metric)
+        assert table[prefix or 'MASA'][column] == pytest.approx(mean, abs=6e-5)
+    assert len(content['mean']) == 4
+
+
+def test_bicubic_is_the_enlargement_of_the_lr_image(cufed5):
+    root, tested = cufed5
+    for row, call in zip(rows_of(tested), tested.calls):
+        gt = plain.load(root / row['image'])
+        enlarged = plain.enlarge(call.lq.round())
+        height, width = gt.shape[:2]
+        top, left = (enlarged.shape[0] - height) // 2, (enlarged.shape[1] - width) // 2
+        image = enlarged[top : top + height, left : left + width]
+        assert float(row['bicubic/PSNR']) == pytest.approx(plain.psnr(image, gt), abs=1e-3)
+        assert float(row['bicubic/SSIM']) == pytest.approx(plain.ssim(image, gt), abs=1e-5)
+
+
+def test_levels_feed_the_network_as_released(levels):
+    root, tested = levels
+    gt = plain.load(root / '000_0.png')
+    references = [plain.load(root / f'000_{level}.png') for level in range(1, 6)]
+    assert len(tested.calls) == 6
+    for level, reference in enumerate(references, 1):
+        ref = plain.pad_to_multiple(reference, 16, centered=False)
+        expected = check_call(tested.calls[level - 1], gt, 32, ref)
+        check_saved(tested, f'level-{level}/000_0.png', expected)
+    stacked = np.concatenate([plain.pad(reference, 512, 512) for reference in references])
+    check_saved(tested, 'all/000_0.png', check_call(tested.calls[5], gt, 32, stacked))
+
+
+def test_levels_print_one_table_of_their_means(levels):
+    root, tested = levels
+    names = [*(f'level-{level}' for level in range(1, 6)), 'all']
+    table, rows = printed_rows(tested), rows_of(tested)
+    assert list(table) == ['bicubic', *names]
+    assert [(row['data_set'], row['image']) for row in rows] == [
+        (name, f'{name}/000_0.png') for name in names
+    ]
+    for name, row in zip(names, rows):
+        pair = plain.load(tested.out / row['image']), plain.load(root / '000_0.png')
+        assert table[name] == pytest.approx((plain.psnr(*pair), plain.ssim(*pair)), abs=6e-5)
+        assert table[name] == pytest.approx((float(row['PSNR']), float(row['SSIM'])), abs=6e-5)
+    assert len({table[name] for name in names}) == len(names)
+    bicubic = float(rows[0]['bicubic/PSNR']), float(rows[0]['bicubic/SSIM'])
+    assert table['bicubic'] == pytest.approx(bicubic, abs=6e-5)
+
+
+def test_sun80_feeds_the_network_as_released(run_test, tmp_path):
+    names = ['0001.jpg', '0002.jpg', '0003.jpg']
+    for index, name in enumerate(names):
+        gt, *matches = crops(index, 67 + 30 * index, 130 - 35 * index, 4)
+        save(gt, tmp_path / 'Sun_Hays_SR_groundtruth' / name)
+        for number, match in enumerate(matches):
+            save(match, tmp_path / 'Sun_Hays_SR_scenematches' / name / f'{number}.jpg')
+    tested = run_test(
+        'masa_x4_sun80.py',
+        f'test_dataloader.dataset.data_root={tmp_path}',
+        'test_dataloader.num_workers=0',
+    )
+    dataset = Sun80Dataset(str(tmp_path))
+    assert len(tested.calls) == len(names)
+    for index, call in enumerate(tested.calls):
+        ref = plain.pad_to_multiple(plain.load(dataset.get_data_info(index)['ref_path']), 16)
+        gt = plain.load(tmp_path / 'Sun_Hays_SR_groundtruth' / names[index])
+        check_saved(tested, f'000{index + 1}.png', check_call(call, gt, 64, ref))
+
+
+def test_urban100_takes_the_lr_image_as_its_reference(run_test, tmp_path):
+    for index, (height, width) in enumerate(((70, 101), (129, 64))):
+        save(crops(index, height, width, 1)[0], tmp_path / f'img_{index:03d}.png')
+    tested = run_test(
+        'masa_x4_urban100.py',
+        f'test_dataloader.dataset.data_root={tmp_path}',
+        'test_dataloader.num_workers=0',
+    )
+    assert len(tested.calls) == 2
+    for index, call in enumerate(tested.calls):
+        gt = plain.load(tmp_path / f'img_{index:03d}.png')
+        ref = plain.reduce(plain.pad_to_multiple(gt, 64))
+        check_saved(tested, f'img_{index:03d}.png', check_call(call, gt, 64, ref))
