@@ -25,7 +25,7 @@ def add_metrics(evaluator: dict | list, names: str | Sequence[str]) -> None:
     Raises:
         UserError: If there is no such metric.
     """
-    names = [names] if isinstance(names, str) else names
+    names = names.split() if isinstance(names, str) else names
     for name in names:
         kind = METRICS.get(name)
         if not (isinstance(kind, type) and issubclass(kind, BaseSampleWiseMetric)):
