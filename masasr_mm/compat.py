@@ -12,8 +12,12 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 from types import ModuleType
+from typing import TYPE_CHECKING
 
 from .errors import UserError
+
+if TYPE_CHECKING:
+    from torch import Tensor, nn
 
 #: What torch.distributed reads from the environment, and where each launcher puts it.
 LAUNCHER_VARIABLES = {
@@ -239,3 +243,31 @@ def _first_slurm_host() -> str:
             '--launcher slurm: scontrol does not tell the hosts of the job; set MASTER_ADDR to the '
             'host of rank 0'
         ) from error
+
+
+def without_wrappers(module: nn.Module, state_dict: dict[str, Tensor]) -> dict[str, Tensor]:
+    """Take the names that distributed wrappers add out of the keys of a state dict.
+
+    ``MMSeparateDistributedDataParallel`` of mmengine (0.10.7) wraps the children of a model, so
+    that its checkpoints hold ``generator.module.…``; but loading, there as elsewhere, looks for
+    ``generator.…`` and passes over the rest with no more than a log line.
+
+    Args:
+        module (nn.Module): The model whose children may be wrapped.
+        state_dict (dict[str, Tensor]): Its state dict; changed in place.
+
+    Returns:
+        dict[str, Tensor]: The same, with the keys of the model before it was wrapped.
+    """
+    from mmengine.model import is_model_wrapper
+
+    prefixes = {
+        f'{name}.module.': f'{name}.'
+        for name, child in module.named_children()
+        if is_model_wrapper(child)
+    }
+    for key in list(state_dict):
+        value = state_dict.pop(key)
+        prefix = next((prefix for prefix in prefixes if key.startswith(prefix)), '')
+        state_dict[prefixes.get(prefix, '') + key[len(prefix) :]] = value
+    return state_dict

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 from mmengine.registry import DefaultScope
+
+REPOSITORY = Path(__file__).resolve().parent.parent
 
 
 @pytest.fixture(autouse=True)
@@ -33,3 +36,67 @@ def random_vgg19(monkeypatch: pytest.MonkeyPatch):
     network.features = network['features']
     monkeypatch.setattr(vgg, 'vgg19', lambda pretrained: network)
     return network
+
+
+@pytest.fixture(scope='session')
+def small_data(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A CUFED-like set of crops of real photographs: 4 training pairs, 3 test images of odd sizes.
+
+    Returns:
+        Path: The folder with ``train/{input,ref}`` and ``test/CUFED5``.
+    """
+    import numpy as np
+    from PIL import Image
+    from skimage import data
+
+    root = tmp_path_factory.mktemp('small_data')
+    photos = [data.astronaut(), data.chelsea(), data.coffee(), data.rocket()]
+
+    def save(pixels: np.ndarray, *parts: str) -> None:
+        path = root.joinpath(*parts)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        Image.fromarray(pixels).save(path)
+
+    for index, photo in enumerate(photos):
+        save(photo[100:196, 100:196], 'train', 'input', f'{index:03d}.png')
+        save(photo[108:204, 104:200], 'train', 'ref', f'{index:03d}.png')
+    for index, (h, w) in enumerate(((65, 70), (64, 91), (33, 50))):
+        photo = photos[index]
+        save(photo[120 : 120 + h, 140 : 140 + w], 'test', 'CUFED5', f'{index:03d}_0.png')
+        for level in (1, 2):
+            moved = photo[120 + 9 * level : 190 + 9 * level, 150 : 150 + 70]
+            save(moved, 'test', 'CUFED5', f'{index:03d}_{level}.png')
+    return root
+
+
+@pytest.fixture(scope='session')
+def small_config(small_data: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A config for ``small_data`` that inherits configs/masa_x4_sample.py, with a small network.
+
+    Returns:
+        Path: The config file; trains 4 iterations and validates after each 2.
+    """
+    path = tmp_path_factory.mktemp('small_config') / 'small.py'
+    path.write_text(
+        f"""
+_base_ = {str(REPOSITORY / 'configs' / 'masa_x4_sample.py')!r}
+model = dict(
+    generator=dict(channels=8, fusion_blocks=(1, 1, 1), encoder=dict(num_blocks=1), init_cfg=None)
+)
+train_pipeline = _base_.train_pipeline
+train_pipeline[2]['crop_size'] = (64, 64)
+test_pipeline = _base_.test_pipeline
+test_pipeline[3]['size'] = (96, 96)
+train_dataloader = dict(
+    dataset=dict(data_root={str(small_data / 'train')!r}, pipeline=train_pipeline)
+)
+val_dataloader = dict(
+    dataset=dict(data_root={str(small_data / 'test' / 'CUFED5')!r}, pipeline=test_pipeline)
+)
+test_dataloader = val_dataloader
+train_cfg = dict(max_iters=4, val_interval=2)
+param_scheduler = dict(T_max=4)
+default_hooks = dict(logger=dict(interval=1), checkpoint=dict(interval=2))
+"""
+    )
+    return path

@@ -31,8 +31,9 @@ env_cfg = dict(
     mp_cfg=dict(mp_start_method='fork', opencv_num_threads=1),
     dist_cfg=dict(backend='nccl'),
 )
-# Generator and discriminator are updated one after the other, so each has its own wrapper.
-model_wrapper_cfg = dict(type='MMSeparateDistributedDataParallel')
+# Generator and discriminator are updated one after the other, so each has its own wrapper. Without
+# device_ids the wrappers work on the CPU, too; mmengine has put the model on the right GPU before.
+model_wrapper_cfg = dict(type='MMSeparateDistributedDataParallel', device_ids=None)
 
 log_level = 'INFO'
 log_processor = dict(type='LogProcessor', window_size=100, by_epoch=False)

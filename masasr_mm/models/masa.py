@@ -9,7 +9,9 @@ from mmengine.optim import OptimWrapperDict
 from torch import Tensor
 from torch.nn import functional as F
 
+from ..compat import without_wrappers
 from ..errors import UserError
+from .match_maps import match_maps
 from .perceptual import build_perceptual_loss
 
 WHITE = 255.0
@@ -91,6 +93,18 @@ class MASA(ESRGAN):
         super().init_weights()
         self._prepare_perceptual_loss()
 
+    def state_dict(self, *args, **kwargs) -> dict[str, Tensor]:
+        """Return the weights under the same names in one process and in many.
+
+        Args:
+            *args: As for ``nn.Module``.
+            **kwargs: As for ``nn.Module``.
+
+        Returns:
+            dict[str, Tensor]: Names, without those of distributed wrappers, and weights.
+        """
+        return without_wrappers(self, super().state_dict(*args, **kwargs))
+
     def train_step(self, data: dict, optim_wrapper: OptimWrapperDict) -> dict[str, Tensor]:
         """Update the generator and, after the warm-up, the discriminator once (Eq. 16–18).
 
@@ -137,13 +151,16 @@ class MASA(ESRGAN):
 
         Returns:
             DataSample: ``pred_img``, shape (N, 3, 4h, 4w) or as the crop box says, BGR, whole
-            numbers in [0, 255], on the CPU; also ``bicubic_img`` if ``test_cfg`` asks for it.
+            numbers in [0, 255], on the CPU; also ``bicubic_img`` if ``test_cfg`` asks for it; and
+            ``matches``, a list of N :class:`MatchMaps`.
         """
         generator = getattr(self.generator, 'module', self.generator)
         ref, ref_down = self._references(data_samples)
         lq, ref, ref_down = self._pad(generator, inputs, ref, ref_down)
+        result, matches = generator.super_resolve(lq, ref, ref_down)
+        maps = match_maps(matches, *inputs.shape[2:])
         height, width = (size * generator.scale for size in inputs.shape[2:])
-        images = dict(pred_img=generator(lq, ref, ref_down)[..., :height, :width])
+        images = dict(pred_img=result[..., :height, :width])
         if self.with_bicubic:
             # With antialias, torch's bicubic kernel is Pillow's and MATLAB's.
             images['bicubic_img'] = F.interpolate(
@@ -154,7 +171,7 @@ class MASA(ESRGAN):
             destructed = self.data_preprocessor.destruct(image, data_samples)
             cropped = destructed[..., top : top + height, left : left + width]
             images[key] = cropped.round().cpu()
-        return DataSample(**images)
+        return DataSample(**images, matches=maps)
 
     def convert_to_datasample(
         self, predictions: DataSample, data_samples: DataSample, inputs: Tensor | None

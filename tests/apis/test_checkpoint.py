@@ -72,7 +72,7 @@ def test_a_pickle_that_would_run_code_is_refused(tmp_path, monkeypatch):
 
 
 def test_files_that_are_no_checkpoints_are_told(tmp_path):
-    with pytest.raises(UserError, match='not found'):
+    with pytest.raises(UserError, match=r'not found'):
         load_tensors(tmp_path / 'none.pth')
     broken = tmp_path / 'broken.pth'
     save_checkpoint(dict(state_dict=editor(**SMALL).state_dict()), broken)
@@ -86,7 +86,7 @@ def test_files_that_are_no_checkpoints_are_told(tmp_path):
     with pytest.raises(UserError, match='holds a list'):
         load_tensors(tmp_path / 'list.pth')
     torch.save({'backbone.weight': torch.zeros(1)}, tmp_path / 'other.pth')
-    with pytest.raises(UserError, match="the first is 'backbone.weight'"):
+    with pytest.raises(UserError, match=r"the first is 'backbone\.weight'"):
         load_checkpoint(tmp_path / 'other.pth')
 
 

@@ -213,3 +213,13 @@ def test_the_warm_up_is_not_repeated_after_loading():
     other = build(**ADVERSARIAL, train_cfg=dict(pixel_init=1))
     other.load_state_dict(model.state_dict())
     assert 'loss_gan' in other.train_step(batch(n=2), optimizers(other))
+
+
+def test_a_distributed_wrapper_does_not_show_in_checkpoints():
+    model = build(**ADVERSARIAL)
+    before = model.state_dict()
+    model.generator = torch.nn.DataParallel(model.generator)
+    after = model.state_dict()
+    assert list(before) == list(after)
+    assert all(torch.equal(before[key], after[key]) for key in before)
+    assert after._metadata is not None

@@ -1,0 +1,78 @@
+"""What ships inside mmagic runs our configs and checkpoints unchanged."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import cv2
+import mmagic
+import numpy as np
+import pytest
+import torch
+
+from tests.tools.commands import run_python, succeed
+
+STOCK_TOOLS = Path(mmagic.__file__).parent / '.mim' / 'tools'
+
+
+@pytest.fixture(scope='module')
+def checkpoint(small_config, tmp_path_factory) -> Path:
+    """A checkpoint that mmagic's own train.py wrote."""
+    work_dir = tmp_path_factory.mktemp('stock')
+    result = run_python(
+        STOCK_TOOLS / 'train.py', small_config, '--work-dir', work_dir, '--cfg-options',
+        'train_cfg.max_iters=2',
+    )  # fmt: skip
+    succeed(result)
+    return work_dir / 'iter_2.pth'
+
+
+def test_train_and_test(checkpoint, small_config, tmp_path):
+    assert checkpoint.is_file()
+    result = run_python(
+        STOCK_TOOLS / 'test.py', small_config, checkpoint, '--work-dir', tmp_path / 'work',
+        '--out', tmp_path / 'metrics.json',
+    )  # fmt: skip
+    succeed(result)
+    metrics = json.loads((tmp_path / 'metrics.json').read_text())
+    ours = run_python('tools/test.py', small_config, checkpoint, '--work-dir', tmp_path / 'ours')
+    assert f'{metrics["PSNR"]:.4f} │ {metrics["SSIM"]:.4f}' in succeed(ours).stdout
+
+
+@pytest.fixture(scope='module')
+def photos(small_data) -> tuple[Path, Path]:
+    """A reference, and an LR of odd size."""
+    folder = small_data / 'test' / 'CUFED5'
+    lq = small_data / 'lq.png'
+    cv2.imwrite(str(lq), cv2.imread(str(folder / '000_0.png'))[:33, :30])
+    return lq, folder / '000_1.png'
+
+
+def test_image_super_resolution_inferencer(checkpoint, small_config, photos, tmp_path):
+    """Its result is that of our own inferencer."""
+    from mmagic.apis.inferencers import ImageSuperResolutionInferencer
+    from mmengine.config import Config
+
+    from masasr_mm.apis import MASAInferencer
+
+    lq, ref = photos
+    config = Config.fromfile(small_config)
+    stock = ImageSuperResolutionInferencer(config, str(checkpoint), device='cpu')
+    out = tmp_path / 'sr.png'
+    stock(img=str(lq), ref=str(ref), result_out_dir=str(out))
+    written = cv2.imread(str(out))[..., ::-1]
+    assert written.shape == (132, 120, 3)
+
+    own = MASAInferencer(checkpoint, device='cpu')(lq, ref)
+    assert np.abs(written.astype(int) - own).max() <= 1
+
+
+def test_init_model_gives_the_model_with_its_weights(checkpoint, small_config):
+    from mmagic.apis import init_model
+
+    model = init_model(str(small_config), str(checkpoint), device='cpu')
+    assert type(model).__name__ == 'MASA'
+    saved = torch.load(checkpoint, weights_only=True)['state_dict']
+    key = 'encoder.levels.0.0.weight'
+    assert torch.equal(model.generator.state_dict()[key], saved[f'generator.{key}'])

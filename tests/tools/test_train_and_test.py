@@ -1,0 +1,126 @@
+"""Training, resuming and testing from the command line."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import cv2
+import pytest
+
+from masasr_mm.apis.checkpoint import load_tensors
+
+from .commands import error_line, run_python, succeed
+
+
+@pytest.fixture(scope='module')
+def trained(small_config, tmp_path_factory) -> Path:
+    """A work directory after two of four iterations."""
+    work_dir = tmp_path_factory.mktemp('trained')
+    options = ['--cfg-options', 'train_cfg.max_iters=2']
+    result = run_python('tools/train.py', small_config, '--work-dir', work_dir, *options)
+    succeed(result)
+    assert re.search(r'Iter\(train\) \[2/2\].*loss_pix: 0\.\d+', result.stdout)
+    assert re.search(r'Iter\(val\) \[3/3\].*PSNR: \d+\.\d+.*bicubic/PSNR', result.stdout)
+    return work_dir
+
+
+def test_training_leaves_checkpoints_and_logs_where_they_belong(trained):
+    assert (trained / 'iter_2.pth').is_file()
+    assert len(list(trained.glob('best_PSNR_iter_2.pth'))) == 1
+    assert list(trained.rglob('events.out.tfevents*'))
+    pictures = list(trained.rglob('vis_image/*.png'))
+    assert len(pictures) == 3
+    # lq, sr, gt and ref side by side
+    assert cv2.imread(str(sorted(pictures)[0])).shape[1] == 3 * 70 + 96
+
+
+def test_a_checkpoint_holds_the_generator_and_plain_values(trained):
+    checkpoint = load_tensors(trained / 'best_PSNR_iter_2.pth')
+    generator = [key for key in checkpoint['state_dict'] if key.startswith('generator.')]
+    assert set(checkpoint['state_dict']) - set(generator) == {'step_counter'}
+
+
+def test_resume_goes_on(trained, small_config):
+    arguments = ('tools/train.py', small_config, '--work-dir', trained)
+    result = succeed(run_python(*arguments, '--resume'))
+    assert 'resumed epoch: 0, iter: 2' in result.stdout
+    assert 'Iter(train) [3/4]' in result.stdout
+    assert 'Iter(train) [1/4]' not in result.stdout
+    assert (trained / 'iter_4.pth').is_file()
+
+    result = succeed(run_python(*arguments, '--resume', trained / 'iter_2.pth'))
+    assert 'Iter(train) [3/4]' in result.stdout
+
+
+def test_test_prints_the_table_and_writes_the_images(trained, small_config, tmp_path):
+    result = run_python(
+        'tools/test.py', small_config, trained / 'iter_2.pth', '--work-dir', tmp_path / 'work',
+        '--out', tmp_path / 'images',
+    )  # fmt: skip
+    succeed(result)
+    rows = re.findall(r'│ (\w+) +│ (\d+\.\d{4}) │ (0\.\d{4}) │', result.stdout)
+    assert [row[0] for row in rows] == ['bicubic', 'MASA']
+    sizes = [
+        cv2.imread(str(path)).shape[:2] for path in sorted((tmp_path / 'images').glob('*.png'))
+    ]
+    assert sizes == [(65, 70), (64, 91), (33, 50)]
+
+
+@pytest.mark.parametrize(
+    ('arguments', 'message'),
+    [
+        (('tools/train.py', 'configs/none.py'), 'config not found: configs/none.py'),
+        (('tools/train.py', 'configs/masa_x4_sun80.py'), 'has no train_dataloader'),
+        (('tools/test.py', 'configs/masa_x4_sun80.py', 'none.pth'), 'data/Sun80'),
+    ],
+)
+def test_mistakes_are_told_in_one_line(arguments, message, tmp_path, monkeypatch):
+    import runpy
+    import sys
+
+    from tests.conftest import REPOSITORY
+
+    script, config, *rest = arguments
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / 'configs').symlink_to(REPOSITORY / 'configs')
+    monkeypatch.setattr(sys, 'argv', [script, config, *rest])
+    errors = []
+    monkeypatch.setattr('builtins.print', lambda *text, **options: errors.append(text[0]))
+    with pytest.raises(SystemExit) as stop:
+        runpy.run_path(str(REPOSITORY / script), run_name='__main__')
+    assert stop.value.code == 2
+    assert len(errors) == 1
+    assert errors[0].startswith('error: ')
+    assert message in errors[0]
+    assert '\n' not in errors[0]
+
+
+def test_no_data_is_told_before_anything_else(tmp_path):
+    result = run_python(
+        Path('tools/train.py').resolve(), Path('configs/masa_x4_cufed5.py').resolve(), cwd=tmp_path
+    )
+    line = error_line(result)
+    assert 'data/CUFED/train' in line
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_broken_image_ends_in_one_line(small_config, small_data, tmp_path):
+    import shutil
+
+    shutil.copytree(small_data / 'train', tmp_path / 'train')
+    for image in (tmp_path / 'train' / 'input').iterdir():
+        image.write_bytes(image.read_bytes()[:500])
+    options = [f'train_dataloader.dataset.data_root={tmp_path / "train"}']
+    result = run_python(
+        'tools/train.py', small_config, '--work-dir', tmp_path / 'work', '--cfg-options', *options
+    )
+    line = error_line(result)
+    assert str(tmp_path / 'train' / 'input') in line
+    assert '.png' in line
+
+
+def test_weights_that_do_not_fit_are_told(trained, tmp_path):
+    (tmp_path / 'a.pth').write_bytes((trained / 'iter_2.pth').read_bytes()[:1000])
+    line = error_line(run_python('tools/test.py', 'configs/masa_x4_sample.py', tmp_path / 'a.pth'))
+    assert 'a.pth' in line or 'data/sample' in line
