@@ -11,6 +11,7 @@ from torch.nn import functional as F
 from .aggregation import upsample
 from .blocks import convolution, initialize, residual_blocks
 from .lr_pyramid import LRPyramid
+from .matching import Matches
 
 
 @MODELS.register_module()
@@ -93,6 +94,22 @@ class MASANet(BaseModule):
         Raises:
             ValueError: If a size does not fit.
         """
+        return self.super_resolve(lq, ref, ref_down)[0]
+
+    def super_resolve(self, lq: Tensor, ref: Tensor, ref_down: Tensor) -> tuple[Tensor, Matches]:
+        """Do what :meth:`forward` does, and tell where the texture came from.
+
+        Args:
+            lq (Tensor): As in :meth:`forward`.
+            ref (Tensor): As in :meth:`forward`.
+            ref_down (Tensor): As in :meth:`forward`.
+
+        Returns:
+            tuple[Tensor, Matches]: The SR image, and the matches that it was made with.
+
+        Raises:
+            ValueError: If a size does not fit.
+        """
         self._check_sizes(lq, ref, ref_down)
         lq, ref, ref_down = (
             image.contiguous(memory_format=torch.channels_last) for image in (lq, ref, ref_down)
@@ -112,7 +129,7 @@ class MASANet(BaseModule):
             feature = refinement(aggregation(feature, texture))
 
         bicubic = F.interpolate(lq, scale_factor=self.scale, mode='bicubic', align_corners=False)
-        return self.to_image(feature) + bicubic
+        return self.to_image(feature) + bicubic, matches
 
     def _check_sizes(self, lq: Tensor, ref: Tensor, ref_down: Tensor) -> None:
         divisor = self.size_divisor
