@@ -4,19 +4,34 @@ from __future__ import annotations
 
 import ast
 
+from mmagic.registry import MODELS
+
+from ..errors import UserError
+
 
 def stored_generator_config(checkpoint: dict) -> dict | None:
     """Return the config of the generator that a training checkpoint holds.
 
     mmengine stores the whole config as Python text. Only ``model = dict(...)`` made of literals
-    is read, and nothing is executed, so a stranger's checkpoint can do no harm.
+    is read, and nothing is executed. A registry would also build what ``type='os.system'`` names,
+    so only the parts of this package are let through: a stranger's checkpoint can do no harm.
+    Initialisation configs are left out, as the weights come from the checkpoint.
 
     Args:
         checkpoint (dict): With ``meta`` as mmengine writes it.
 
     Returns:
         dict | None: The config of the generator, or None if there is none that can be read.
+
+    Raises:
+        UserError: If the config names a module that is no part of this package.
     """
+    generator = _read_generator(checkpoint)
+    return None if generator is None else _own_parts_only(generator)
+
+
+def _read_generator(checkpoint: dict) -> dict | None:
+    """Return the config of the generator as it is stored."""
     text = (checkpoint.get('meta') or {}).get('cfg')
     if not isinstance(text, str):
         return None
@@ -44,3 +59,20 @@ def _literal(node: ast.expr):
         values = [_literal(value) for value in node.elts]
         return values if isinstance(node, ast.List) else tuple(values)
     return ast.literal_eval(node)
+
+
+def _own_parts_only(config: dict) -> dict:
+    """Return a config without ``init_cfg`` after seeing that it names modules of ours alone."""
+    kind = config.get('type')
+    if kind is not None:
+        part = MODELS.module_dict.get(kind) if isinstance(kind, str) else None
+        if part is None or not part.__module__.startswith(f'{__package__.split(".")[0]}.'):
+            raise UserError(
+                f'the config inside the checkpoint names {kind!r}, which is no part of MASA-SR; '
+                'if you trust it, give its config file as well (--config)'
+            )
+    return {
+        key: _own_parts_only(value) if isinstance(value, dict) else value
+        for key, value in config.items()
+        if key != 'init_cfg'
+    }

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import pytest
 from mmengine.config import Config
 
+import masasr_mm  # noqa: F401
 from masasr_mm.apis.stored_config import stored_generator_config
+from masasr_mm.errors import UserError
 
 
 def test_the_generator_of_a_real_config_is_read():
@@ -17,7 +20,7 @@ def test_the_generator_of_a_real_config_is_read():
                     type='MASANet',
                     fusion_blocks=(12, 8, 4),
                     matching=dict(ref_block_ratio=1.5, dilations=[1, 2]),
-                    init_cfg=None,
+                    init_cfg=dict(type='Constant', val=0),
                 ),
                 perceptual_loss=dict(layer_weights={'34': 1.0}),
             ),
@@ -28,7 +31,6 @@ def test_the_generator_of_a_real_config_is_read():
         type='MASANet',
         fusion_blocks=(12, 8, 4),
         matching=dict(ref_block_ratio=1.5, dilations=[1, 2]),
-        init_cfg=None,
     )
 
 
@@ -44,6 +46,22 @@ def test_code_is_not_run(tmp_path):
     ):
         assert stored_generator_config(dict(meta=dict(cfg=text))) is None
     assert not target.exists()
+
+
+@pytest.mark.parametrize(
+    'generator',
+    [
+        dict(type='os.system', command='true'),
+        dict(type='MASANet', matching=dict(type='os.system', command='true')),
+        dict(type='EDSRNet', in_channels=3),
+        dict(type=['MASANet']),
+    ],
+)
+def test_only_parts_of_ours_are_let_through(generator):
+    """mmengine's registries take any dotted name as a type, and call it."""
+    config = Config(dict(model=dict(type='MASA', generator=generator)))
+    with pytest.raises(UserError, match='no part of MASA-SR'):
+        stored_generator_config(dict(meta=dict(cfg=config.pretty_text)))
 
 
 def test_nothing_stored_is_none():
