@@ -22,16 +22,13 @@ step() {
     echo "$title: $((SECONDS - start)) s"
 }
 
-# once MARK NUMBER TITLE COMMAND...: a step that is left out if the file MARK says that it is done
-once() {
-    local mark="$1"
-    shift
-    if [ -e "$mark" ]; then
-        echo "[$1/$STEPS] $2: done before"
-    else
-        step "$@"
-        touch "$mark"
+# Trains unless it was done before; goes on from the last checkpoint if it was interrupted.
+train() {
+    if [ -e "$WORK/trained" ]; then
+        echo "done before; remove $ROOT/$WORK to train anew"
+        return
     fi
+    "$PYTHON" tools/train.py "$CONFIG" --work-dir "$WORK" --resume && touch "$WORK/trained"
 }
 
 # Prints the best checkpoint by PSNR, or else the last one.
@@ -66,9 +63,8 @@ infer() {
 cd "$ROOT"
 step 1 'environment' use_environment runtime sample
 mkdir -p "$WORK"
-once "$DATA/complete" 2 'sample data' "$PYTHON" tools/dataset_converters/make_sample.py "$DATA"
-# Training writes its last checkpoint at its end, so it goes on from the last one there is.
-once "$WORK/trained" 3 'training' "$PYTHON" tools/train.py "$CONFIG" --work-dir "$WORK" --resume
+step 2 'sample data' "$PYTHON" tools/dataset_converters/make_sample.py "$DATA"
+step 3 'training' train
 CHECKPOINT="$(checkpoint)"
 step 4 'test' "$PYTHON" tools/test.py "$CONFIG" "$CHECKPOINT" --work-dir "$WORK/test" \
     --out "$WORK/images"
