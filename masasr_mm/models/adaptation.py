@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 import torch
 from mmagic.registry import MODELS
 from mmengine.model import BaseModule
@@ -10,17 +12,50 @@ from torch import Tensor, nn
 from .blocks import convolution, initialize
 
 
-def instance_normalize(feature: Tensor, eps: float = 1e-5) -> Tensor:
+class Moments(NamedTuple):
+    """Mean and variance of every channel of a feature over the whole image (Eq. 7–8).
+
+    Attributes:
+        mean (Tensor): Shape (N, C, 1, 1).
+        variance (Tensor): Biased, shape (N, C, 1, 1).
+        count (int): How many pixels they are of.
+    """
+
+    mean: Tensor
+    variance: Tensor
+    count: int
+
+    @property
+    def deviation(self) -> Tensor:
+        """Tensor: The unbiased standard deviation, shape (N, C, 1, 1)."""
+        return (self.variance * (self.count / (self.count - 1))).sqrt()
+
+
+def moments(feature: Tensor) -> Moments:
+    """Measure a feature.
+
+    Args:
+        feature (Tensor): Shape (N, C, H, W).
+
+    Returns:
+        Moments: Of every channel.
+    """
+    variance, mean = torch.var_mean(feature, dim=(2, 3), correction=0, keepdim=True)
+    return Moments(mean, variance, feature.shape[2] * feature.shape[3])
+
+
+def instance_normalize(feature: Tensor, measured: Moments | None, eps: float = 1e-5) -> Tensor:
     """Remove mean and standard deviation of every channel (Eq. 6–8).
 
     Args:
         feature (Tensor): Shape (N, C, H, W).
+        measured (Moments, optional): Of the whole image, where ``feature`` is a part of one.
         eps (float): Added to the (biased) variance. Default: 1e-5.
 
     Returns:
         Tensor: Shape (N, C, H, W).
     """
-    variance, mean = torch.var_mean(feature, dim=(2, 3), correction=0, keepdim=True)
+    mean, variance, _ = measured or moments(feature)
     scale = torch.rsqrt(variance + eps)
     return torch.addcmul(-mean * scale, feature, scale)
 
@@ -37,12 +72,21 @@ class _Adaptation(BaseModule):
         super().__init__(init_cfg)
         self.channels = channels
 
-    def forward(self, lr: Tensor, ref: Tensor) -> Tensor:
+    def forward(
+        self,
+        lr: Tensor,
+        ref: Tensor,
+        lr_moments: Moments | None = None,
+        ref_moments: Moments | None = None,
+    ) -> Tensor:
         """Adapt the extracted reference feature to the LR feature.
 
         Args:
             lr (Tensor): LR feature, shape (N, C, H, W).
             ref (Tensor): Reference feature as MEM extracted it, shape (N, C, H, W).
+            lr_moments (Moments, optional): Of the whole LR feature, where ``lr`` is a tile of it.
+                Default: None, those of ``lr``.
+            ref_moments (Moments, optional): The same for ``ref``. Default: None.
 
         Returns:
             Tensor: The adapted reference feature, shape (N, C, H, W).
@@ -80,19 +124,31 @@ class SpatialAdaptationModule(_LearnedAdaptation):
     def __init__(self, channels: int = 64, init_cfg: dict | None = None) -> None:
         super().__init__(2 * channels, channels, init_cfg)
 
-    def forward(self, lr: Tensor, ref: Tensor) -> Tensor:  # noqa: D102  (documented above)
+    def forward(  # noqa: D102  (documented above)
+        self,
+        lr: Tensor,
+        ref: Tensor,
+        lr_moments: Moments | None = None,
+        ref_moments: Moments | None = None,
+    ) -> Tensor:
+        lr_moments = lr_moments or moments(lr)
         style = self.style(torch.cat((lr, ref), dim=1))
-        variance, mean = torch.var_mean(lr, dim=(2, 3), keepdim=True)
-        gamma = self.gamma(style) + variance.sqrt()
-        beta = self.beta(style) + mean
-        return torch.addcmul(beta, instance_normalize(ref), gamma)
+        gamma = self.gamma(style).add_(lr_moments.deviation)
+        beta = self.beta(style).add_(lr_moments.mean)
+        return torch.addcmul(beta, instance_normalize(ref, ref_moments), gamma)
 
 
 @MODELS.register_module()
 class NoAdaptation(_Adaptation):
     """The baseline of Table 3: the reference feature unchanged."""
 
-    def forward(self, lr: Tensor, ref: Tensor) -> Tensor:  # noqa: D102
+    def forward(  # noqa: D102  (documented above)
+        self,
+        lr: Tensor,
+        ref: Tensor,
+        lr_moments: Moments | None = None,
+        ref_moments: Moments | None = None,
+    ) -> Tensor:
         return ref
 
 
@@ -100,9 +156,16 @@ class NoAdaptation(_Adaptation):
 class AdaptiveInstanceNormalization(_Adaptation):
     """AdaIN of Table 3: mean and deviation of the LR feature alone, IN(F_Ref)·σ_LR + μ_LR."""
 
-    def forward(self, lr: Tensor, ref: Tensor) -> Tensor:  # noqa: D102
-        variance, mean = torch.var_mean(lr, dim=(2, 3), keepdim=True)
-        return torch.addcmul(mean, instance_normalize(ref), variance.sqrt())
+    def forward(  # noqa: D102  (documented above)
+        self,
+        lr: Tensor,
+        ref: Tensor,
+        lr_moments: Moments | None = None,
+        ref_moments: Moments | None = None,
+    ) -> Tensor:
+        lr_moments = lr_moments or moments(lr)
+        normalized = instance_normalize(ref, ref_moments)
+        return torch.addcmul(lr_moments.mean, normalized, lr_moments.deviation)
 
 
 @MODELS.register_module()
@@ -112,6 +175,13 @@ class SpatiallyAdaptiveNormalization(_LearnedAdaptation):
     def __init__(self, channels: int = 64, init_cfg: dict | None = None) -> None:
         super().__init__(channels, channels, init_cfg)
 
-    def forward(self, lr: Tensor, ref: Tensor) -> Tensor:  # noqa: D102
+    def forward(  # noqa: D102  (documented above)
+        self,
+        lr: Tensor,
+        ref: Tensor,
+        lr_moments: Moments | None = None,
+        ref_moments: Moments | None = None,
+    ) -> Tensor:
         style = self.style(lr)
-        return torch.addcmul(self.beta(style), instance_normalize(ref), 1 + self.gamma(style))
+        normalized = instance_normalize(ref, ref_moments)
+        return torch.addcmul(self.beta(style), normalized, self.gamma(style).add_(1))

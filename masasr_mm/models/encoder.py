@@ -48,6 +48,15 @@ class MASAEncoder(BaseModule):
         )
         initialize(self)
 
+    @property
+    def halo(self) -> int:
+        """int: How many pixels of the image around a tile its coarsest level depends on."""
+        pixels = 0
+        for level, layers in enumerate(self.levels):
+            # The first convolution works at the size of the level before, the others at its own.
+            pixels += 2 ** max(0, level - 1) + 2 * len(layers[2]) * 2**level
+        return pixels
+
     def forward(self, image: Tensor, num_levels: int | None = None) -> list[Tensor]:
         """Return the features of an image, finest first.
 

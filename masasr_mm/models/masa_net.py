@@ -8,10 +8,27 @@ from mmengine.model import BaseModule
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from .adaptation import Moments
 from .aggregation import upsample
 from .blocks import convolution, initialize, residual_blocks
 from .lr_pyramid import LRPyramid
 from .matching import Matches
+
+
+def memory_format(image: Tensor) -> torch.memory_format:
+    """Return the layout in which the convolutions of an image are fastest.
+
+    On a CPU channels-last is faster forward and slower backward (docs/performance.md).
+
+    Args:
+        image (Tensor): What the network is run on.
+
+    Returns:
+        torch.memory_format: ``torch.channels_last`` or ``torch.contiguous_format``.
+    """
+    if image.device.type == 'cpu' and torch.is_grad_enabled():
+        return torch.contiguous_format
+    return torch.channels_last
 
 
 @MODELS.register_module()
@@ -110,28 +127,73 @@ class MASANet(BaseModule):
         Raises:
             ValueError: If a size does not fit.
         """
-        self._check_sizes(lq, ref, ref_down)
+        self.check_sizes(lq, ref, ref_down)
+        layout = memory_format(lq)
         lq, ref, ref_down = (
-            image.contiguous(memory_format=torch.channels_last) for image in (lq, ref, ref_down)
+            image.contiguous(memory_format=layout) for image in (lq, ref, ref_down)
         )
         lq_features = self.encoder(lq)
         matches = self.matching(lq_features[0], self.encoder(ref_down, num_levels=1)[0])
         feature = self.lr_pyramid(lq_features)
         ref_features = self.encoder(ref)
-
-        texture = self.matching.extract(ref_features.pop(), matches)
-        texture = self.adaptation(feature, texture)
-        feature = self.refinements[0](self.merge(torch.cat((texture, feature), dim=1)))
-
-        for aggregation, refinement in zip(self.aggregations, self.refinements[1:]):
+        for index in range(len(self.refinements)):
             texture = self.matching.extract(ref_features.pop(), matches)
-            texture = self.adaptation(upsample(feature), texture)
-            feature = refinement(aggregation(feature, texture))
+            feature = self.fuse(index, feature, texture.contiguous(memory_format=layout))
+        return self.to_image(feature) + self.enlarge(lq), matches
 
-        bicubic = F.interpolate(lq, scale_factor=self.scale, mode='bicubic', align_corners=False)
-        return self.to_image(feature) + bicubic, matches
+    def fuse(
+        self,
+        index: int,
+        feature: Tensor,
+        texture: Tensor,
+        lr_moments: Moments | None = None,
+        ref_moments: Moments | None = None,
+    ) -> Tensor:
+        """Run one fusion module: SAM, then DRAM (at 1× a convolution), then residual blocks.
 
-    def _check_sizes(self, lq: Tensor, ref: Tensor, ref_down: Tensor) -> None:
+        Args:
+            index (int): Which one: 0 at 1×, 1 at 2×, 2 at 4×.
+            feature (Tensor): The decoder's feature, of shape (N, C, h, w) at 1×, and from there
+                of half the size of the texture.
+            texture (Tensor): What MEM extracted at this scale, shape (N, C, s·h, s·w).
+            lr_moments (Moments, optional): Of the whole LR feature that SAM sees, for a tile.
+            ref_moments (Moments, optional): Of the whole texture, for a tile.
+
+        Returns:
+            Tensor: The decoder's next feature, shape (N, C, s·h, s·w).
+        """
+        lr = upsample(feature) if index else feature
+        adapted = self.adaptation(lr, texture, lr_moments, ref_moments)
+        del lr, texture
+        if index:
+            merged = self.aggregations[index - 1](feature, adapted)
+        else:
+            merged = self.merge(torch.cat((adapted, feature), dim=1))
+        del adapted
+        return self.refinements[index](merged)
+
+    def enlarge(self, lq: Tensor) -> Tensor:
+        """Enlarge the LR image bicubically; the network adds what is missing to it.
+
+        Args:
+            lq (Tensor): Shape (N, 3, h, w).
+
+        Returns:
+            Tensor: Shape (N, 3, scale·h, scale·w).
+        """
+        return F.interpolate(lq, scale_factor=self.scale, mode='bicubic', align_corners=False)
+
+    def check_sizes(self, lq: Tensor, ref: Tensor, ref_down: Tensor) -> None:
+        """See whether the network takes images of these sizes.
+
+        Args:
+            lq (Tensor): As in :meth:`forward`.
+            ref (Tensor): As in :meth:`forward`.
+            ref_down (Tensor): As in :meth:`forward`.
+
+        Raises:
+            ValueError: If a size does not fit.
+        """
         divisor = self.size_divisor
         if lq.shape[2] % divisor or lq.shape[3] % divisor:
             raise ValueError(

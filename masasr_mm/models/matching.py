@@ -34,6 +34,29 @@ class Matches(NamedTuple):
     blocks: tuple[int, int]
     grid: tuple[int, int]
 
+    def crop(self, rows: slice, columns: slice) -> Matches:
+        """Return the matches of some blocks, which are independent of the others.
+
+        Args:
+            rows (slice): Rows of blocks.
+            columns (slice): Columns of blocks.
+
+        Returns:
+            Matches: Of these blocks alone.
+        """
+        ky, kx = self.fine_index.shape[2:]
+        indices = (
+            index.unflatten(1, self.blocks)[:, rows, columns].flatten(1, 2)
+            for index in (self.coarse_index, self.fine_index)
+        )
+        here = (
+            slice(None),
+            slice(rows.start * ky, rows.stop * ky),
+            slice(columns.start * kx, columns.stop * kx),
+        )
+        blocks = (rows.stop - rows.start, columns.stop - columns.start)
+        return Matches(*indices, self.position[here], self.similarity[here], blocks, self.grid)
+
 
 def to_blocks(image: Tensor, blocks: tuple[int, int]) -> Tensor:
     """Cut an image into non-overlapping blocks (the unfolding of Stage 1).
@@ -64,6 +87,34 @@ def from_blocks(cut: Tensor, blocks: tuple[int, int]) -> Tensor:
     n, _, ky, kx = cut.shape
     py, px = blocks
     return cut.reshape(n, py, px, ky, kx).transpose(2, 3).reshape(n, py * ky, px * kx)
+
+
+def to_cells(feature: Tensor, scale: int) -> Tensor:
+    """Lay a feature out in cells: the s×s pixels that belong to one position at 1×.
+
+    Args:
+        feature (Tensor): Shape (N, C, s·H, s·W).
+        scale (int): The scale s of the feature.
+
+    Returns:
+        Tensor: Shape (N, H, W, s, s, C), contiguous.
+    """
+    cells = feature.unflatten(3, (-1, scale)).unflatten(2, (-1, scale))
+    return cells.permute(0, 2, 4, 3, 5, 1).contiguous()
+
+
+def from_cells(cells: Tensor) -> Tensor:
+    """Put cells together to a feature; undoes :func:`to_cells`.
+
+    Args:
+        cells (Tensor): Shape (N, H, W, s, s, C).
+
+    Returns:
+        Tensor: Shape (N, C, s·H, s·W), channels last in memory.
+    """
+    n, h, w, scale, _, channels = cells.shape
+    rows = cells.transpose(2, 3).reshape(n, h * scale, w * scale, channels)
+    return rows.permute(0, 3, 1, 2)
 
 
 @MODELS.register_module()
@@ -242,8 +293,6 @@ class MatchExtractionModule(BaseModule):
 
         Every LR position receives the patch around its match; patches of one block that overlap
         are averaged, and the block is weighted by its similarities, enlarged bilinearly.
-        A cell is the s×s pixels of F_Ref^s that belong to one position of the Ref↓ grid, so an
-        output cell is the mean of up to nine cells of F_Ref^s.
 
         Args:
             ref (Tensor): F_Ref^s, shape (N, C, s·H, s·W).
@@ -252,17 +301,30 @@ class MatchExtractionModule(BaseModule):
         Returns:
             Tensor: M^s, shape (N, C, s·h, s·w).
         """
-        n, channels = ref.shape[:2]
-        h, w = matches.position.shape[1:]
-        scale = ref.shape[2] // matches.grid[0]
-        cells = ref.unflatten(3, (-1, scale)).unflatten(2, (-1, scale))
-        cells = cells.permute(0, 2, 4, 3, 5, 1).reshape(-1, scale * scale * channels)
+        return self.extract_cells(to_cells(ref, ref.shape[2] // matches.grid[0]), matches)
+
+    def extract_cells(self, cells: Tensor, matches: Matches) -> Tensor:
+        """Do what :meth:`extract` does from a reference feature that lies ready in cells.
+
+        An output cell is the mean of up to nine cells of F_Ref^s, weighted.
+
+        Args:
+            cells (Tensor): F_Ref^s as :func:`to_cells` returns it, shape (N, H, W, s, s, C).
+            matches (Matches): What the matching found, for the LR or for some of its blocks.
+
+        Returns:
+            Tensor: M^s, shape (N, C, s·h, s·w).
+        """
+        n, h, w = matches.position.shape
+        scale, _, channels = cells.shape[3:]
         sources, weights = self._sources(matches)
         texture = F.embedding_bag(
-            sources, cells, mode='sum', per_sample_weights=weights.to(cells.dtype)
+            sources,
+            cells.view(-1, scale * scale * channels),
+            mode='sum',
+            per_sample_weights=weights.to(cells.dtype),
         )
-        texture = texture.view(n, h, w, scale, scale, channels).transpose(2, 3)
-        texture = texture.reshape(n, h * scale, w * scale, channels).permute(0, 3, 1, 2)
+        texture = from_cells(texture.view(n, h, w, scale, scale, channels))
         return texture * self._enlarged_similarity(matches, scale).to(texture.dtype)
 
     def ref_block_size(self, ref_down: Tensor, blocks: tuple[int, int]) -> tuple[int, int]:

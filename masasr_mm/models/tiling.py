@@ -1,0 +1,249 @@
+"""Running MASANet in tiles: the same result in less memory."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Iterator
+from itertools import product
+from typing import Callable, NamedTuple
+
+import torch
+from torch import Tensor, nn
+
+from .adaptation import Moments, moments
+from .aggregation import upsample
+from .masa_net import MASANet
+from .matching import Matches, to_cells
+
+# Pixels around a tile that a fusion module's convolutions see besides its residual blocks', at its
+# own scale: SAM 2, DRAM 4, its merging convolution 1, the last convolution of the network 1.
+FUSION_HALO = 8
+
+
+class MomentsOfTiles:
+    """Mean and variance over an image whose tiles come one after another."""
+
+    def __init__(self) -> None:
+        self.count = 0
+
+    def add(self, tile: Tensor) -> None:
+        """Take in one more tile.
+
+        Args:
+            tile (Tensor): Shape (N, C, H, W); no pixel of the image in two tiles.
+        """
+        mean, variance, count = moments(tile)
+        mean, variance = mean.double(), variance.double()
+        if not self.count:
+            self.mean, self.variance, self.count = mean, variance, count
+            return
+        total = self.count + count
+        share = count / total
+        difference = mean - self.mean
+        self.variance += share * (variance - self.variance)
+        self.variance += share * (1 - share) * difference.square()
+        self.mean += share * difference
+        self.count = total
+
+    def result(self, dtype: torch.dtype) -> Moments:
+        """Return the moments of all tiles together.
+
+        Args:
+            dtype (torch.dtype): Of the feature.
+
+        Returns:
+            Moments: Of the whole image.
+        """
+        return Moments(self.mean.to(dtype), self.variance.to(dtype), self.count)
+
+
+class Span(NamedTuple):
+    """A piece of a range.
+
+    Attributes:
+        piece (slice): Where it lies in the range.
+        outer (slice): The piece with its halo, as far as the range goes.
+        inner (slice): Where the piece lies in ``outer``.
+    """
+
+    piece: slice
+    outer: slice
+    inner: slice
+
+
+def spans(size: int, length: int, halo: int) -> Iterator[Span]:
+    """Cut a range into pieces with a halo.
+
+    Args:
+        size (int): Length of the range.
+        length (int): Length of a piece.
+        halo (int): How far a piece looks to both sides.
+
+    Yields:
+        Span: A piece.
+    """
+    for start in range(0, size, length):
+        stop = min(start + length, size)
+        outer = slice(max(0, start - halo), min(stop + halo, size))
+        inner = slice(start - outer.start, stop - outer.start)
+        yield Span(slice(start, stop), outer, inner)
+
+
+def scaled(part: slice, factor: int) -> slice:
+    """Return a range at another scale.
+
+    Args:
+        part (slice): The range.
+        factor (int): How many pixels one becomes.
+
+    Returns:
+        slice: The same range, enlarged.
+    """
+    return slice(part.start * factor, part.stop * factor)
+
+
+class TiledMASANet:
+    """A MASANet that runs in tiles, with the result of the whole to float rounding.
+
+    Matching is done once over everything. The reference is encoded in tiles, straight into the
+    cells that Stage 3 takes. The features up to 1× are computed whole, those above in tiles of
+    whole blocks with the halo that their convolutions see; the statistics of SAM are taken over
+    the whole image before the tiles of a scale run.
+
+    Args:
+        net (MASANet): The network.
+        tile (int): Height and width of a tile in LR pixels; rounded to whole blocks.
+            Default: 128.
+        ref_dtype (torch.dtype, optional): In which the reference features are stored, such as
+            ``torch.float16`` for half of the memory. Default: None, as they are computed.
+        track (Callable, optional): Wraps the list of tiles of each step, for a progress bar;
+            called with the list and a description. Default: None.
+    """
+
+    def __init__(
+        self,
+        net: MASANet,
+        tile: int = 128,
+        ref_dtype: torch.dtype | None = None,
+        track: Callable[[list, str], Iterable] | None = None,
+    ) -> None:
+        self.net = net
+        self.tile = tile
+        self.ref_dtype = ref_dtype
+        self.track = track or (lambda tiles, description: tiles)
+
+    @torch.no_grad()
+    def super_resolve(self, lq: Tensor, ref: Tensor, ref_down: Tensor) -> tuple[Tensor, Matches]:
+        """Do what :meth:`MASANet.super_resolve` does.
+
+        Args:
+            lq (Tensor): The LR image, shape (N, 3, h, w), RGB in [0, 1].
+            ref (Tensor): The reference, shape (N, 3, scale·H, scale·W), RGB in [0, 1].
+            ref_down (Tensor): The reference reduced, shape (N, 3, H, W), RGB in [0, 1].
+
+        Returns:
+            tuple[Tensor, Matches]: The SR image, shape (N, 3, scale·h, scale·w), and the matches.
+
+        Raises:
+            ValueError: If a size does not fit.
+        """
+        net = self.net
+        net.check_sizes(lq, ref, ref_down)
+        lq, ref_down = (
+            image.contiguous(memory_format=torch.channels_last) for image in (lq, ref_down)
+        )
+        lq_features = net.encoder(lq)
+        matches = net.matching(lq_features[0], net.encoder(ref_down, num_levels=1)[0])
+        feature = net.lr_pyramid(lq_features)
+        del lq_features
+        levels = self._encode_ref(ref)
+        texture = net.matching.extract_cells(levels.pop(), matches)
+        feature = net.fuse(0, feature, texture.to(feature.dtype))
+        del texture
+        while len(levels) > 1:
+            feature = self._fuse(len(net.refinements) - len(levels), feature, levels, matches)
+        return self._finish(feature, levels, matches, net.enlarge(lq)), matches
+
+    def _encode_ref(self, ref: Tensor) -> list[Tensor]:
+        """Encode the reference in tiles; return its levels, finest first, laid out in cells."""
+        scale = self.net.scale
+        height, width = (size // scale for size in ref.shape[2:])
+        halo = -(-self.net.encoder.halo // scale)
+        # The encoder keeps few features at a time, so its tiles may be larger.
+        tiles = product(spans(height, 2 * self.tile, halo), spans(width, 2 * self.tile, halo))
+        levels: list[Tensor] = []
+        for rows, columns in self.track(list(tiles), 'encoding the reference'):
+            part = ref[:, :, scaled(rows.outer, scale), scaled(columns.outer, scale)]
+            features = self.net.encoder(part.contiguous(memory_format=torch.channels_last))
+            for level in range(len(features)):
+                feature, factor = features.pop(0), scale >> level
+                inside = feature[:, :, scaled(rows.inner, factor), scaled(columns.inner, factor)]
+                cells = to_cells(inside, factor)
+                if len(levels) == level:
+                    shape = (len(ref), height, width, *cells.shape[3:])
+                    levels.append(cells.new_empty(shape, dtype=self.ref_dtype))
+                levels[level][:, rows.piece, columns.piece] = cells
+        return levels
+
+    def _fuse(self, index: int, feature: Tensor, levels: list[Tensor], matches: Matches) -> Tensor:
+        """Run a fusion module in tiles."""
+        n, channels, height, width = feature.shape
+        out = feature.new_empty(n, 2 * height, 2 * width, channels).permute(0, 3, 1, 2)
+        for here, tile in self._fused(index, feature, levels.pop(), matches, nn.Identity()):
+            out[here] = tile
+        return out
+
+    def _finish(
+        self, feature: Tensor, levels: list[Tensor], matches: Matches, enlarged: Tensor
+    ) -> Tensor:
+        """Run the last fusion module and what follows it in tiles; return the SR image."""
+        index, head = len(self.net.refinements) - 1, self.net.to_image
+        for here, tile in self._fused(index, feature, levels.pop(), matches, head):
+            enlarged[here] += tile
+        return enlarged
+
+    def _fused(
+        self, index: int, feature: Tensor, cells: Tensor, matches: Matches, head: nn.Module
+    ) -> Iterator[tuple[tuple, Tensor]]:
+        """Yield the tiles of what a fusion module and a layer behind it make, and their places."""
+        net, scale = self.net, 2**index
+        ky, kx = matches.fine_index.shape[2:]
+        lr_moments, ref_moments = self._moments(scale, feature, cells, matches)
+        halo = FUSION_HALO + 2 * len(net.refinements[index])
+        tiles = self._tiles_of_blocks(matches, halo / scale)
+        for rows, columns in self.track(list(tiles), f'fusing at {scale}×'):
+            part = _cut(feature, rows.outer, columns.outer, ky * scale // 2, kx * scale // 2)
+            texture = net.matching.extract_cells(cells, matches.crop(rows.outer, columns.outer))
+            fused = net.fuse(index, part, texture.to(part.dtype), lr_moments, ref_moments)
+            here = (..., scaled(rows.piece, ky * scale), scaled(columns.piece, kx * scale))
+            yield here, _cut(head(fused), rows.inner, columns.inner, ky * scale, kx * scale)
+
+    def _moments(
+        self, scale: int, feature: Tensor, cells: Tensor, matches: Matches
+    ) -> tuple[Moments, Moments]:
+        """Return the moments of the whole LR feature and of the whole texture of a scale."""
+        ky, kx = matches.fine_index.shape[2:]
+        lr, ref = MomentsOfTiles(), MomentsOfTiles()
+        tiles = self._tiles_of_blocks(matches, 1)
+        for rows, columns in self.track(list(tiles), f'statistics at {scale}×'):
+            part = _cut(feature, rows.outer, columns.outer, ky * scale // 2, kx * scale // 2)
+            lr.add(_cut(upsample(part), rows.inner, columns.inner, ky * scale, kx * scale))
+            texture = self.net.matching.extract_cells(
+                cells, matches.crop(rows.piece, columns.piece)
+            )
+            ref.add(texture.to(feature.dtype))
+        return lr.result(feature.dtype), ref.result(feature.dtype)
+
+    def _tiles_of_blocks(self, matches: Matches, halo: float) -> Iterator[tuple[Span, Span]]:
+        """Cut the LR into tiles of whole blocks, given the halo in LR pixels."""
+        return product(
+            *(
+                spans(count, max(1, self.tile // size), math.ceil(halo / size))
+                for count, size in zip(matches.blocks, matches.fine_index.shape[2:])
+            )
+        )
+
+
+def _cut(feature: Tensor, rows: slice, columns: slice, height: int, width: int) -> Tensor:
+    """Cut blocks of a given height and width out of a feature."""
+    return feature[:, :, scaled(rows, height), scaled(columns, width)]
