@@ -1,0 +1,115 @@
+"""Counting operations: the paper's numbers, and a count by hand."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+from torch import nn
+
+from masasr_mm.evaluation.complexity import (
+    count_parameters,
+    extraction_multiply_adds,
+    matching_costs,
+    multiply_adds,
+    network_costs,
+    total,
+)
+from masasr_mm.models import MASANet, MatchExtractionModule
+
+
+@pytest.fixture(scope='module')
+def paper() -> list:
+    """The costs of Table 2's case."""
+    return network_costs(MASANet(), (128, 128), (512, 512))
+
+
+def conv(pixels: int, channels_in: int = 64, channels_out: int = 64) -> int:
+    return pixels * 9 * channels_in * channels_out
+
+
+def levels(pixels: int, count: int = 3) -> int:
+    """Multiply-adds of the encoder's first levels for an image of so many pixels."""
+    first = conv(pixels, 3) + 8 * conv(pixels)
+    return first + sum(9 * conv(pixels // 4**level) for level in range(1, count))
+
+
+def test_table_2(paper):
+    matching = sum(cost.formula for cost in paper[1:3])
+    assert matching / 1e9 == pytest.approx(8.8426, abs=5e-5)
+    assert round(matching / 1e9, 2) == 8.84
+    everything = total(paper)
+    assert everything.parameters == 4_028_291
+    assert everything.formula / 1e9 == pytest.approx(350.71, abs=5e-3)
+
+
+def test_every_module_against_a_count_by_hand(paper):
+    lr, x2, x4 = 128**2, 256**2, 512**2
+    by_hand = {
+        'encoder': levels(lr) + levels(lr, 1) + levels(x4),
+        'adaptation': (2 + 1 + 1) * conv(lr + x2 + x4),
+        'lr_pyramid': 5 * conv(lr // 16) + (6 * conv(lr // 4) + 6 * conv(lr)),
+        'merge': conv(lr, 128),
+        'aggregations': sum(4 * conv(pixels) + conv(4 * pixels, 128) for pixels in (lr, x2)),
+        'refinements': 24 * conv(lr) + 16 * conv(x2) + 8 * conv(x4),
+        'to_image': conv(x4, 64, 3),
+    }
+    found = {cost.name: cost.as_run for cost in paper if not cost.name.startswith('matching')}
+    assert found == by_hand
+    formula = {cost.name: cost.formula for cost in paper}
+    assert formula['encoder'] == 2 * levels(lr) + levels(x4)
+    assert {name: formula[name] for name in by_hand if name != 'encoder'} == {
+        name: count for name, count in by_hand.items() if name != 'encoder'
+    }
+
+
+def test_the_matching_against_a_count_by_hand(paper):
+    coarse, fine = paper[1:3]
+    assert coarse.formula == 256 * 128**2 * 9 * 64 * 3
+    assert fine.formula == 128**2 * 13**2 * 9 * 64
+    # The norms of Ref↓'s patches are convolutions of one channel.
+    assert coarse.as_run == coarse.formula + 3 * 128**2 * 9
+    # Pixels of rimmed blocks: 10×10 of the LR by 15×15 of Ref↓.
+    assert fine.as_run == 256 * 10**2 * 15**2 * 64
+
+
+def test_the_rows_add_up_to_what_the_whole_network_runs(paper):
+    small = dict(channels=8, fusion_blocks=(2, 1, 1), encoder=dict(num_blocks=1))
+    net = MASANet(**small)
+    images = [torch.rand(1, 3, *size) for size in ((32, 24), (96, 160), (24, 40))]
+    with torch.no_grad():
+        expected = multiply_adds(net, *images)
+    assert total(network_costs(net, (32, 24), (96, 160))).as_run == expected
+
+
+def test_the_formulas_follow_the_options():
+    matching = MatchExtractionModule(block_size=4, ref_block_ratio=1, dilations=(1, 4))
+    coarse, fine = matching_costs(matching, 16, (24, 16), (32, 40))
+    # 6×4 blocks; 2·(32 // 12) + 1 by 2·(40 // 8) + 1 candidates.
+    assert coarse.formula == 24 * 32 * 40 * 9 * 16 * 2
+    assert fine.formula == 24 * 16 * 5 * 11 * 9 * 16
+
+
+def test_a_ref_block_is_no_larger_than_the_grid():
+    fine = matching_costs(MatchExtractionModule(), 4, (64, 64), (9, 9))[1]
+    assert fine.formula == 64 * 64 * min(2 * (9 // 16) + 1, 7) ** 2 * 9 * 4
+    fine = matching_costs(MatchExtractionModule(), 4, (8, 8), (10, 12))[1]
+    assert fine.formula == 8 * 8 * 8 * 10 * 9 * 4
+
+
+def test_stage_3_takes_nine_cells_at_each_scale():
+    small = MASANet(channels=8, fusion_blocks=(1, 1, 1), encoder=dict(num_blocks=1))
+    assert extraction_multiply_adds(small, (16, 24)) == 16 * 24 * 9 * 8 * (1 + 4 + 16)
+
+
+def test_matrix_products_and_convolutions_are_counted():
+    assert multiply_adds(torch.mm, torch.rand(3, 5), torch.rand(5, 7)) == 3 * 5 * 7
+    transposed = nn.ConvTranspose2d(2, 3, 3, stride=2, padding=1, output_padding=1)
+    assert multiply_adds(transposed, torch.rand(1, 2, 6, 4)) == 6 * 4 * 9 * 2 * 3
+    assert multiply_adds(torch.add, torch.rand(9), torch.rand(9)) == 0
+    assert count_parameters(transposed) == 2 * 3 * 9 + 3
+
+
+def test_nothing_is_computed():
+    # The features of such a reference would take 69 GB.
+    costs = network_costs(MASANet(), (8, 8), (16384, 16384))
+    assert costs[0].as_run == levels(8**2) + levels(4096**2, 1) + levels(16384**2)

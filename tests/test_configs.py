@@ -1,0 +1,201 @@
+"""Every config file that comes with the code."""
+
+from __future__ import annotations
+
+from functools import cache
+from pathlib import Path
+
+import numpy as np
+import pytest
+from mmagic.registry import (
+    DATA_SAMPLERS,
+    DATASETS,
+    HOOKS,
+    LOOPS,
+    METRICS,
+    MODELS,
+    OPTIM_WRAPPER_CONSTRUCTORS,
+    PARAM_SCHEDULERS,
+    TRANSFORMS,
+    VISUALIZERS,
+)
+from mmengine.config import Config
+from PIL import Image
+
+from masasr_mm.evaluation.complexity import count_parameters
+from masasr_mm.evaluation.matching_sweep import DILATIONS, LR_BLOCKS, REF_BLOCKS
+from tests.conftest import REPOSITORY
+
+FOLDER = REPOSITORY / 'configs'
+NAMES = sorted(
+    path.relative_to(FOLDER).as_posix()
+    for path in FOLDER.rglob('*.py')
+    if '_base_' not in path.parts
+)
+ABLATIONS = [name for name in NAMES if name.startswith('ablations/')]
+PARTS = dict(
+    encoder='MASAEncoder',
+    matching='MatchExtractionModule',
+    adaptation='SpatialAdaptationModule',
+)
+PARAMETERS = {
+    'masa-rec_x4_cufed5.py': 4_028_291,
+    'masa_x4_cufed5.py': 4_028_291,
+    'ablations/table3_baseline.py': 3_880_643,
+    'ablations/table3_adain.py': 3_880_643,
+    'ablations/table3_spade.py': 3_991_427,
+    'ablations/table3_sam.py': 4_028_291,
+    'ablations/table4_model1.py': 3_732_867,
+    'ablations/table4_model2.py': 3_880_579,
+    'ablations/table4_model3.py': 3_880_579,
+    'ablations/table4_model4.py': 4_028_291,
+}
+
+
+@cache
+def config_of(name: str) -> Config:
+    return Config.fromfile(FOLDER / name)
+
+
+@cache
+def model_of(name: str):
+    return MODELS.build(dict(config_of(name).model, perceptual_loss=None))
+
+
+def as_list(value) -> list:
+    return value if isinstance(value, list) else [value]
+
+
+def check_registered(registry, *configs: dict) -> None:
+    for config in configs:
+        assert registry.get(config['type']) is not None, config['type']
+
+
+def test_the_configs_that_users_rely_on_are_there():
+    fixed = ['masa_x4_cufed5', 'masa-rec_x4_cufed5', 'masa_x4_sun80', 'masa_x4_urban100']
+    assert {f'{name}.py' for name in [*fixed, 'masa_x4_sample']} <= set(NAMES)
+
+
+@pytest.mark.parametrize('name', NAMES)
+def test_builds_the_network_of_the_paper(name):
+    model = model_of(name)
+    assert type(model).__name__ == 'MASA'
+    net = model.generator
+    assert type(net).__name__ == 'MASANet'
+    if not name.startswith('ablations/table3'):
+        assert {part: type(getattr(net, part)).__name__ for part in PARTS} == PARTS
+    kinds = {type(part).__name__ for part in net.aggregations}
+    assert kinds == {'DualResidualAggregationModule'}
+    assert [len(blocks) for blocks in net.refinements] == [12, 8, 4]
+    has_discriminator = model.discriminator is not None
+    assert has_discriminator == (name == 'masa_x4_cufed5.py')
+
+
+@pytest.mark.parametrize('name', NAMES)
+def test_names_only_what_is_registered(name):
+    config = config_of(name)
+    assert config.default_scope == 'mmagic'
+    assert config.custom_imports['imports'] == ['masasr_mm']
+    for kind in ('train', 'val', 'test'):
+        for loader in as_list(config.get(f'{kind}_dataloader', [])):
+            check_registered(DATASETS, loader.dataset)
+            check_registered(TRANSFORMS, *loader.dataset.pipeline)
+            check_registered(DATA_SAMPLERS, loader.sampler)
+        for evaluator in as_list(config.get(f'{kind}_evaluator', [])):
+            check_registered(METRICS, *evaluator.metrics)
+        if f'{kind}_cfg' in config:
+            check_registered(LOOPS, config[f'{kind}_cfg'])
+    check_registered(TRANSFORMS, *config.inference_pipeline)
+    check_registered(HOOKS, *config.custom_hooks, *config.default_hooks.values())
+    check_registered(VISUALIZERS, config.visualizer)
+    if 'train_cfg' in config:
+        check_registered(PARAM_SCHEDULERS, *as_list(config.get('param_scheduler', [])))
+        assert config.optim_wrapper.constructor in OPTIM_WRAPPER_CONSTRUCTORS
+
+
+@pytest.mark.parametrize(('name', 'count'), PARAMETERS.items())
+def test_parameters_of_tables_2_to_4(name, count):
+    assert count_parameters(model_of(name).generator) == count
+
+
+@pytest.mark.parametrize(
+    ('name', 'kind'),
+    [
+        ('baseline', 'NoAdaptation'),
+        ('adain', 'AdaptiveInstanceNormalization'),
+        ('spade', 'SpatiallyAdaptiveNormalization'),
+        ('sam', 'SpatialAdaptationModule'),
+    ],
+)
+def test_table_3(name, kind):
+    net = model_of(f'ablations/table3_{name}.py').generator
+    assert type(net.adaptation).__name__ == kind
+
+
+@pytest.mark.parametrize(
+    ('number', 'ref_branch', 'lr_branch'),
+    [(1, False, False), (2, False, True), (3, True, False), (4, True, True)],
+)
+def test_table_4(number, ref_branch, lr_branch):
+    for part in model_of(f'ablations/table4_model{number}.py').generator.aggregations:
+        assert (part.ref_branch is not None) == ref_branch
+        assert (part.lr_branch is not None) == lr_branch
+
+
+def figure_5() -> list[tuple[str, dict]]:
+    """Return the config of every setting, and what it changes."""
+    return [
+        *(
+            (f'fig5a_lr-block-{size}', dict(block_size=size, **_ref_block(size)))
+            for size in LR_BLOCKS
+        ),
+        *((f'fig5b_ref-block-{size}', dict(ref_block_ratio=size / 8)) for size in REF_BLOCKS),
+        *(
+            (f'fig5c_dilations-{"-".join(map(str, rates))}', dict(dilations=rates))
+            for rates in DILATIONS
+        ),
+    ]
+
+
+def _ref_block(lr_block: int) -> dict:
+    # With blocks of 1×1 there is one candidate, whatever the ratio.
+    return dict(ref_block_ratio=12 / lr_block) if lr_block > 1 else {}
+
+
+@pytest.mark.parametrize(('name', 'change'), figure_5())
+def test_figure_5(name, change):
+    matching = model_of(f'ablations/{name}.py').generator.matching
+    paper = dict(block_size=8, ref_block_ratio=1.5, dilations=(1, 2, 3), patch_size=3)
+    assert {key: getattr(matching, key) for key in paper} == {**paper, **change}
+
+
+def test_figure_5_has_a_config_for_every_setting():
+    expected = {f'ablations/{name}.py' for name, _ in figure_5()}
+    assert {name for name in ABLATIONS if 'fig5' in name} == expected
+
+
+@pytest.fixture(scope='module')
+def pair(tmp_path_factory) -> Path:
+    """A training pair as CUFED has them."""
+    root = tmp_path_factory.mktemp('CUFED')
+    for seed, folder in enumerate(('input', 'ref')):
+        (root / folder).mkdir()
+        pixels = np.random.default_rng(seed).integers(0, 256, (160, 160, 3), np.uint8)
+        Image.fromarray(pixels).save(root / folder / '0.png')
+    return root
+
+
+@pytest.mark.parametrize('name', [name for name in NAMES if 'sample' not in name])
+def test_training_makes_lr_images_that_the_network_takes(name, pair):
+    config = config_of(name)
+    if 'train_dataloader' not in config:
+        assert 'test_dataloader' in config
+        return
+    item = DATASETS.build(dict(config.train_dataloader.dataset, data_root=str(pair)))[0]
+    divisor = model_of(name).generator.size_divisor
+    height, width = item['inputs'].shape[1:]
+    assert height % divisor == width % divisor == 0
+    assert tuple(item['data_samples'].ref_down.shape) == (3, height, width)
+    assert item['data_samples'].ref_img.shape == item['data_samples'].gt_img.shape
+    assert tuple(item['data_samples'].gt_img.shape) == (3, 4 * height, 4 * width)
+    assert height == (40 if divisor in (4, 8) else divisor * (40 // divisor))
