@@ -11,8 +11,10 @@ from torch.nn import functional as F
 
 from ..compat import without_wrappers
 from ..errors import UserError
+from .masa_net import MASANet
 from .match_maps import match_maps
 from .perceptual import build_perceptual_loss
+from .tiling import TiledMASANet, choose_tile
 
 WHITE = 255.0
 
@@ -54,7 +56,10 @@ class MASA(ESRGAN):
         train_cfg (dict, optional): ``pixel_init`` (int, default 0), and ESRGAN's ``disc_steps``,
             ``disc_repeat`` and ``disc_init_steps``.
         test_cfg (dict, optional): ``bicubic`` (bool, default False) adds the bicubically enlarged
-            LR to every prediction, as ``bicubic_img``.
+            LR to every prediction, as ``bicubic_img``. ``tile`` (int, ``'auto'`` or None, default
+            None) runs the network in tiles of so many LR pixels, with the same result in less
+            memory; ``'auto'`` does so where the whole would not fit. ``ref_dtype`` and ``track``
+            are those of :class:`TiledMASANet`.
         init_cfg (dict, optional): mmengine's initialisation config.
         data_preprocessor (dict, optional): Config of mmagic's ``DataPreprocessor``; its mean must
             be 0 and its std 255.
@@ -157,7 +162,7 @@ class MASA(ESRGAN):
         generator = getattr(self.generator, 'module', self.generator)
         ref, ref_down = self._references(data_samples)
         lq, ref, ref_down = self._pad(generator, inputs, ref, ref_down)
-        result, matches = generator.super_resolve(lq, ref, ref_down)
+        result, matches = self._network(generator, lq, ref).super_resolve(lq, ref, ref_down)
         maps = match_maps(matches, *inputs.shape[2:])
         height, width = (size * generator.scale for size in inputs.shape[2:])
         images = dict(pred_img=result[..., :height, :width])
@@ -234,6 +239,16 @@ class MASA(ESRGAN):
                 'the pipeline load ref, make ref_down and name it in PackInputs(data_keys)?)'
             )
         return images[0] / WHITE, images[1] / WHITE
+
+    def _network(self, generator: MASANet, lq: Tensor, ref: Tensor) -> MASANet | TiledMASANet:
+        """Return the generator as it is, or in tiles if ``test_cfg`` or the memory asks for it."""
+        config = self.test_cfg or {}
+        tile = config.get('tile')
+        if tile == 'auto':
+            tile = choose_tile(generator, lq, ref)
+        if not tile:
+            return generator
+        return TiledMASANet(generator, tile, config.get('ref_dtype'), config.get('track'))
 
     @staticmethod
     def _pad(generator, lq: Tensor, ref: Tensor, ref_down: Tensor) -> tuple[Tensor, ...]:

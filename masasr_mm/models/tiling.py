@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import os
 from collections.abc import Iterable, Iterator
 from itertools import product
 from typing import Callable, NamedTuple
@@ -18,6 +19,11 @@ from .matching import Matches, to_cells
 # Pixels around a tile that a fusion module's convolutions see besides its residual blocks', at its
 # own scale: SAM 2, DRAM 4, its merging convolution 1, the last convolution of the network 1.
 FUSION_HALO = 8
+DEFAULT_TILE = 128
+# Features of the SR image's size, and of the reference's, that the untiled network holds at its
+# peak; measured as added memory at LR 128² with Ref 512², and with Ref 2560×512.
+FEATURES_AT_ONCE = 9
+REF_FEATURES_AT_ONCE = 4
 
 
 class MomentsOfTiles:
@@ -114,8 +120,8 @@ class TiledMASANet:
         net (MASANet): The network.
         tile (int): Height and width of a tile in LR pixels; rounded to whole blocks.
             Default: 128.
-        ref_dtype (torch.dtype, optional): In which the reference features are stored, such as
-            ``torch.float16`` for half of the memory. Default: None, as they are computed.
+        ref_dtype (torch.dtype | str, optional): In which the reference features are stored, such
+            as ``'float16'`` for half of the memory. Default: None, as they are computed.
         track (Callable, optional): Wraps the list of tiles of each step, for a progress bar;
             called with the list and a description. Default: None.
     """
@@ -123,13 +129,13 @@ class TiledMASANet:
     def __init__(
         self,
         net: MASANet,
-        tile: int = 128,
-        ref_dtype: torch.dtype | None = None,
+        tile: int = DEFAULT_TILE,
+        ref_dtype: torch.dtype | str | None = None,
         track: Callable[[list, str], Iterable] | None = None,
     ) -> None:
         self.net = net
         self.tile = tile
-        self.ref_dtype = ref_dtype
+        self.ref_dtype = getattr(torch, ref_dtype) if isinstance(ref_dtype, str) else ref_dtype
         self.track = track or (lambda tiles, description: tiles)
 
     @torch.no_grad()
@@ -247,3 +253,34 @@ class TiledMASANet:
 def _cut(feature: Tensor, rows: slice, columns: slice, height: int, width: int) -> Tensor:
     """Cut blocks of a given height and width out of a feature."""
     return feature[:, :, scaled(rows, height), scaled(columns, width)]
+
+
+def choose_tile(net: MASANet, lq: Tensor, ref: Tensor) -> int | None:
+    """Decide whether images should be run in tiles, by the memory that is free.
+
+    Args:
+        net (MASANet): The network.
+        lq (Tensor): The LR image, shape (N, 3, h, w).
+        ref (Tensor): The reference, shape (N, 3, scale·H, scale·W).
+
+    Returns:
+        int | None: The size of tiles in LR pixels, or None if the whole should fit.
+    """
+    pixels = FEATURES_AT_ONCE * lq.shape[2:].numel() * net.scale**2
+    pixels += REF_FEATURES_AT_ONCE * ref.shape[2:].numel()
+    needed = len(lq) * pixels * net.to_image.in_channels * lq.element_size()
+    return None if needed < 0.8 * free_memory(lq.device) else DEFAULT_TILE
+
+
+def free_memory(device: torch.device) -> int:
+    """Return how many bytes of memory are free.
+
+    Args:
+        device (torch.device): A GPU, or anything else for the main memory.
+
+    Returns:
+        int: Bytes.
+    """
+    if device.type == 'cuda':
+        return torch.cuda.mem_get_info(device)[0]
+    return os.sysconf('SC_AVPHYS_PAGES') * os.sysconf('SC_PAGE_SIZE')

@@ -223,3 +223,82 @@ def test_a_distributed_wrapper_does_not_show_in_checkpoints():
     assert list(before) == list(after)
     assert all(torch.equal(before[key], after[key]) for key in before)
     assert after._metadata is not None
+
+
+@pytest.mark.parametrize('tile', [8, 'auto'])
+def test_tiles_do_not_change_the_prediction(tile, monkeypatch):
+    monkeypatch.setattr('masasr_mm.models.tiling.free_memory', lambda device: 0)
+    monkeypatch.setattr('masasr_mm.models.tiling.DEFAULT_TILE', 16)
+    [whole] = build().eval().test_step(batch((33, 20), (60, 47)))
+    tiles = []
+
+    def track(parts, description):
+        tiles.extend(parts)
+        return parts
+
+    model = build(test_cfg=dict(tile=tile, track=track)).eval()
+    [tiled] = model.test_step(batch((33, 20), (60, 47)))
+    assert len(tiles) > 10
+    difference = (tiled.output.pred_img - whole.output.pred_img).abs()
+    assert difference.max() <= 1
+    assert difference.mean() < 1e-2
+
+
+def test_tiles_are_not_made_where_memory_is_free(monkeypatch):
+    monkeypatch.setattr('masasr_mm.models.tiling.free_memory', lambda device: 2**30)
+    model = build(test_cfg=dict(tile='auto', track=lambda *_: pytest.fail('no tiles'))).eval()
+    model.test_step(batch((16, 16), (64, 64)))
+
+
+def test_both_stages_with_all_losses(random_vgg19):
+    """MASA-rec for two steps, then all losses from its weights: who moves, and by which λ."""
+    first = build()
+    wrappers = optimizers(first)
+    start = [parameter.clone() for parameter in first.generator.parameters()]
+    for _ in range(2):
+        first.train_step(batch(n=2), wrappers)
+    assert all(not torch.equal(a, b) for a, b in zip(start, first.generator.parameters()))
+
+    perceptual = dict(
+        type='PerceptualLoss',
+        layer_weights={'34': 1.0},
+        vgg_type='vgg19',
+        perceptual_weight=0.25,
+        style_weight=0,
+        norm_img=False,
+        criterion='mse',
+    )
+    second = build(**ADVERSARIAL, perceptual_loss=perceptual)
+    second.generator.load_state_dict(first.generator.state_dict())
+    second.init_weights()
+    vgg = [parameter.clone() for parameter in random_vgg19.parameters()]
+    moved = {
+        name: [parameter.clone() for parameter in getattr(second, name).parameters()]
+        for name in ('generator', 'discriminator')
+    }
+    data = batch(n=2)
+    log = second.train_step(data, optimizers(second))
+    for name, before in moved.items():
+        after = list(getattr(second, name).parameters())
+        share = sum(not torch.equal(a, b) for a, b in zip(before, after)) / len(before)
+        assert share > 0.9, name
+    assert all(torch.equal(a, b) for a, b in zip(vgg, random_vgg19.parameters()))
+    assert not any('perceptual' in key for key in second.state_dict())
+
+    # The logged losses are λ times the losses of the images before the step.
+    gt = torch.stack([sample.gt_img for sample in data['data_samples']]) / 255
+    ref, ref_down = (
+        torch.stack([sample.get(key) for sample in data['data_samples']]) / 255
+        for key in ('ref_img', 'ref_down')
+    )
+    with torch.no_grad():
+        sr = first.generator(torch.stack(data['inputs']) / 255, ref, ref_down)
+        mean = torch.tensor([0.485, 0.456, 0.406]).view(1, 3, 1, 1)
+        deviation = torch.tensor([0.229, 0.224, 0.225]).view(1, 3, 1, 1)
+        phi_sr, phi_gt = (
+            random_vgg19.features[:35]((image - mean) / deviation) for image in (sr, gt)
+        )
+    torch.testing.assert_close(log['loss_pix'], (sr - gt).abs().mean(), rtol=1e-4, atol=1e-6)
+    expected = 0.25 * (phi_sr - phi_gt).square().mean()
+    torch.testing.assert_close(log['loss_perceptual'], expected, rtol=1e-3, atol=1e-9)
+    assert 0.002 < log['loss_gan'] / 5e-3 < 5

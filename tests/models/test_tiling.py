@@ -67,7 +67,7 @@ def test_half_precision_reference_features_change_little():
     net = network()
     inputs = images(24, 24, 24, 24)
     exact, _ = TiledMASANet(net, 16).super_resolve(*inputs)
-    half, _ = TiledMASANet(net, 16, ref_dtype=torch.float16).super_resolve(*inputs)
+    half, _ = TiledMASANet(net, 16, ref_dtype='float16').super_resolve(*inputs)
     assert half.dtype == torch.float32
     difference = (half - exact).abs().max()
     assert 0 < difference < 0.05 * exact.std()
