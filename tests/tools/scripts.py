@@ -1,0 +1,42 @@
+"""The command line tools as modules, and as a user runs them."""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+import subprocess
+import sys
+from pathlib import Path
+from types import ModuleType
+
+import pytest
+
+REPOSITORY = Path(__file__).parents[2]
+
+
+def load_tool(path: str) -> ModuleType:
+    """Import ``tools/<path>``, which lies in no package."""
+    spec = importlib.util.spec_from_file_location(Path(path).stem, REPOSITORY / 'tools' / path)
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+def call_tool(module: ModuleType, monkeypatch, *arguments: object) -> int:
+    """Call a tool with command line arguments in this process; its exit status."""
+    monkeypatch.setattr(sys, 'argv', [module.__file__, *map(str, arguments)])
+    with pytest.raises(SystemExit) as caught:
+        module.exit_with_user_errors(module.main)
+    return caught.value.code
+
+
+def run_tool(path: str, *arguments: object) -> subprocess.CompletedProcess:
+    """Run ``python tools/<path>`` from the repository's root."""
+    return subprocess.run(
+        [sys.executable, f'tools/{path}', *map(str, arguments)],
+        cwd=REPOSITORY,
+        env=dict(os.environ, PYTHONPATH=str(REPOSITORY)),
+        capture_output=True,
+        text=True,
+        check=False,
+    )

@@ -1,0 +1,250 @@
+"""make_sample.py: real photos, overlapping pairs, references of falling similarity."""
+
+from __future__ import annotations
+
+import json
+import os
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+import skimage.data
+
+from masasr_mm.datasets import CUFED5Dataset, CUFEDDataset
+from masasr_mm.errors import UserError
+
+from .scripts import call_tool, load_tool
+
+make_sample = load_tool('dataset_converters/make_sample.py')
+PHOTOS = len(make_sample.TRAINING_PHOTOS)
+
+
+@pytest.fixture
+def make(monkeypatch, capsys):
+    """Call the tool; its exit status and what it prints."""
+
+    def call(*arguments: object) -> tuple[int, str]:
+        status = call_tool(make_sample, monkeypatch, *arguments)
+        captured = capsys.readouterr()
+        return status, captured.out + captured.err
+
+    return call
+
+
+@pytest.fixture(scope='module')
+def sample(tmp_path_factory) -> Path:
+    """Two pairs of each photo and the test image."""
+    folder = tmp_path_factory.mktemp('sample') / 'out'
+    make_sample.build(folder, pairs=2 * PHOTOS, size=160, seed=0)
+    return folder
+
+
+def grey(path: Path) -> np.ndarray:
+    return cv2.imread(str(path), cv2.IMREAD_GRAYSCALE)
+
+
+def matches(first: np.ndarray, second: np.ndarray) -> list[tuple]:
+    """Distinct SIFT matches, as pairs of points."""
+    sift = cv2.SIFT_create()
+    (points, features), (others, other_features) = (
+        sift.detectAndCompute(image, None) for image in (first, second)
+    )
+    found = cv2.BFMatcher().knnMatch(features, other_features, k=2)
+    return [
+        (points[best.queryIdx].pt, others[best.trainIdx].pt)
+        for best, next_best in found
+        if best.distance < 0.7 * next_best.distance
+    ]
+
+
+def correlation(image: np.ndarray, reference: np.ndarray, patch: int = 11) -> float:
+    """Mean over patches of the image of the highest normalised correlation in the reference."""
+    halves = (
+        cv2.resize(picture, None, fx=0.5, fy=0.5, interpolation=cv2.INTER_AREA)
+        for picture in (image, reference)
+    )
+    image, reference = halves
+    highest = []
+    for top in range(0, image.shape[0] - patch, 2 * patch):
+        for left in range(0, image.shape[1] - patch, 2 * patch):
+            template = image[top : top + patch, left : left + patch]
+            if template.std() > 4:
+                scores = cv2.matchTemplate(reference, template, cv2.TM_CCOEFF_NORMED)
+                highest.append(scores.max())
+    return float(np.mean(highest))
+
+
+def test_read_by_the_datasets(sample):
+    training = CUFEDDataset(str(sample / 'train'))
+    assert len(training) == 2 * PHOTOS
+    for path in training.image_paths():
+        assert cv2.imread(path).shape == (160, 160, 3)
+    test = CUFED5Dataset(str(sample / 'test/CUFED5'))
+    assert len(test) == 1
+    item = test.get_data_info(0)
+    assert len(item['ref_path']) == 5
+    for path in (item['gt_path'], *item['ref_path']):
+        assert max(cv2.imread(path).shape[:2]) <= 512
+
+
+def test_pairs_overlap(sample):
+    """SIFT finds one geometry between the two images, and it covers much of the input."""
+    for path in sorted((sample / 'train/input').iterdir()):
+        found = matches(grey(path), grey(sample / 'train/ref' / path.name))
+        assert len(found) >= 10, path.name
+        source, target = (np.float32([pair[side] for pair in found]) for side in (0, 1))
+        matrix, inliers = cv2.findHomography(source, target, cv2.RANSAC, 3)
+        assert inliers.mean() > 0.8, path.name
+        corners = np.float32([[[0, 0], [159, 0], [159, 159], [0, 159]]])
+        area, _ = cv2.intersectConvexConvex(cv2.perspectiveTransform(corners, matrix), corners)
+        assert area > 0.4 * 160**2, path.name
+        # Not the same view either: it is moved, turned, scaled or seen from another side.
+        assert np.abs(cv2.perspectiveTransform(corners, matrix) - corners).max() > 5, path.name
+
+
+def test_views_are_cut_from_inside_the_photos():
+    rng = np.random.default_rng(1)
+    for height, width in [(300, 451), (512, 512), (303, 384)]:
+        for _ in range(200):
+            for corners in make_sample.draw_pair_of_views(rng, height, width, 160):
+                assert corners.min() >= -1e-6
+                assert corners[:, 0].max() <= width - 1 + 1e-6
+                assert corners[:, 1].max() <= height - 1 + 1e-6
+                sides = np.linalg.norm(corners - np.roll(corners, 1, axis=0), axis=1)
+                assert sides.min() > 0.7 * 160, 'a view of fewer pixels than it has would blur'
+
+
+def test_render_draws_the_corners():
+    photo = np.random.default_rng(0).integers(0, 256, (60, 80, 3), np.uint8)
+    photo = cv2.GaussianBlur(photo, None, 2)
+    plain = np.array([[10, 20], [49, 20], [49, 39], [10, 39]])
+    drawn = make_sample.render(photo, plain, 40, 20)
+    assert np.abs(drawn.astype(int) - photo[20:40, 10:50]).mean() < 1.5
+    upside_down = make_sample.render(photo, np.roll(plain, 2, axis=0), 40, 20)
+    assert np.abs(upside_down.astype(int) - drawn[::-1, ::-1]).max() <= 1
+
+
+def test_pictures_are_sharp(sample):
+    """The views lose as much by shrinking as the photos themselves do."""
+    folder = Path(skimage.data.__file__).parent
+    photos = [cv2.imread(str(folder / name)) for name in make_sample.TRAINING_PHOTOS]
+    views = [cv2.imread(str(path)) for path in sorted((sample / 'train/input').iterdir())]
+    of_photos, of_views = (np.mean([*map(make_sample.detail, set_)]) for set_ in (photos, views))
+    assert of_views > of_photos
+
+
+def test_similarity_falls(sample):
+    folder = sample / 'test/CUFED5'
+    image, *references = (grey(folder / f'000_{number}.png') for number in range(6))
+    correlations = [correlation(image, reference) for reference in references]
+    assert all(first > second + 0.01 for first, second in zip(correlations, correlations[1:]))
+    counts = [len(matches(image, reference)) for reference in references]
+    assert counts[0] > 1.1 * counts[1] > 3 * counts[2] > 10 * max(counts[3:])
+
+
+def test_stereo_pair_is_real_and_never_trained_on(sample):
+    left, right, _ = skimage.data.stereo_motorcycle()
+    images = [cv2.imread(str(sample / f'test/CUFED5/000_{k}.png'))[..., ::-1] for k in (0, 1)]
+    for image, original in zip(images, (left, right)):
+        scores = cv2.matchTemplate(original, np.ascontiguousarray(image), cv2.TM_SQDIFF)
+        assert scores.min() == 0
+    assert not {'motorcycle_left.png', 'motorcycle_right.png', 'camera.png', 'moon.png'} & set(
+        make_sample.TRAINING_PHOTOS
+    )
+
+
+def test_seed_decides(sample, tmp_path):
+    make_sample.build(tmp_path / 'again', pairs=2, size=160, seed=0)
+    make_sample.build(tmp_path / 'other', pairs=2, size=160, seed=1)
+    for kind in ('input', 'ref'):
+        first, again, other = (
+            (folder / f'train/{kind}/00001.png').read_bytes()
+            for folder in (sample, tmp_path / 'again', tmp_path / 'other')
+        )
+        assert first == again
+        assert first != other
+
+
+def test_twice_and_with_other_options(tmp_path, make):
+    out = tmp_path / 'deep' / 'out'
+    options = ('--pairs', 2, '--size', 32)
+    status, text = make(out, *options)
+    assert status == 0
+    assert '2 training pairs' in text
+    before = {path: path.stat().st_mtime_ns for path in out.rglob('*.png')}
+    assert len(before) == 2 * 2 + 6
+
+    status, text = make(out, *options)
+    assert status == 0
+    assert 'there already' in text
+    assert before == {path: path.stat().st_mtime_ns for path in out.rglob('*.png')}
+
+    for other in (('--pairs', 3, '--size', 32), (*options, '--seed', 1)):
+        status, text = make(out, *other)
+        assert status == 2
+        assert f'error: {out}: exists and is not the sample' in text
+    assert [path.name for path in out.parent.iterdir()] == ['out'], 'nothing else is left'
+
+
+@pytest.mark.parametrize('harm', ['delete', 'change', 'add', 'manifest'])
+def test_harmed_sample_is_noticed(tmp_path, make, harm):
+    out = tmp_path / 'out'
+    assert make(out, '--pairs', 1, '--size', 32)[0] == 0
+    victim = out / 'train/ref/00000.png'
+    if harm == 'delete':
+        victim.unlink()
+    elif harm == 'change':
+        victim.write_bytes((out / 'train/input/00000.png').read_bytes())
+    elif harm == 'add':
+        (out / 'train/ref/00001.png').write_bytes(victim.read_bytes())
+    else:
+        (out / 'sample.json').write_text(json.dumps([]))
+    status, text = make(out, '--pairs', 1, '--size', 32)
+    assert status == 2
+    assert 'exists and is not the sample' in text
+
+
+def test_a_folder_of_the_user_is_left_alone(tmp_path, make):
+    (tmp_path / 'holiday.png').write_text('x')
+    status, _ = make(tmp_path, '--pairs', 1)
+    assert status == 2
+    assert [path.name for path in tmp_path.iterdir()] == ['holiday.png']
+    assert make(tmp_path / 'holiday.png', '--pairs', 1)[0] == 2
+
+
+def test_empty_folder_is_filled(tmp_path, make):
+    assert make(tmp_path, '--pairs', 1, '--size', 32)[0] == 0
+    assert (tmp_path / 'train/input/00000.png').is_file()
+
+
+def test_interruption_leaves_nothing(tmp_path, make, monkeypatch):
+    def interrupted(*args):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(make_sample, 'make_pair', interrupted)
+    assert make(tmp_path / 'out', '--pairs', 1)[0] == 130
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_no_space_is_one_line(tmp_path, make, monkeypatch):
+    def full(*args):
+        raise OSError(28, os.strerror(28))
+
+    monkeypatch.setattr(make_sample, 'save', full)
+    status, text = make(tmp_path / 'out', '--pairs', 1)
+    assert status == 2
+    assert f'error: {tmp_path}/out: cannot be written: No space left on device' in text
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize('options', [('--pairs', 0), ('--size', 31), ('--size', 193)])
+def test_options_out_of_range(tmp_path, make, options):
+    status, text = make(tmp_path / 'out', *options)
+    assert status == 2
+    assert f'error: {options[0]} {options[1]}:' in text
+
+
+def test_missing_photo_names_the_package():
+    with pytest.raises(UserError, match=r'skimage/data/none.png: not in this scikit-image'):
+        make_sample.read_photo('none.png')

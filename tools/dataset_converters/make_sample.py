@@ -1,0 +1,324 @@
+"""Build a small RefSR data set from photographs that ship inside scikit-image.
+
+OUT/train/{input,ref}/*.png are pairs of overlapping views of a photo; OUT/test/CUFED5/000_*.png are
+a real stereo pair and further references of falling similarity, none of which is trained on.
+"""
+
+from __future__ import annotations
+
+import argparse
+import hashlib
+import json
+import os
+import tempfile
+from importlib import resources
+from pathlib import Path
+
+import cv2
+import numpy as np
+from PIL import Image
+from rich.console import Console
+from rich.progress import track
+
+from masasr_mm.datasets.transforms import decode_rgb
+from masasr_mm.errors import UserError, exit_with_user_errors
+
+TRAINING_PHOTOS = (
+    'astronaut.png',
+    'coffee.png',
+    'brick.png',
+    'chelsea.png',
+    'gravel.png',
+    'rocket.jpg',
+    'ihc.png',
+    'coins.png',
+)
+TEST_WINDOW = (slice(26, 474), slice(229, 741))
+"""Rows and columns of the stereo pair that fit in the 512×512 of CUFED5's protocol."""
+MANIFEST = 'sample.json'
+LARGEST_SIZE = 192
+
+
+def parse_arguments() -> argparse.Namespace:
+    """Return the command line's arguments."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument('out', metavar='OUT', type=Path, help='the folder to make')
+    parser.add_argument('--pairs', type=int, default=160, help='training pairs (default: 160)')
+    parser.add_argument(
+        '--size', type=int, default=160, help='width and height of them in pixels (default: 160)'
+    )
+    parser.add_argument('--seed', type=int, default=0, help='seed of the views (default: 0)')
+    arguments = parser.parse_args()
+    if arguments.pairs < 1:
+        raise UserError(f'--pairs {arguments.pairs}: at least 1 is needed')
+    if not 32 <= arguments.size <= LARGEST_SIZE:
+        raise UserError(f'--size {arguments.size}: the photographs allow 32 to {LARGEST_SIZE}')
+    return arguments
+
+
+def read_photo(name: str) -> np.ndarray:
+    """Return a photograph of scikit-image.
+
+    Args:
+        name (str): File name in ``skimage.data``.
+
+    Returns:
+        np.ndarray: Pixels (H, W, 3), uint8 RGB.
+
+    Raises:
+        UserError: If this scikit-image does not ship it.
+    """
+    try:
+        content = resources.files('skimage.data').joinpath(name).read_bytes()
+    except OSError as error:
+        raise UserError(
+            f'skimage/data/{name}: not in this scikit-image; install scikit-image>=0.19 anew'
+        ) from error
+    return decode_rgb(content, f'skimage/data/{name}')
+
+
+def rotation(angle: float) -> np.ndarray:
+    """Return the matrix that turns points, given as rows, clockwise in an image.
+
+    Args:
+        angle (float): In radians.
+
+    Returns:
+        np.ndarray: Shape (2, 2).
+    """
+    cosine, sine = np.cos(angle), np.sin(angle)
+    return np.array([[cosine, sine], [-sine, cosine]])
+
+
+def draw_quadrangle(
+    rng: np.random.Generator, side: float, angle: float, perspective: float
+) -> np.ndarray:
+    """Return the corners of a turned square around the origin, each moved a little.
+
+    Args:
+        rng (np.random.Generator): Source of randomness.
+        side (float): Side of the square in pixels.
+        angle (float): Its rotation in radians.
+        perspective (float): Range of the corners' shifts, as a part of the side.
+
+    Returns:
+        np.ndarray: Shape (4, 2), x and y, clockwise from the upper left.
+    """
+    square = np.array([[-1, -1], [1, -1], [1, 1], [-1, 1]]) * side / 2
+    return square @ rotation(angle) + rng.uniform(-perspective, perspective, (4, 2)) * side
+
+
+def draw_pair_of_views(
+    rng: np.random.Generator, height: int, width: int, size: int
+) -> tuple[np.ndarray, np.ndarray]:
+    """Return the corners of two overlapping views that lie inside a photo.
+
+    Args:
+        rng (np.random.Generator): Source of randomness.
+        height (int): Height of the photo.
+        width (int): Width of the photo.
+        size (int): Pixels of the views' sides, which each spans one to two times in the photo.
+
+    Returns:
+        tuple[np.ndarray, np.ndarray]: Corners (4, 2) of the input and of the reference.
+    """
+    side = size * rng.uniform(1.0, 1.8)
+    angle = np.radians(rng.uniform(-20, 20))
+    view = draw_quadrangle(rng, side, angle, perspective=0.04)
+    turned = angle + np.radians(rng.uniform(-12, 12))
+    reference = draw_quadrangle(rng, side * rng.uniform(0.85, 1.18), turned, perspective=0.04)
+    reference += rng.uniform(-0.15, 0.15, 2) * side
+
+    both = np.concatenate([view, reference])
+    extent = np.ptp(both, axis=0)
+    shrink = min(1.0, *((width - 1, height - 1) / extent))
+    room = np.maximum((width - 1, height - 1) - extent * shrink, 0)
+    shift = rng.uniform(0, 1, 2) * room - both.min(axis=0) * shrink
+    return view * shrink + shift, reference * shrink + shift
+
+
+def render(photo: np.ndarray, corners: np.ndarray, width: int, height: int) -> np.ndarray:
+    """Return a view of a photo, sharp and without aliasing.
+
+    Args:
+        photo (np.ndarray): Pixels (H, W, 3), uint8.
+        corners (np.ndarray): Corners of the view in the photo, (4, 2).
+        width (int): Width of the view.
+        height (int): Height of the view.
+
+    Returns:
+        np.ndarray: Pixels (height, width, 3), uint8.
+    """
+    # Drawn at twice the size and averaged, since warpPerspective alone does not filter.
+    fine = np.array([[0, 0], [1, 0], [1, 1], [0, 1]]) * (2 * width - 1, 2 * height - 1)
+    matrix = cv2.getPerspectiveTransform(corners.astype(np.float32), fine.astype(np.float32))
+    drawn = cv2.warpPerspective(
+        photo, matrix, (2 * width, 2 * height), flags=cv2.INTER_CUBIC, borderMode=cv2.BORDER_REFLECT
+    )
+    return cv2.resize(drawn, (width, height), interpolation=cv2.INTER_AREA)
+
+
+def change_colours(image: np.ndarray, gains: np.ndarray, brightness: float) -> np.ndarray:
+    """Return an image under another light.
+
+    Args:
+        image (np.ndarray): Pixels (H, W, 3), uint8.
+        gains (np.ndarray): Factor of each channel, (3,).
+        brightness (float): Grey levels to add.
+
+    Returns:
+        np.ndarray: Pixels (H, W, 3), uint8.
+    """
+    return np.clip(np.rint(image * gains + brightness), 0, 255).astype(np.uint8)
+
+
+def detail(image: np.ndarray) -> float:
+    """Return how much of an image is lost when it is shrunk four times.
+
+    Args:
+        image (np.ndarray): Pixels (H, W, 3), uint8.
+
+    Returns:
+        float: Root mean square error of the image enlarged again, in grey levels.
+    """
+    height, width = image.shape[:2]
+    small = cv2.resize(image, (width // 4, height // 4), interpolation=cv2.INTER_AREA)
+    enlarged = cv2.resize(small, (width, height), interpolation=cv2.INTER_CUBIC)
+    return float(np.sqrt(np.mean((image.astype(np.float32) - enlarged) ** 2)))
+
+
+def make_pair(photo: np.ndarray, rng: np.random.Generator, size: int) -> list[np.ndarray]:
+    """Return a training pair: two views of a photo, the draw of most detail among three.
+
+    Args:
+        photo (np.ndarray): Pixels (H, W, 3), uint8.
+        rng (np.random.Generator): Source of randomness.
+        size (int): Width and height of the views.
+
+    Returns:
+        list[np.ndarray]: The input and the reference, each (size, size, 3), uint8.
+    """
+    draws = []
+    for _ in range(3):
+        corners = draw_pair_of_views(rng, *photo.shape[:2], size)
+        draws.append([render(photo, quadrangle, size, size) for quadrangle in corners])
+    view, reference = max(draws, key=lambda pair: detail(pair[0]))
+    gains = rng.uniform(0.9, 1.1) * rng.uniform(0.95, 1.05, 3)
+    return [view, change_colours(reference, gains, rng.uniform(-12, 12))]
+
+
+def make_test_images() -> list[np.ndarray]:
+    """Return the HR image and its five references, the most similar one first.
+
+    Returns:
+        list[np.ndarray]: The left view of a stereo pair; the right view; the right view turned,
+        shrunk and in another light; the other end of the right view, which overlaps the HR image
+        by a few objects; a photo with other man-made things; a photo of the sky.
+    """
+    left, right = read_photo('motorcycle_left.png'), read_photo('motorcycle_right.png')
+    rows, columns = TEST_WINDOW
+    height, width = rows.stop - rows.start, columns.stop - columns.start
+    centre = np.array([columns.start + width / 2, rows.start + height / 2])
+    rectangle = np.array([[-1, -1], [1, -1], [1, 1], [-1, 1]]) * (width / 2, height / 2)
+    corners = 0.9 * rectangle @ rotation(np.radians(8)) + centre - (15, 0)
+    turned = render(right, corners, width, height)
+    return [
+        left[rows, columns],
+        right[rows, columns],
+        change_colours(turned, np.array([0.75, 0.85, 1.0]), -10),
+        right[rows, :300],
+        read_photo('camera.png')[:height, :width],
+        read_photo('moon.png')[:height, :width],
+    ]
+
+
+def save(image: np.ndarray, path: Path) -> None:
+    """Write an image as PNG.
+
+    Args:
+        image (np.ndarray): Pixels (H, W, 3), uint8 RGB.
+        path (Path): File, whose folder is made.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    Image.fromarray(image).save(path)
+
+
+def checksums(folder: Path) -> dict[str, str]:
+    """Return the SHA-256 of every image below a folder, by relative path.
+
+    Args:
+        folder (Path): The data set.
+
+    Returns:
+        dict[str, str]: Hexadecimal checksums.
+    """
+    return {
+        path.relative_to(folder).as_posix(): hashlib.sha256(path.read_bytes()).hexdigest()
+        for path in sorted(folder.rglob('*.png'))
+    }
+
+
+def build(folder: Path, pairs: int, size: int, seed: int) -> None:
+    """Write the whole data set into a new folder, the manifest last.
+
+    Args:
+        folder (Path): Where to write.
+        pairs (int): Number of training pairs.
+        size (int): Width and height of them.
+        seed (int): Seed of the views.
+    """
+    for number, image in enumerate(make_test_images()):
+        save(image, folder / 'test' / 'CUFED5' / f'000_{number}.png')
+    photos = [read_photo(name) for name in TRAINING_PHOTOS]
+    for index in track(range(pairs), 'Drawing views', console=Console(stderr=True)):
+        pair = make_pair(photos[index % len(photos)], np.random.default_rng([seed, index]), size)
+        for kind, image in zip(('input', 'ref'), pair):
+            save(image, folder / 'train' / kind / f'{index:05d}.png')
+    manifest = dict(arguments=dict(pairs=pairs, size=size, seed=seed), sha256=checksums(folder))
+    (folder / MANIFEST).write_text(json.dumps(manifest, indent=1) + '\n')
+
+
+def is_complete(folder: Path, arguments: dict[str, int]) -> bool:
+    """Return whether a folder holds this very data set, unharmed.
+
+    Args:
+        folder (Path): The folder.
+        arguments (dict[str, int]): ``pairs``, ``size`` and ``seed``.
+
+    Returns:
+        bool: True if every file is there and nothing was changed.
+    """
+    try:
+        manifest = json.loads((folder / MANIFEST).read_text())
+    except (OSError, ValueError):
+        return False
+    return manifest == dict(arguments=arguments, sha256=checksums(folder))
+
+
+def main() -> int:
+    """Make the data set unless it is there, and return the exit status."""
+    arguments = vars(parse_arguments())
+    out = arguments.pop('out')
+    if is_complete(out, arguments):
+        print(f'{out}: the sample is there already')
+        return 0
+    if out.exists() and not (out.is_dir() and not any(out.iterdir())):
+        raise UserError(
+            f'{out}: exists and is not the sample that these options make; '
+            'remove it or choose another folder'
+        )
+    try:
+        out.parent.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(prefix=f'.{out.name}-', dir=out.parent) as temporary:
+            build(Path(temporary) / 'sample', **arguments)
+            os.replace(Path(temporary) / 'sample', out)
+    except OSError as error:
+        raise UserError(f'{out}: cannot be written: {error.strerror or error}') from error
+    print(f'{out}: {arguments["pairs"]} training pairs, 1 test image with 5 references')
+    return 0
+
+
+if __name__ == '__main__':
+    exit_with_user_errors(main)
