@@ -353,6 +353,26 @@ class TestChoosing:
         assert status == 0
         assert output.splitlines()[-1] == str(made.venv / 'bin' / 'python')
 
+    def test_not_its_own_active_but_incomplete(self, project):
+        project.require(runtime='pytest', lite='pytest')
+        version = f'python{sys.version_info[0]}.{sys.version_info[1]}'
+        packages = project.venv / 'lib' / version / 'site-packages'
+        packages.mkdir(parents=True)
+        (packages / 'all.pth').write_text(str(Path(pytest.__file__).parent.parent))
+        python = project.venv / 'bin' / 'python'
+        python.parent.mkdir()
+        python.symlink_to(sys._base_executable)
+        home = Path(sys._base_executable).parent
+        (project.venv / 'pyvenv.cfg').write_text(f'home = {home}\n')
+        path = f'{python.parent}{os.pathsep}{os.environ["PATH"]}'
+
+        project.state.write_text('building')
+        project.need(10**18)  # so that it does not take the time to make it
+        status, output, error = project.run('bash', '-c', self.CODE, PATH=path)
+        assert status == 1
+        assert 'removing an incomplete .venv' in output
+        assert 'disk space' in error
+
     def test_a_failure_stops_the_script(self, project, active_path):
         project.need(10**18)
         status, output, _ = project.run('bash', 'tools/run_tests.sh', PATH=active_path)
@@ -520,6 +540,15 @@ pathlib.Path(sys.argv[-1], 'photo_x4.png').touch()
         assert 'train runs' not in output
         assert 'done before' in output
         assert 'best_PSNR_iter_1.pth' in output.splitlines()[-4]
+
+    def test_no_environment(self, quickstart, project):
+        project.require(runtime='no-such-package')
+        project.need(10**18)
+        status, output, error = quickstart()
+        assert status == 1
+        assert error.startswith('error: not enough disk space')
+        assert error.count('\n') == 1
+        assert 'sample data' not in output
 
     def test_a_failure_ends_it(self, quickstart, project):
         work_dir = project.root / 'work_dirs' / 'quickstart'
