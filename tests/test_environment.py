@@ -369,7 +369,7 @@ class TestChoosing:
         project.state.write_text('building')
         project.need(10**18)  # so that it does not take the time to make it
         status, output, error = project.run('bash', '-c', self.CODE, PATH=path)
-        assert status == 1
+        assert status == 1, output
         assert 'removing an incomplete .venv' in output
         assert 'disk space' in error
 

@@ -14,19 +14,15 @@ fail() {
     exit 1
 }
 
-# Prints the active Python if it has the requirements.
+# active_python NAME...: prints the active Python if it has the requirements
 active_python() {
-    local name path prefix
-    for name in python python3; do
-        path="$(command -v "$name")" || continue
-        prefix="$("$path" -c 'import sys; print(sys.prefix)' 2>/dev/null)" || continue
-        [ "$prefix" -ef "$ROOT/.venv" ] && continue # environment.py knows whether it is complete
-        if "$path" "$ROOT/tools/check_requirements.py" "$@" >/dev/null 2>&1; then
-            echo "$path"
-            return
-        fi
-    done
-    return 1
+    local path prefix
+    path="$(command -v python || command -v python3)" || return
+    prefix="$("$path" -c 'import sys; print(sys.prefix)' 2>/dev/null)" || return
+    if [ "$prefix" -ef "$ROOT/.venv" ]; then
+        return 1 # environment.py knows whether it is complete
+    fi
+    "$path" "$ROOT/tools/check_requirements.py" "$@" >/dev/null 2>&1 && echo "$path"
 }
 
 # Prints a Python that can make a virtual environment; the tested version first.
