@@ -1,5 +1,6 @@
-"""Metrics, registered with mmagic on import, and what the analysis tools measure."""
+"""Metrics and transforms, registered with mmagic on import, and what the analysis tools measure."""
 
 from .lpips import LPIPS
+from .reference_changes import ChangeReference
 
-__all__ = ['LPIPS']
+__all__ = ['LPIPS', 'ChangeReference']
