@@ -89,11 +89,14 @@ def create() -> None:
     say(f'creating .venv with Python {sys.version.split()[0]}')
     VENV.mkdir()
     STATE.write_text(BUILDING, encoding='utf-8')
-    command = [sys.executable, '-I', '-m', 'venv', str(VENV)]
+    base = Path(sys.executable)
+    if Path(sys.prefix).resolve() == VENV:  # it was active, and has just been removed
+        base = Path(sys.base_prefix, 'bin', f'python{sys.version_info[0]}.{sys.version_info[1]}')
+    command = [str(base), '-I', '-m', 'venv', str(VENV)]
     result = subprocess.run(command, capture_output=True, text=True, check=False)
     if result.returncode:
         reason = (result.stdout + result.stderr).strip().splitlines() or ['no reason given']
-        raise SetupError(f'{sys.executable} cannot make a virtual environment: {reason[0]}')
+        raise SetupError(f'{base} cannot make a virtual environment: {reason[0]}')
 
 
 def check_disk_space() -> None:
