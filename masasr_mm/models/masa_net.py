@@ -35,7 +35,12 @@ def memory_format(image: Tensor) -> torch.memory_format:
 class MASANet(BaseModule):
     """The generator of MASA-SR (Sec. 3). With no arguments it is the paper's ×4 network.
 
+    The scale is a power of two, since every level of the encoder halves its input; ×3 would need
+    levels of another kind.
+
     Args:
+        scale (int): How many times the SR image is larger: 2, 4, 8, …. Encoder, decoder and
+            fusion modules have log2(scale) + 1 levels. Default: 4.
         encoder (dict): Config of the encoder. Default: ``MASAEncoder``.
         matching (dict): Config of MEM. Default: ``MatchExtractionModule``.
         adaptation (dict): Config of SAM or of one of its siblings; one module, its weights shared
@@ -43,9 +48,12 @@ class MASANet(BaseModule):
         aggregation (dict): Config of DRAM, one module for each scale above 1×.
             Default: ``DualResidualAggregationModule``.
         channels (int): Channels of all features. Default: 64.
-        fusion_blocks (tuple[int, ...]): Residual blocks of the fusion module at 1×, 2×, 4×, …;
-            their number decides the scale. Default: (12, 8, 4), which gives ×4.
+        fusion_blocks (tuple[int, ...], optional): Residual blocks of the fusion modules at 1×, 2×,
+            4×, …. Default: None, the first of (12, 8, 4, 2, 2, …).
         init_cfg (dict, optional): mmengine's initialisation config. Default: None.
+
+    Raises:
+        ValueError: If the scale is no power of two, or ``fusion_blocks`` does not fit it.
 
     Example:
         >>> net = MASANet()
@@ -56,12 +64,13 @@ class MASANet(BaseModule):
 
     def __init__(
         self,
+        scale: int = 4,
         encoder: dict | None = None,
         matching: dict | None = None,
         adaptation: dict | None = None,
         aggregation: dict | None = None,
         channels: int = 64,
-        fusion_blocks: tuple[int, ...] = (12, 8, 4),
+        fusion_blocks: tuple[int, ...] | None = None,
         init_cfg: dict | None = None,
     ) -> None:
         super().__init__(init_cfg)
@@ -69,8 +78,15 @@ class MASANet(BaseModule):
         def build(default: str, config: dict | None, **shared) -> nn.Module:
             return MODELS.build({'type': default, **shared, **(config or {})})
 
-        num_levels = len(fusion_blocks)
-        self.scale = 2 ** (num_levels - 1)
+        num_levels = scale.bit_length()
+        if fusion_blocks is None:
+            fusion_blocks = (12, 8, 4)[:num_levels] + (2,) * (num_levels - 3)
+        if scale != 2 ** (num_levels - 1) or len(fusion_blocks) != num_levels or scale < 2:
+            raise ValueError(
+                f'scale={scale} with fusion_blocks={fusion_blocks}: the scale must be 2, 4, 8, … '
+                'and have a fusion module for each of 1×, 2×, … up to it'
+            )
+        self.scale = scale
         self.encoder = build('MASAEncoder', encoder, channels=channels, num_levels=num_levels)
         self.matching = build('MatchExtractionModule', matching)
         self.adaptation = build('SpatialAdaptationModule', adaptation, channels=channels)

@@ -106,3 +106,30 @@ def test_sizes_that_do_not_fit_are_told():
         net(lq[:, :, 1:], ref, ref_down)
     with pytest.raises(ValueError, match='ref is 60×96 but must be 4 times ref_down, 64×96'):
         net(lq, ref[:, :, 4:], ref_down)
+
+
+@pytest.mark.parametrize(('scale', 'parameters'), [(2, 2_957_507), (4, 4_028_291), (8, None)])
+def test_other_scales_follow_from_the_argument(scale, parameters):
+    """×2 lacks an encoder level, a pyramid level and the fusion at 4×: 1,070,784 parameters."""
+    if parameters:
+        assert count(dict(scale=scale)) == parameters
+    net = MASANet(
+        scale,
+        channels=4,
+        fusion_blocks=(1, 1, 1, 1)[: scale.bit_length()],
+        encoder=dict(num_blocks=1),
+    )
+    lq, ref, ref_down = images(scale=scale)
+    image = net(lq, ref, ref_down)
+    assert image.shape == (1, 3, 16 * scale, 16 * scale)
+    image.mean().backward()
+    assert all(parameter.grad is not None for parameter in net.parameters())
+
+
+@pytest.mark.parametrize(
+    'arguments',
+    [dict(scale=3), dict(scale=1), dict(scale=8, fusion_blocks=(1, 1, 1)), dict(scale=0)],
+)
+def test_scales_that_cannot_work_are_told(arguments):
+    with pytest.raises(ValueError, match='the scale must be 2, 4, 8'):
+        MASANet(**arguments)
