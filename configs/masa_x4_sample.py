@@ -20,7 +20,7 @@ train_dataloader = dict(
 val_dataloader = dict(num_workers=0, dataset=dict(data_root='data/sample/test/CUFED5'))
 test_dataloader = val_dataloader
 
-max_iters = 300
+max_iters = 200
 train_cfg = dict(max_iters=max_iters, val_interval=max_iters // 2)
 optim_wrapper = dict(generator=dict(optimizer=dict(lr=3e-4)))
 param_scheduler = dict(T_max=max_iters)
