@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import torch
 from mmagic.registry import MODELS
 from mmengine.model import BaseModule
 from torch import Tensor, nn
 from torch.nn import functional as F
+from torch.utils.checkpoint import checkpoint
 
 from .adaptation import Moments
 from .aggregation import upsample
@@ -50,6 +53,8 @@ class MASANet(BaseModule):
         channels (int): Channels of all features. Default: 64.
         fusion_blocks (tuple[int, ...], optional): Residual blocks of the fusion modules at 1×, 2×,
             4×, …. Default: None, the first of (12, 8, 4, 2, 2, …).
+        with_cp (bool): Gradient checkpointing: in training, compute activations a second time in
+            place of keeping them, for the same gradients in less memory. Default: False.
         init_cfg (dict, optional): mmengine's initialisation config. Default: None.
 
     Raises:
@@ -71,6 +76,7 @@ class MASANet(BaseModule):
         aggregation: dict | None = None,
         channels: int = 64,
         fusion_blocks: tuple[int, ...] | None = None,
+        with_cp: bool = False,
         init_cfg: dict | None = None,
     ) -> None:
         super().__init__(init_cfg)
@@ -87,6 +93,7 @@ class MASANet(BaseModule):
                 'and have a fusion module for each of 1×, 2×, … up to it'
             )
         self.scale = scale
+        self.with_cp = with_cp
         self.encoder = build('MASAEncoder', encoder, channels=channels, num_levels=num_levels)
         self.matching = build('MatchExtractionModule', matching)
         self.adaptation = build('SpatialAdaptationModule', adaptation, channels=channels)
@@ -148,10 +155,11 @@ class MASANet(BaseModule):
         lq, ref, ref_down = (
             image.contiguous(memory_format=layout) for image in (lq, ref, ref_down)
         )
-        lq_features = self.encoder(lq)
-        matches = self.matching(lq_features[0], self.encoder(ref_down, num_levels=1)[0])
+        lq_features = self._run(self.encoder, lq)
+        [ref_down_feature] = self._run(self.encoder, ref_down, num_levels=1)
+        matches = self.matching(lq_features[0], ref_down_feature)
         feature = self.lr_pyramid(lq_features)
-        ref_features = self.encoder(ref)
+        ref_features = self._run(self.encoder, ref)
         for index in range(len(self.refinements)):
             texture = self.matching.extract(ref_features.pop(), matches)
             feature = self.fuse(index, feature, texture.contiguous(memory_format=layout))
@@ -179,14 +187,14 @@ class MASANet(BaseModule):
             Tensor: The decoder's next feature, shape (N, C, s·h, s·w).
         """
         lr = upsample(feature) if index else feature
-        adapted = self.adaptation(lr, texture, lr_moments, ref_moments)
+        adapted = self._run(self.adaptation, lr, texture, lr_moments, ref_moments)
         del lr, texture
         if index:
-            merged = self.aggregations[index - 1](feature, adapted)
+            merged = self._run(self.aggregations[index - 1], feature, adapted)
         else:
             merged = self.merge(torch.cat((adapted, feature), dim=1))
         del adapted
-        return self.refinements[index](merged)
+        return self._run(self.refinements[index], merged)
 
     def enlarge(self, lq: Tensor) -> Tensor:
         """Enlarge the LR image bicubically; the network adds what is missing to it.
@@ -222,3 +230,12 @@ class MASANet(BaseModule):
                 f'ref is {ref.shape[2]}×{ref.shape[3]} but must be {self.scale} times ref_down, '
                 f'{expected[0]}×{expected[1]}'
             )
+
+    def _run(self, part: nn.Module, *inputs: Any, **options: Any) -> Any:
+        """Call a part of the network, by gradient checkpointing if that is asked for."""
+        if self.with_cp and torch.is_grad_enabled():
+            # Nothing here is random, so no state of a random generator is kept.
+            return checkpoint(
+                part, *inputs, use_reentrant=False, preserve_rng_state=False, **options
+            )
+        return part(*inputs, **options)

@@ -133,3 +133,34 @@ def test_other_scales_follow_from_the_argument(scale, parameters):
 def test_scales_that_cannot_work_are_told(arguments):
     with pytest.raises(ValueError, match='the scale must be 2, 4, 8'):
         MASANet(**arguments)
+
+
+def saved_bytes(net: MASANet, inputs) -> tuple[int, torch.Tensor]:
+    """Run a network; return the memory that its forward keeps for the backward, and the output."""
+    kept = {}
+
+    def keep(tensor):
+        kept[tensor.data_ptr()] = tensor.untyped_storage().nbytes()
+        return tensor
+
+    with torch.autograd.graph.saved_tensors_hooks(keep, lambda tensor: tensor):
+        out = net(*inputs)
+    return sum(kept.values()), out
+
+
+def test_gradient_checkpointing_gives_the_same_gradients_in_less_memory():
+    config = dict(channels=4, fusion_blocks=(2, 2, 2), encoder=dict(num_blocks=2))
+    nets = [MODELS.build(dict(type='MASANet', **config, with_cp=flag)) for flag in (False, True)]
+    for parameter in nets[0].parameters():
+        torch.nn.init.normal_(parameter, std=0.1)
+    nets[1].load_state_dict(nets[0].state_dict())
+    inputs = images(n=2)
+    memory = []
+    for net in nets:
+        kept, out = saved_bytes(net, inputs)
+        memory.append(kept)
+        out.square().mean().backward()
+    assert memory[1] < 0.5 * memory[0]
+    for (name, plain), checkpointed in zip(nets[0].named_parameters(), nets[1].parameters()):
+        assert plain.grad.abs().max() > 0, name
+        torch.testing.assert_close(checkpointed.grad, plain.grad, msg=name)
