@@ -62,9 +62,10 @@ def test_several_data_sets_share_a_table(tmp_path):
 
 def test_a_second_test_starts_anew(tmp_path):
     hook = PerImageMetricsHook(str(tmp_path))
-    for count in (3, 2):
-        run_test([hook], [Images('any', count)], [evaluator()])
-        assert len(read_csv(tmp_path)) == count
+    for first, count in ((0, 3), (4, 2)):
+        run_test([hook], [Images('any', count, first)], [evaluator()])
+        found = [row['image'] for row in read_csv(tmp_path)]
+        assert found == [f'{first + index:03d}_0.png' for index in range(count)]
 
 
 def test_the_psnr_of_equal_images(tmp_path):
@@ -82,16 +83,17 @@ def test_several_processes_write_as_one_does(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     start_processes(_test_in_process, (tmp_path,), nprocs=2, start_method='fork')
     run_test([PerImageMetricsHook(str(tmp_path / 'one'))], [Images('any', 5)], [evaluator()])
-    assert len(read_csv(tmp_path / 'two')) == 5
+    assert len(read_csv(tmp_path / 'rank 0')) == 5
     for name in ('metrics.csv', 'metrics.json'):
-        assert (tmp_path / 'two' / name).read_text() == (tmp_path / 'one' / name).read_text()
+        assert (tmp_path / 'rank 0' / name).read_text() == (tmp_path / 'one' / name).read_text()
+    assert not (tmp_path / 'rank 1').exists()
 
 
 def _test_in_process(rank: int, folder: Path) -> None:
     torch.distributed.init_process_group(
         'gloo', init_method=f'file://{folder}/store', rank=rank, world_size=2
     )
-    hook = PerImageMetricsHook(str(folder / 'two'))
+    hook = PerImageMetricsHook(str(folder / f'rank {rank}'))
     run_test([hook], [Images('any', 5)], [evaluator()])
     assert len(hook.rows[None]) == 3
     torch.distributed.destroy_process_group()

@@ -14,14 +14,16 @@ from torch.utils.data import DataLoader, Dataset
 class Images(Dataset):
     """Random images of different sizes, with predictions a little beside them."""
 
-    def __init__(self, name: str, count: int) -> None:
+    def __init__(self, name: str, count: int, first: int = 0) -> None:
         self.metainfo = dict(dataset_type=name)
         self.count = count
+        self.first = first
 
     def __len__(self) -> int:
         return self.count
 
     def __getitem__(self, index: int) -> DataSample:
+        index += self.first
         generator = torch.Generator().manual_seed(index)
         size = (3, 20 + index, 31 - index)
         gt = torch.randint(0, 200, size, generator=generator).float()
