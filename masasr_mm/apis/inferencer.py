@@ -3,70 +3,27 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
-from pathlib import Path
-from typing import Any, Union
+from collections.abc import Callable, Sequence
+from typing import Any
 
 import numpy as np
 import torch
 from mmagic.registry import MODELS
 from mmagic.structures import DataSample
 from mmengine.config import ConfigDict
-from mmengine.dataset import Compose
+from mmengine.dataset import Compose, pseudo_collate
 from mmengine.infer import BaseInferencer
 from mmengine.registry import init_default_scope
-from PIL import Image
 
-from ..datasets.transforms.decoding import decode_rgb
 from ..errors import UserError
+from ..models.match_maps import MatchMaps
 from .checkpoint import load_generator, load_tensors
 from .config import load_config
+from .images import ImageInput, read_rgb
+from .prediction import Prediction
 from .stored_config import stored_generator_config
 
-ImageInput = Union[str, os.PathLike, np.ndarray, Image.Image]
-
-# From arrays on, the same as `inference_pipeline` in configs/_base_/inference.py.
-PIPELINE = (
-    dict(type='StackReferences', key='ref', size=None),
-    dict(
-        type='Resize',
-        keys=['ref'],
-        output_keys=['ref_down'],
-        scale=1 / 4,
-        keep_ratio=True,
-        interpolation='bicubic',
-        backend='pillow',
-    ),
-    dict(type='PackInputs', data_keys=['ref_down']),
-)
-
-
-def read_rgb(image: ImageInput) -> np.ndarray:
-    """Return an image as 8-bit RGB.
-
-    Args:
-        image (str | os.PathLike | np.ndarray | PIL.Image.Image): A file, or pixels; arrays are
-            (H, W, 3), RGB, uint8.
-
-    Returns:
-        np.ndarray: Shape (H, W, 3), uint8.
-
-    Raises:
-        UserError: If the file is missing or damaged, or the array is of another kind.
-    """
-    if isinstance(image, (str, os.PathLike)):
-        path = Path(image)
-        if not path.is_file():
-            raise UserError(f'image not found: {path}')
-        return decode_rgb(path.read_bytes(), str(path))
-    if isinstance(image, Image.Image):
-        return np.array(image.convert('RGB'))
-    if image.dtype != np.uint8 or image.ndim != 3 or image.shape[2] != 3:
-        raise UserError(
-            f'an image array must be uint8 RGB of shape (H, W, 3), not {image.dtype} of '
-            f'{tuple(image.shape)}'
-        )
-    return image
+DTYPES = ('float32', 'bfloat16', 'float16')
 
 
 class MASAInferencer(BaseInferencer):
@@ -74,88 +31,169 @@ class MASAInferencer(BaseInferencer):
 
     Args:
         checkpoint (str | os.PathLike): A checkpoint of ours, or one of the authors'.
-        config (str, optional): Config file of the model. Without it the network's config is read
-            from the checkpoint, or else the paper's network is taken.
+        config (str, optional): Config file of the model, which is Python code and is run: give
+            only one that you trust. Without it the network's config is read from the checkpoint,
+            where nothing is run, or else the paper's network is taken.
         device (str, optional): Such as 'cpu' or 'cuda:0'; the best there is by default.
+        dtype (str): 'float32', or 'bfloat16' or 'float16' for the convolutions (autocast); the
+            matching is decided in float32 all the same. Default: 'float32'.
+        test_cfg (dict, optional): Replaces the editor's ``test_cfg``. Default: None.
 
     Raises:
-        UserError: If the checkpoint or the config cannot be used.
+        UserError: If the checkpoint, the config or the device cannot be used.
 
     Example:
         >>> infer = MASAInferencer('masa_rec.pth')
         >>> sr = infer('blurry.jpg', ['sharp.jpg'])  # (4·H, 4·W, 3) uint8, RGB
+        >>> sr, matches = infer('blurry.jpg', 'sharp.jpg', return_matches=True)
     """
 
-    preprocess_kwargs = {'ref'}
-
     def __init__(
-        self, checkpoint: str | os.PathLike, config: str | None = None, device: str | None = None
+        self,
+        checkpoint: str | os.PathLike,
+        config: str | None = None,
+        device: str | None = None,
+        dtype: str = 'float32',
+        test_cfg: dict | None = None,
     ) -> None:
+        if dtype not in DTYPES:
+            raise UserError(f'dtype must be one of {", ".join(DTYPES)}, not {dtype}')
+        self.dtype = getattr(torch, dtype)
         init_default_scope('mmagic')
+        model = dict(_model_config(checkpoint, config), test_cfg=test_cfg)
         super().__init__(
-            model=self._model_config(checkpoint, config),
+            model=ConfigDict(model=model),
             weights=str(checkpoint),
-            device=device,
+            device=_check_device(device),
             scope='mmagic',
             show_progress=False,
         )
+
+    @property
+    def scale(self) -> int:
+        """int: How many times larger the results are."""
+        return self.model.generator.scale
 
     def __call__(
         self,
         lq: ImageInput | Sequence[ImageInput],
         ref: ImageInput | Sequence[ImageInput] | Sequence[Sequence[ImageInput]],
-    ) -> np.ndarray | list[np.ndarray]:
-        """Super-resolve one image, or several.
+        return_matches: bool = False,
+    ) -> np.ndarray | tuple[np.ndarray, MatchMaps] | list:
+        """Super-resolve one image, or several one after another.
 
         Args:
-            lq (ImageInput | Sequence[ImageInput]): The LR image, or a list of them.
-            ref (ImageInput | Sequence): For one LR image its reference or references; for a list
-                a list of the same length, whose items are the references of each.
+            lq (ImageInput | Sequence[ImageInput]): The LR image, or a list of them. An image is a
+                path, a Pillow image, or an array: (H, W, 3) RGB, (H, W) or (H, W, 4), uint8.
+            ref (ImageInput | Sequence): For one LR image its reference or a list of references;
+                for a list of LR images a list of the same length with the references of each.
+                Without a reference give the LR image itself.
+            return_matches (bool): Return where the texture came from, too. Default: False.
 
         Returns:
-            np.ndarray | list[np.ndarray]: Images of shape (4·H, 4·W, 3), uint8, RGB; a list if
-            ``lq`` is one.
+            np.ndarray | tuple[np.ndarray, MatchMaps] | list: The SR image, shape
+            (scale·H, scale·W, 3), uint8, RGB; with ``return_matches`` a pair of it and the
+            :class:`~masasr_mm.models.match_maps.MatchMaps`. A list of such if ``lq`` is one.
 
         Raises:
             UserError: If a file cannot be read, or the lists have different lengths.
         """
         if not isinstance(lq, (list, tuple)):
-            return self([lq], [ref])[0]
-        if len(lq) != len(ref):
-            raise UserError(f'{len(lq)} LR images but {len(ref)} references; give one for each')
-        return [self._super_resolve(*pair) for pair in zip(lq, ref)]
+            prediction = self.predict(lq, ref)
+            return (prediction.image, prediction.matches) if return_matches else prediction.image
+        if not isinstance(ref, (list, tuple)) or len(lq) != len(ref):
+            number = len(ref) if isinstance(ref, (list, tuple)) else 1
+            raise UserError(f'{len(lq)} LR images but {number} references; give a list of as many')
+        return [self(*pair, return_matches=return_matches) for pair in zip(lq, ref)]
 
-    def _super_resolve(self, lq: ImageInput, ref: ImageInput | Sequence[ImageInput]) -> np.ndarray:
+    def predict(self, lq: ImageInput, ref: ImageInput | Sequence[ImageInput]) -> Prediction:
+        """Super-resolve one image and tell all about it.
+
+        Args:
+            lq (ImageInput): The LR image.
+            ref (ImageInput | Sequence[ImageInput]): Its reference or references.
+
+        Returns:
+            Prediction: The SR image, what it was made from, and where its texture came from.
+
+        Raises:
+            UserError: If a file cannot be read, or there is not enough memory.
+        """
         references = ref if isinstance(ref, (list, tuple)) else [ref]
         if not references:
             raise UserError('no reference given')
-        item = dict(img=read_rgb(lq), ref=[read_rgb(image) for image in references])
-        item.update(img_channel_order='rgb')
-        [prediction] = self.forward(self.collate_fn([self.pipeline(item)]))
-        return self.postprocess([prediction], [])['predictions'][0]
+        item = dict(
+            img=read_rgb(lq),
+            ref=[read_rgb(image) for image in references],
+            img_channel_order='rgb',
+        )
+        batch = self.collate_fn([self.pipeline(item)])
+        try:
+            [sample] = self.forward(batch)
+        except (MemoryError, RuntimeError) as error:
+            if not _is_out_of_memory(error):
+                raise
+            (h, w), (height, width) = item['img'].shape[:2], item['ref'].shape[:2]
+            raise UserError(
+                f'not enough memory for a photo of {w}×{h} with references of {width}×{height} '
+                'pixels in all; take fewer or smaller ones'
+            ) from error
+        return Prediction(
+            image=_rgb(sample.output.pred_img),
+            lq=_rgb(sample.input),
+            ref=_rgb(sample.ref_img),
+            ref_down=_rgb(sample.ref_down),
+            num_refs=len(references),
+            matches=sample.output.matches,
+        )
 
-    @staticmethod
-    def _model_config(checkpoint: str | os.PathLike, config: str | None) -> ConfigDict:
-        if config is not None:
-            model = load_config(config).model
-        else:
-            generator = stored_generator_config(load_tensors(checkpoint))
-            model = dict(
-                type='MASA',
-                generator=generator or dict(type='MASANet'),
-                pixel_loss=dict(type='L1Loss'),
-                data_preprocessor=dict(type='DataPreprocessor', mean=[0.0] * 3, std=[255.0] * 3),
-            )
-        model = dict(model, discriminator=None, gan_loss=None, perceptual_loss=None, test_cfg=None)
-        return ConfigDict(model=model)
+    def forward(self, inputs: dict) -> list[DataSample]:
+        """Run the model on a collated batch.
+
+        Args:
+            inputs (dict): ``inputs`` and ``data_samples``.
+
+        Returns:
+            list[DataSample]: The samples with predictions.
+        """
+        reduced = self.dtype is not torch.float32
+        device = next(self.model.parameters()).device.type
+        with torch.autocast(device, self.dtype if reduced else None, enabled=reduced):
+            return super().forward(inputs)
 
     def _init_model(self, cfg: ConfigDict, weights: str, device: str) -> torch.nn.Module:
-        model = MODELS.build(cfg.model)
+        try:
+            model = MODELS.build(cfg.model)
+        except UserError:
+            raise
+        except Exception as error:  # whatever a wrong argument leads to
+            reason = ' '.join(str(error).split())
+            raise UserError(f'the model of {weights} cannot be built: {reason}') from error
         load_generator(model, weights)
         return model.to(device).eval()
 
     def _init_pipeline(self, cfg: ConfigDict) -> Compose:
-        return Compose(list(PIPELINE))
+        """Return what `inference_pipeline` in configs/_base_/inference.py does to arrays."""
+        make_ref_down = dict(
+            type='Resize',
+            keys=['ref'],
+            output_keys=['ref_down'],
+            scale=1 / self.scale,
+            keep_ratio=True,
+            interpolation='bicubic',
+            backend='pillow',
+        )
+        return Compose(
+            [
+                dict(type='StackReferences', key='ref', size=None),
+                dict(type='PadToMultiple', key='ref', divisor=self.scale, position='bottom_right'),
+                make_ref_down,
+                dict(type='PackInputs', data_keys=['ref_down']),
+            ]
+        )
+
+    def _init_collate(self, cfg: ConfigDict) -> Callable:
+        return pseudo_collate
 
     def visualize(self, inputs: list, preds: Any, **kwargs) -> list[np.ndarray]:
         """Do nothing; the prediction is the picture.
@@ -181,9 +219,54 @@ class MASAInferencer(BaseInferencer):
             return_datasample (bool): Keep the data samples instead. Default: False.
 
         Returns:
-            dict: ``predictions``: arrays (4·H, 4·W, 3), uint8, RGB.
+            dict: ``predictions``: arrays (scale·H, scale·W, 3), uint8, RGB.
         """
         if return_datasample:
             return dict(predictions=preds)
-        images = (sample.output.pred_img.flip(0).permute(1, 2, 0).byte() for sample in preds)
-        return dict(predictions=[image.contiguous().numpy() for image in images])
+        return dict(predictions=[_rgb(sample.output.pred_img) for sample in preds])
+
+
+def _model_config(checkpoint: str | os.PathLike, config: str | None) -> dict:
+    """Return the config of an editor for inference."""
+    if config is not None:
+        model = load_config(config).get('model')
+        if not isinstance(model, dict):
+            raise UserError(f'{config} has no model; give the config that the checkpoint is of')
+    else:
+        generator = stored_generator_config(load_tensors(checkpoint))
+        model = dict(
+            type='MASA',
+            generator=generator or dict(type='MASANet'),
+            pixel_loss=dict(type='L1Loss'),
+            data_preprocessor=dict(type='DataPreprocessor', mean=[0.0] * 3, std=[255.0] * 3),
+        )
+    # There is no HR image to convert.
+    preprocessor = dict(model.get('data_preprocessor') or {}, data_keys=None)
+    return dict(
+        model,
+        discriminator=None,
+        gan_loss=None,
+        perceptual_loss=None,
+        data_preprocessor=preprocessor,
+    )
+
+
+def _is_out_of_memory(error: Exception) -> bool:
+    """Whether a GPU or the machine has no more memory."""
+    text = str(error).lower()
+    return isinstance(error, MemoryError) or 'out of memory' in text or "can't allocate" in text
+
+
+def _check_device(device: str | None) -> str | None:
+    """Return the device after seeing that it is there."""
+    try:
+        torch.empty(0, device=device or 'cpu')
+    except (RuntimeError, AssertionError, NotImplementedError) as error:
+        reason = str(error).splitlines()[0]
+        raise UserError(f'device {device} cannot be used: {reason}') from error
+    return device
+
+
+def _rgb(image: torch.Tensor) -> np.ndarray:
+    """Return a BGR tensor (3, H, W) of whole numbers as an RGB array (H, W, 3)."""
+    return image.flip(0).permute(1, 2, 0).round().byte().cpu().contiguous().numpy()

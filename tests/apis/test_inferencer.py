@@ -1,0 +1,193 @@
+"""The Python API gives what the network gives, whatever form the photos come in."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+from masasr_mm.apis import MASAInferencer
+from masasr_mm.errors import UserError
+from tests.conftest import REPOSITORY
+
+from .conftest import MODEL
+
+
+@pytest.fixture(scope='module')
+def infer(small_checkpoint) -> MASAInferencer:
+    return MASAInferencer(small_checkpoint, device='cpu')
+
+
+def pad(image, height, width):
+    bottom, right = height - image.shape[0], width - image.shape[1]
+    top, left = bottom // 2, right // 2
+    return np.pad(image, ((top, bottom - top), (left, right - left), (0, 0)), mode='edge')
+
+
+def by_hand(model, lq, references):
+    """Pad and stack, reduce with Pillow, run the network, crop, round: without mmagic."""
+    height, width = (-(-max(r.shape[axis] for r in references) // 16) * 16 for axis in (0, 1))
+    ref = np.concatenate([pad(reference, height, width) for reference in references])
+    small = (ref.shape[1] // 4, ref.shape[0] // 4)
+    ref_down = np.asarray(Image.fromarray(ref).resize(small, Image.Resampling.BICUBIC))
+    h, w = lq.shape[:2]
+    padded = np.pad(lq, ((0, -h % 8), (0, -w % 8), (0, 0)), mode='edge')
+    tensors = (
+        torch.from_numpy(image.astype(np.float32) / 255).permute(2, 0, 1)[None]
+        for image in (padded, ref, ref_down)
+    )
+    with torch.no_grad():
+        out = model.generator(*tensors)[0].permute(1, 2, 0).numpy()
+    return np.uint8(np.round(np.clip(out * 255, 0, 255)))[: 4 * h, : 4 * w]
+
+
+def assert_same(have, expected):
+    """Equal but for the last bit of a rounding."""
+    assert have.dtype == np.uint8
+    assert have.shape == expected.shape
+    difference = np.abs(have.astype(int) - expected)
+    assert difference.max() <= 1
+    assert (difference > 0).mean() < 1e-3
+
+
+def test_the_result_is_the_networks(infer, small_model, photos):
+    lq, ref, other = photos
+    assert_same(infer(lq, ref), by_hand(small_model, lq, [ref]))
+    assert_same(infer(lq, [ref, other]), by_hand(small_model, lq, [ref, other]))
+    bicubic = np.asarray(Image.fromarray(lq).resize((lq.shape[1] * 4, lq.shape[0] * 4)))
+    assert np.abs(infer(lq, ref).astype(int) - bicubic).mean() > 1
+
+
+def test_paths_arrays_and_pillow_images_are_the_same(infer, photos, tmp_path):
+    lq, ref, _ = photos
+    expected = infer(lq, ref)
+    for name, image in (('lq.png', lq), ('ref.png', ref)):
+        Image.fromarray(image).save(tmp_path / name)
+    for pair in (
+        (tmp_path / 'lq.png', tmp_path / 'ref.png'),
+        (str(tmp_path / 'lq.png'), [str(tmp_path / 'ref.png')]),
+        (Image.fromarray(lq), Image.fromarray(ref)),
+    ):
+        np.testing.assert_array_equal(infer(*pair), expected)
+
+
+def test_several_photos_of_different_sizes(infer, photos):
+    lq, ref, other = photos
+    cut = lq[:20, :11]
+    results = infer([lq, cut], [ref, [other, ref]])
+    np.testing.assert_array_equal(results[0], infer(lq, ref))
+    np.testing.assert_array_equal(results[1], infer(cut, [other, ref]))
+    pairs = infer([lq, cut], [ref, other], return_matches=True)
+    np.testing.assert_array_equal(pairs[0][0], results[0])
+    assert pairs[1][1].position.shape == (20, 11, 2)
+
+
+def test_a_photo_can_be_its_own_reference(infer, small_model, photos):
+    lq = photos[0]
+    assert_same(infer(lq, lq), by_hand(small_model, lq, [lq]))
+
+
+def test_a_prediction_holds_what_it_was_made_from(infer, photos):
+    lq, ref, other = photos
+    prediction = infer.predict(lq, [ref, other])
+    np.testing.assert_array_equal(prediction.lq, lq)
+    assert prediction.num_refs == 2
+    assert prediction.ref.shape == (480, 240, 3)
+    np.testing.assert_array_equal(
+        prediction.ref, np.concatenate([pad(ref, 240, 240), pad(other, 240, 240)])
+    )
+    small = Image.fromarray(prediction.ref).resize((60, 120), Image.Resampling.BICUBIC)
+    np.testing.assert_array_equal(prediction.ref_down, np.asarray(small))
+    assert prediction.matches.grid == (120, 60)
+    assert prediction.matches.position.shape == (*lq.shape[:2], 2)
+    # A reference of the same scene serves better than one of another.
+    assert prediction.agreement > infer.predict(lq, other).agreement + 0.1
+
+
+def test_reduced_precision_is_close(small_checkpoint, infer, photos):
+    lq, ref, _ = photos
+    have = MASAInferencer(small_checkpoint, device='cpu', dtype='bfloat16')(lq, ref)
+    error = np.abs(have.astype(int) - infer(lq, ref))
+    assert 0 < error.mean() < 1
+
+
+def test_a_config_file_is_used(small_checkpoint, infer, photos, tmp_path):
+    config = tmp_path / 'model.py'
+    config.write_text(f'model = {dict(MODEL)!r}\n')
+    lq, ref, _ = photos
+    have = MASAInferencer(small_checkpoint, config=str(config), device='cpu')(lq, ref)
+    np.testing.assert_array_equal(have, infer(lq, ref))
+    other = tmp_path / 'other.py'
+    other.write_text(config.read_text().replace("'channels': 8", "'channels': 4"))
+    with pytest.raises(UserError, match='does not fit the network of the config'):
+        MASAInferencer(small_checkpoint, config=str(other), device='cpu')
+    other.write_text('work_dir = "."\n')
+    with pytest.raises(UserError, match='has no model'):
+        MASAInferencer(small_checkpoint, config=str(other), device='cpu')
+
+
+def test_the_editors_test_cfg_can_be_given(small_checkpoint, photos):
+    infer = MASAInferencer(small_checkpoint, device='cpu', test_cfg=dict(bicubic=True))
+    assert infer.model.with_bicubic
+
+
+def test_mistakes_are_told_in_one_line(infer, small_checkpoint, photos):
+    lq, ref, _ = photos
+    for call, message in (
+        (lambda: infer([lq, lq], [ref]), '2 LR images but 1 references'),
+        (lambda: infer([lq], ref), '1 LR images but 1 references'),
+        (lambda: infer(lq, []), 'no reference'),
+        (lambda: infer('missing.png', ref), 'image not found: missing.png'),
+        (lambda: infer(lq, lq.astype(float)), 'float64'),
+        (lambda: MASAInferencer('missing.pth'), 'checkpoint not found: missing.pth'),
+        (lambda: MASAInferencer(small_checkpoint, device='nonsense'), 'device nonsense'),
+        (lambda: MASAInferencer(small_checkpoint, dtype='int8'), 'int8'),
+    ):
+        with pytest.raises(UserError, match=message) as error:
+            call()
+        assert '\n' not in str(error.value)
+
+
+def test_too_little_memory_is_told(infer, photos, monkeypatch):
+    def exhausted(*args, **kwargs):
+        raise RuntimeError("DefaultCPUAllocator: can't allocate memory: you tried 9 bytes")
+
+    monkeypatch.setattr(infer.model.generator, 'super_resolve', exhausted)
+    lq, ref, _ = photos
+    with pytest.raises(UserError, match=r'photo of 60×56 with references of 240×240'):
+        infer(lq, ref)
+
+
+def test_other_errors_are_not_taken_for_too_little_memory(infer, photos, monkeypatch):
+    def broken(*args, **kwargs):
+        raise RuntimeError('a bug')
+
+    monkeypatch.setattr(infer.model.generator, 'super_resolve', broken)
+    with pytest.raises(RuntimeError, match='a bug'):
+        infer(photos[0], photos[1])
+
+
+def test_mmagics_own_inferencer_lets_us_in(small_checkpoint, infer, photos, tmp_path):
+    """Through the name of mmagic's reference-based model, with our config and checkpoint."""
+    import cv2
+    from mmagic.apis import MMagicInferencer
+
+    lq, ref, _ = photos
+    Image.fromarray(lq).save(tmp_path / 'lq.png')
+    Image.fromarray(ref).save(tmp_path / 'ref.png')
+    config = tmp_path / 'model.py'
+    config.write_text(
+        "custom_imports = dict(imports=['masasr_mm'])\n"
+        f"_base_ = '{REPOSITORY}/configs/masa-rec_x4_cufed5.py'\n"
+        f'model = dict(generator=dict({dict(MODEL["generator"])!r}, _delete_=True))\n'
+    )
+    stock = MMagicInferencer(
+        model_name='ttsr', model_config=str(config), model_ckpt=str(small_checkpoint), device='cpu'
+    )
+    stock.infer(
+        img=str(tmp_path / 'lq.png'),
+        ref=str(tmp_path / 'ref.png'),
+        result_out_dir=str(tmp_path / 'sr.png'),
+    )
+    assert_same(cv2.imread(str(tmp_path / 'sr.png'))[..., ::-1], infer(lq, ref))

@@ -1,0 +1,219 @@
+"""The command line tool on folders of real photos, good and bad."""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+import signal
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from masasr_mm.apis import MASAInferencer
+from masasr_mm.errors import UserError
+from tests.conftest import REPOSITORY
+
+from .commands import run_python
+
+TOOL = REPOSITORY / 'tools' / 'infer.py'
+
+
+@pytest.fixture
+def tool(monkeypatch):
+    """The tool inside this process: a function of its arguments that returns the exit status."""
+    spec = importlib.util.spec_from_file_location('infer_tool', TOOL)
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    handler = signal.getsignal(signal.SIGTERM)
+
+    def run(*arguments):
+        monkeypatch.setattr(sys, 'argv', ['infer.py', *map(str, arguments)])
+        return module.main(module.parse_args())
+
+    yield run
+    signal.signal(signal.SIGTERM, handler)
+
+
+@pytest.fixture
+def folder(photos, tmp_path):
+    """Photos a and b, of which b is of another scene; and references."""
+    lq, ref, other = photos
+    (tmp_path / 'photos').mkdir()
+    for name, image in (
+        ('photos/a.png', lq), ('photos/b.png', other[::4, ::4]), ('ref.png', ref),
+        ('other.png', other),
+    ):  # fmt: skip
+        Image.fromarray(image).save(tmp_path / name)
+    return tmp_path
+
+
+def read(path):
+    with Image.open(path) as image:
+        return np.asarray(image)
+
+
+def test_help_is_complete_and_quick():
+    code = (
+        'import runpy, sys\n'
+        f"sys.argv = ['infer.py', '--help']\n"
+        f"try:\n    runpy.run_path({str(TOOL)!r}, run_name='__main__')\n"
+        "except SystemExit as end:\n    print('torch' in sys.modules, end.code)"
+    )
+    result = run_python('-c', code)
+    assert result.stdout.splitlines()[-1] == 'False 0'
+    for option in (
+        '--ref', '--self-ref', '--checkpoint', '--config', '--device', '--dtype', '--out',
+        '--suffix', '--format', '--quality', '--compare', '--skip-existing',
+    ):  # fmt: skip
+        assert option in result.stdout
+
+
+def test_one_broken_file_does_not_stop_a_folder(folder, small_checkpoint):
+    """As a command: results as from the API, the failure told twice, exit status 1."""
+    (folder / 'photos' / 'broken.png').write_bytes((folder / 'ref.png').read_bytes()[:500])
+    result = run_python(
+        TOOL, folder / 'photos', '--ref', folder / 'ref.png', '--checkpoint', small_checkpoint,
+        '--device', 'cpu',
+    )  # fmt: skip
+    assert result.returncode == 1, result.stderr
+    out = folder / 'photos_x4'
+    assert sorted(path.name for path in out.iterdir()) == ['a_x4.png', 'b_x4.png']
+    infer = MASAInferencer(small_checkpoint, device='cpu')
+    for name in 'ab':
+        expected = infer(folder / 'photos' / f'{name}.png', folder / 'ref.png')
+        np.testing.assert_array_equal(read(out / f'{name}_x4.png'), expected)
+    assert '2 written, 1 failed' in result.stdout
+    assert f'{out}/a_x4.png: 60×56 → 240×224, similarity' in result.stdout
+    assert f'warning: {folder}/photos/b.png: the reference shows little' in result.stderr
+    failed = [line for line in result.stderr.splitlines() if 'broken.png' in line]
+    assert failed[-1].startswith('failed: ')
+    assert 'Traceback' not in result.stderr
+
+
+def test_references_that_pair_by_name(tool, folder, small_checkpoint, capsys):
+    refs = folder / 'refs'
+    (refs / 'b').mkdir(parents=True)
+    os.link(folder / 'ref.png', refs / 'a.png')
+    os.link(folder / 'other.png', refs / 'b' / '1.png')
+    os.link(folder / 'ref.png', refs / 'b' / '2.png')
+    os.link(folder / 'photos' / 'a.png', folder / 'photos' / 'lonely.png')
+    arguments = ['--ref', refs, '--checkpoint', small_checkpoint, '--device', 'cpu']
+    assert tool(folder / 'photos', '--out', folder / 'out', *arguments) == 1
+    assert 'lonely.png: no reference of that name' in capsys.readouterr().err
+    infer = MASAInferencer(small_checkpoint, device='cpu')
+    for name, used in (('a', ['ref.png']), ('b', ['other.png', 'ref.png'])):
+        expected = infer(folder / 'photos' / f'{name}.png', [folder / ref for ref in used])
+        np.testing.assert_array_equal(read(folder / 'out' / f'{name}_x4.png'), expected)
+
+
+def test_options_of_the_output(tool, folder, small_checkpoint, capsys):
+    photo = folder / 'photos' / 'a.png'
+    Image.open(photo).convert('RGBA').save(photo)
+    common = [photo, '--checkpoint', small_checkpoint, '--device', 'cpu']
+    assert tool(*common, '--self-ref', '--out', folder / 'big.tiff', '--compare') == 0
+    infer = MASAInferencer(small_checkpoint, device='cpu')
+    own = infer(photo, photo)
+    np.testing.assert_array_equal(read(folder / 'big.tiff')[..., :3], own)
+    assert read(folder / 'big.tiff').shape[2] == 4
+    picture = read(folder / 'big_compare.png')
+    assert picture.shape[0] > 224
+    starts = ((y, x) for y in range(picture.shape[0] - 223) for x in range(270))
+    found = [(picture[y : y + 224, x : x + 240] == own).all() for y, x in starts]
+    assert sum(found) == 1  # beside the enlargement, pixel by pixel
+    assert 'warning' not in capsys.readouterr().err
+
+    arguments = [*common, '--ref', folder / 'ref.png', '--suffix', '_new', '--format', 'jpg']
+    assert tool(*arguments, '--quality', '100') == 0
+    first = folder / 'photos' / 'a_new.jpg'
+    size = first.stat().st_size
+    assert tool(*arguments, '--quality', '30') == 0
+    assert first.stat().st_size < size / 2
+
+
+def test_existing_results_can_be_skipped(tool, folder, small_checkpoint, capsys):
+    (folder / 'out').mkdir()
+    (folder / 'out' / 'a_x4.png').write_text('done before')
+    arguments = [
+        folder / 'photos', '--ref', folder / 'ref.png', '--checkpoint', small_checkpoint,
+        '--device', 'cpu', '--out', folder / 'out', '--skip-existing',
+    ]  # fmt: skip
+    assert tool(*arguments) == 0
+    assert '1 written, 1 skipped' in capsys.readouterr().out
+    assert (folder / 'out' / 'a_x4.png').read_text() == 'done before'
+    assert read(folder / 'out' / 'b_x4.png').shape[2] == 3
+
+
+def test_an_unforeseen_error_does_not_stop_a_folder_either(
+    tool,
+    folder,
+    small_checkpoint,
+    monkeypatch,
+    capsys,
+):
+    right = MASAInferencer.predict
+
+    def wrong_once(self, lq, ref):
+        monkeypatch.setattr(MASAInferencer, 'predict', right)
+        raise ValueError('a bug')
+
+    monkeypatch.setattr(MASAInferencer, 'predict', wrong_once)
+    arguments = ['--ref', folder / 'ref.png', '--checkpoint', small_checkpoint, '--device', 'cpu']
+    assert tool(folder / 'photos', *arguments) == 1
+    captured = capsys.readouterr()
+    assert 'a.png: ValueError: a bug' in captured.err
+    assert '1 written, 1 failed' in captured.out
+
+
+def test_wrong_use(tool, folder, small_checkpoint, capsys):
+    with pytest.raises(UserError, match=r'missing\.png'):
+        tool('missing.png', '--self-ref', '--checkpoint', small_checkpoint, '--device', 'cpu')
+    for arguments, message in (
+        ([], 'required'),
+        (['a.png', '--checkpoint', 'c'], '--ref'),
+        (['a.png', '--ref', 'b', '--self-ref', '--checkpoint', 'c'], 'not allowed'),
+        (['a.png', '--self-ref', '--checkpoint', 'c', '--quality', '0'], 'from 1 to 100'),
+    ):
+        with pytest.raises(SystemExit) as end:
+            tool(*arguments)
+        assert end.value.code == 2
+        assert message in capsys.readouterr().err
+
+
+def test_an_interruption_leaves_whole_files(folder, small_checkpoint):
+    """Ended in its second photo, which is large; the first stays, and nothing else."""
+    large = Image.open(folder / 'ref.png').resize((900, 900))
+    large.save(folder / 'photos' / 'b.png')
+    process = subprocess.Popen(
+        [
+            sys.executable, str(TOOL), str(folder / 'photos'), '--ref', str(folder / 'ref.png'),
+            '--checkpoint', str(small_checkpoint), '--device', 'cpu',
+        ],
+        env=dict(os.environ, PYTHONPATH=str(REPOSITORY), OMP_NUM_THREADS='1'),
+        stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+    )  # fmt: skip
+    first = folder / 'photos_x4' / 'a_x4.png'
+    assert any(line.startswith(f'{first}:') for line in process.stdout)
+    process.send_signal(signal.SIGTERM)
+    _, stderr = process.communicate(timeout=120)
+    assert process.returncode == 130, stderr
+    assert 'interrupted: 1 written, 1 not done' in stderr
+    assert [path.name for path in first.parent.iterdir()] == ['a_x4.png']
+    assert read(first).shape == (224, 240, 3)
+
+
+def test_ctrl_c_says_how_many_are_done(tool, folder, small_checkpoint, monkeypatch, capsys):
+    right = MASAInferencer.predict
+
+    def interrupted(self, lq, ref):
+        if lq.shape[1] != 60:
+            raise KeyboardInterrupt
+        return right(self, lq, ref)
+
+    monkeypatch.setattr(MASAInferencer, 'predict', interrupted)
+    arguments = ['--ref', folder / 'ref.png', '--checkpoint', small_checkpoint, '--device', 'cpu']
+    assert tool(folder / 'photos', *arguments) == 130
+    assert 'interrupted: 1 written, 1 not done' in capsys.readouterr().err
+    assert [path.name for path in (folder / 'photos_x4').iterdir()] == ['a_x4.png']
