@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import torch
@@ -111,7 +112,7 @@ class MASANet(BaseModule):
     @property
     def size_divisor(self) -> int:
         """int: Height and width of ``lq`` must be multiples of this."""
-        return max(self.scale, self.matching.block_size)
+        return math.lcm(self.scale, self.matching.block_size)
 
     @property
     def min_ref_down(self) -> int:

@@ -13,8 +13,9 @@ from torch import Tensor, nn
 
 from .adaptation import Moments, moments
 from .aggregation import upsample
+from .layout import to_cells
 from .masa_net import MASANet
-from .matching import Matches, to_cells
+from .matching import Matches
 
 # Pixels around a tile that a fusion module's convolutions see besides its residual blocks', at its
 # own scale: SAM 2, DRAM 4, its merging convolution 1, the last convolution of the network 1.

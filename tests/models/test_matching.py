@@ -7,7 +7,7 @@ import torch
 
 import masasr_mm  # noqa: F401
 from masasr_mm.models import MatchExtractionModule
-from masasr_mm.models.matching import from_blocks, to_blocks
+from masasr_mm.models.layout import to_blocks
 from tests.models import naive
 
 
@@ -143,14 +143,6 @@ def test_matching_is_decided_in_float32_under_autocast():
         matches = module(lr, ref_down)
     assert matches.similarity.dtype == torch.float32
     assert torch.equal(matches.position, module(lr, ref_down).position)
-
-
-def test_blocks_go_back_in_place():
-    image = torch.arange(2 * 12 * 20).view(2, 12, 20)
-    cut = to_blocks(image, (3, 5))
-    assert cut.shape == (2, 15, 4, 4)
-    assert torch.equal(cut[0, 1], image[0, :4, 4:8])
-    assert torch.equal(from_blocks(cut, (3, 5)), image)
 
 
 def test_sizes_that_cannot_work_are_told():
