@@ -260,6 +260,13 @@ class TestWhatIsMissing:
         assert error.count('\n') == 1
         assert not project.venv.exists()
 
+    def test_permission_to_write(self, project):
+        project.venv.symlink_to('/proc/nowhere')  # where not even root may write
+        status, _, error = project.run()
+        assert status == 1
+        assert error.startswith('error: [Errno ')
+        assert error.count('\n') == 1
+
     def test_package(self, project):
         project.require(runtime='branch>=1')
         status, _, error = project.run()

@@ -237,7 +237,7 @@ def main() -> int:
                 say('another process is at work on .venv, waiting for it')
                 fcntl.flock(lock, fcntl.LOCK_EX)
             prepare(lock)
-    except SetupError as problem:
+    except (SetupError, OSError) as problem:
         print(f'error: {problem}', file=sys.stderr)
         return 1
     except KeyboardInterrupt:
