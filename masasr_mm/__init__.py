@@ -8,6 +8,6 @@ compat.provide_mmcv_ops()
 compat.provide_mediapipe_face()
 compat.allow_mmengine_checkpoints()
 
-from . import apis, datasets, engine, evaluation, models  # noqa: E402  (these import mmagic's models)
+from . import apis, datasets, engine, evaluation, models, visualization  # noqa: E402
 
-__all__ = ['__version__', 'apis', 'datasets', 'engine', 'evaluation', 'models']
+__all__ = ['__version__', 'apis', 'datasets', 'engine', 'evaluation', 'models', 'visualization']

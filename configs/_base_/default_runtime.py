@@ -18,7 +18,7 @@ default_hooks = dict(
 
 # lq (bicubically enlarged) | sr | gt | ref of every 25th image that is tested
 visualizer = dict(
-    type='ConcatImageVisualizer',
+    type='SideBySideVisualizer',
     fn_key='gt_path',
     img_keys=['bicubic_img', 'pred_img', 'gt_img', 'ref_img'],
     bgr2rgb=True,

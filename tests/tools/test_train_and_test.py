@@ -31,8 +31,8 @@ def test_training_leaves_checkpoints_and_logs_where_they_belong(trained):
     assert list(trained.rglob('events.out.tfevents*'))
     pictures = list(trained.rglob('vis_image/*.png'))
     assert len(pictures) == 3
-    # lq, sr, gt and ref side by side
-    assert cv2.imread(str(sorted(pictures)[0])).shape[1] == 3 * 70 + 96
+    # lq, sr, gt and two references side by side
+    assert cv2.imread(str(sorted(pictures)[0])).shape[1] == 3 * 70 + 2 * 96
 
 
 def test_a_checkpoint_holds_the_generator_and_plain_values(trained):

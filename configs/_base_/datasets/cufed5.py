@@ -22,7 +22,7 @@ test_pipeline = [
         interpolation='bicubic',
         backend='pillow',
     ),
-    dict(type='PackInputs', data_keys=['ref_down'], meta_keys=['gt_path', 'crop_box']),
+    dict(type='PackInputs', data_keys=['ref_down'], meta_keys=['gt_path', 'ref_path', 'crop_box']),
 ]
 
 val_dataloader = dict(
