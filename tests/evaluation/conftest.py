@@ -75,16 +75,16 @@ def run_test(checkpoint, tmp_path_factory):
     def run(config: str, *options: str) -> Run:
         work = tmp_path_factory.mktemp('tested')
         calls = []
-        original = MASANet.forward
+        original = MASANet.super_resolve
 
-        def watched(self, *images: torch.Tensor) -> torch.Tensor:
-            output = original(self, *images)
-            arrays = (image[0].permute(1, 2, 0).numpy() * 255 for image in (*images, output))
+        def watched(self, *images: torch.Tensor) -> tuple:
+            result = original(self, *images)
+            arrays = (image[0].permute(1, 2, 0).numpy() * 255 for image in (*images, result[0]))
             calls.append(Call(*arrays))
-            return output
+            return result
 
         with pytest.MonkeyPatch.context() as patch:
-            patch.setattr(MASANet, 'forward', watched)
+            patch.setattr(MASANet, 'super_resolve', watched)
             paths = (REPOSITORY / 'configs' / config, checkpoint)
             folders = ('--work-dir', work / 'work', '--out', work / 'out')
             arguments = (*paths, *folders, '--cfg-options', *SMALL_NETWORK, *options)

@@ -124,6 +124,7 @@ def test_json_holds_the_rows_and_the_means(cufed5):
 
 def test_bicubic_is_the_enlargement_of_the_lr_image(cufed5):
     root, tested = cufed5
+    assert len(tested.calls) == len(SIZES)
     for row, call in zip(rows_of(tested), tested.calls):
         gt = plain.load(root / row['image'])
         enlarged = plain.enlarge(call.lq.round())
