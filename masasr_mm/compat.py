@@ -124,24 +124,19 @@ def keep_albumentations_offline() -> None:
     os.environ.setdefault('NO_ALBUMENTATIONS_UPDATE', '1')
 
 
-def allow_mmengine_checkpoints() -> bool:
+def allow_mmengine_checkpoints() -> None:
     """Let ``torch.load`` read the training checkpoints of mmengine without trusting the file.
 
     torch 2.6 and later load nothing but tensors and plain values by default, and mmengine (0.10.7)
     keeps its log in the checkpoint: ``HistoryBuffer`` objects, numpy arrays and scalars, and
     ``getattr(HistoryBuffer, 'mean')`` and the like. Exactly these are allowed here; ``getattr``
-    only in that use.
-
-    Returns:
-        bool: ``False`` for torch before 2.4, which knows no such list: it loads tensors alone when
-        told so (``weights_only=True``), and a training checkpoint only without that protection.
+    only in that use. (torch before 2.4 knows no such list, so that it could not read its own
+    training checkpoints safely; it is no longer supported.)
     """
     import numpy as np
     import torch
     from mmengine.logging import HistoryBuffer
 
-    if not hasattr(torch.serialization, 'add_safe_globals'):
-        return False
     array, scalar = np.zeros(1), np.float64(0)
     dtypes = [type(np.dtype(kind)) for kind in ('float32', 'float64', 'int64')]
     torch.serialization.add_safe_globals(
@@ -156,7 +151,6 @@ def allow_mmengine_checkpoints() -> bool:
             *dtypes,
         ]
     )
-    return True
 
 
 def _history_statistic(owner: type, name: str) -> Callable:
@@ -173,21 +167,15 @@ _history_statistic.__module__, _history_statistic.__name__ = 'builtins', 'getatt
 _history_statistic.__qualname__ = 'getattr'
 
 
-def load_weights_only() -> bool:
+def load_weights_only() -> None:
     """Make every ``torch.load`` of this process refuse files that would run code.
 
     From torch 2.6 on this is the default of ``torch.load``, and mmengine (0.10.7) leaves the choice
     to it; torch 2.4 and 2.5 want to be told, which the command line tools do here. A user who asked
     torch for the opposite through ``TORCH_FORCE_NO_WEIGHTS_ONLY_LOAD`` is left alone.
-
-    Returns:
-        bool: Whether it holds; ``False`` for torch before 2.4, where mmengine could not read its
-        own checkpoints this way (see :func:`allow_mmengine_checkpoints`), or by the user's wish.
     """
-    if os.environ.get('TORCH_FORCE_NO_WEIGHTS_ONLY_LOAD') or not allow_mmengine_checkpoints():
-        return False
-    os.environ['TORCH_FORCE_WEIGHTS_ONLY_LOAD'] = '1'
-    return True
+    if not os.environ.get('TORCH_FORCE_NO_WEIGHTS_ONLY_LOAD'):
+        os.environ['TORCH_FORCE_WEIGHTS_ONLY_LOAD'] = '1'
 
 
 def init_process_group_without_gpu(launcher: str) -> bool:
