@@ -1,0 +1,165 @@
+"""What is measured is what the variant says."""
+
+from __future__ import annotations
+
+import os
+
+import pytest
+import torch
+from mmengine.optim import OptimWrapper
+
+from masasr_mm.errors import UserError
+from masasr_mm.evaluation import benchmark
+from masasr_mm.evaluation.benchmark import (
+    Case,
+    build_network,
+    check_case,
+    forced_layout,
+    in_child,
+    measure_inference,
+    measure_training,
+    measure_yardstick,
+    random_batch,
+    random_images,
+)
+from masasr_mm.evaluation.benchmark_report import Row, growing_pixels, growth_exponent
+from masasr_mm.evaluation.timing import REST
+from masasr_mm.evaluation.variants import Variant
+from masasr_mm.models import MASAEncoder, MASANet, masa_net
+from masasr_mm.models.tiling import TiledMASANet
+
+CASE = Case((16, 24), (64, 32))
+
+
+@pytest.fixture
+def calls(monkeypatch):
+    """What the encoder is called with: type, layout and sizes of the features it returns."""
+    found = []
+    forward = MASAEncoder.forward
+
+    def spy(self, image, num_levels=None):
+        features = forward(self, image, num_levels)
+        layout = image.is_contiguous(memory_format=torch.channels_last)
+        found.append((features[0].dtype, layout, tuple(image.shape)))
+        return features
+
+    monkeypatch.setattr(MASAEncoder, 'forward', spy)
+    return found
+
+
+def infer(config, variant, runs=2):
+    return measure_inference(str(config), None, CASE, variant, 'cpu', runs)
+
+
+def test_the_network_is_run_once_for_memory_and_as_often_as_asked(small_config, calls):
+    measured = infer(small_config, Variant())
+    assert len(calls) == 3 * 3
+    assert len(measured.seconds) == 2
+    assert measured.first > 0
+    assert measured.memory is None or measured.memory >= 0
+    for run, seconds in enumerate(measured.seconds):
+        stages = [values[run] for values in measured.stages.values()]
+        assert sum(stages) == pytest.approx(seconds)
+    sizes = [(1, 3, 16, 24), (1, 3, 16, 8), (1, 3, 64, 32)]
+    assert calls[:3] == [(torch.float32, True, size) for size in sizes]
+
+
+def test_variants_are_what_they_say(small_config, calls, monkeypatch):
+    infer(small_config, Variant(layout='nchw'), runs=1)
+    assert {layout for _, layout, _ in calls} == {False}
+    calls.clear()
+    infer(small_config, Variant(dtype='bfloat16'), runs=1)
+    assert {dtype for dtype, *_ in calls} == {torch.bfloat16}
+    tiles = []
+    monkeypatch.setattr(
+        benchmark, 'TiledMASANet', lambda net, tile: tiles.append(tile) or TiledMASANet(net, tile)
+    )
+    infer(small_config, Variant(tile=8), runs=1)
+    assert tiles == [8]
+    compiled = []
+    monkeypatch.setattr(torch, 'compile', lambda net: compiled.append(net) or net)
+    assert list(infer(small_config, Variant(compile=True), runs=1).stages) == [REST]
+    assert isinstance(compiled[0], MASANet)
+
+
+def test_the_layout_is_the_networks_own_again():
+    image = torch.rand(1, 3, 4, 4)
+    with torch.no_grad():
+        with forced_layout('nchw'):
+            assert masa_net.memory_format(image) is torch.contiguous_format
+        assert masa_net.memory_format(image) is torch.channels_last
+        with forced_layout(None):
+            assert masa_net.memory_format(image) is torch.channels_last
+
+
+@pytest.mark.parametrize('with_cp', [False, True])
+def test_a_training_step(small_config, monkeypatch, with_cp):
+    updated, seen = [], []
+    step = OptimWrapper.step
+    monkeypatch.setattr(OptimWrapper, 'step', lambda self: updated.append(step(self)))
+    build = benchmark.MODELS.build
+
+    def spy(config):
+        model = build(config)
+        seen.append(getattr(model, 'generator', None))
+        return model
+
+    monkeypatch.setattr(benchmark, 'MODELS', type('Models', (), dict(build=staticmethod(spy))))
+    case = Case((16, 16), (64, 64), 2)
+    variant = Variant(with_cp=with_cp)
+    measured = measure_training(str(small_config), None, case, variant, 'cpu', 2)
+    assert len(updated) == 3
+    assert [net.with_cp for net in seen] == [with_cp]
+    for stage in ('encode LR', 'fuse 4×', 'backward', 'update'):
+        assert min(measured.stages[stage]) > 0
+
+
+def test_random_images_and_batches(small_config):
+    net = build_network(str(small_config))
+    case = Case((8, 16), (32, 64), 2)
+    shapes = [tuple(image.shape) for image in random_images(net, case)]
+    assert shapes == [(2, 3, 8, 16), (2, 3, 32, 64), (2, 3, 8, 16)]
+    batch = random_batch(net, case)
+    assert len(batch['inputs']) == len(batch['data_samples']) == 2
+    assert batch['inputs'][0].dtype == torch.uint8
+    assert batch['data_samples'][1].gt_img.shape == (3, 32, 64)
+    assert not torch.equal(batch['data_samples'][0].ref_img, batch['data_samples'][1].ref_img)
+
+
+@pytest.mark.parametrize(
+    ('case', 'message'),
+    [
+        (Case((12, 16), (64, 64)), 'lq of 12×16: .* multiples of 8, such as 16×16'),
+        (Case((16, 16), (64, 0)), 'ref of 64×0: .* multiples of 4, such as 64×4'),
+    ],
+)
+def test_sizes_that_do_not_fit(small_config, case, message):
+    with pytest.raises(UserError, match=message):
+        check_case(build_network(str(small_config)), case)
+
+
+def test_a_fresh_process():
+    assert in_child(os.getpid) != os.getpid()
+    with pytest.raises(UserError, match='was killed, most likely for lack of memory'):
+        in_child(os._exit, 9)
+
+
+def test_the_yardstick_is_eight_convolutions(monkeypatch):
+    calls = []
+    conv2d = torch.nn.Conv2d.forward
+
+    def spy(self, image):
+        calls.append((image.shape, self.kernel_size, self.out_channels))
+        return conv2d(self, image[:, :, :8, :8])
+
+    monkeypatch.setattr(torch.nn.Conv2d, 'forward', spy)
+    assert len(measure_yardstick('cpu', 1).seconds) == 1
+    assert calls[0] == ((1, 64, 512, 512), (3, 3), 64)
+    assert len(calls) == 2 * 8
+
+
+def test_growth():
+    assert growth_exponent([1, 2, 4], [3, 6, 12]) == pytest.approx(1)
+    assert growth_exponent([10, 100], [1, 100]) == pytest.approx(2)
+    rows = [Row('area', CASE, Variant(), None), Row('references', CASE, Variant(), None)]
+    assert growing_pixels(rows) == [16 * 24, 64 * 32]

@@ -1,0 +1,101 @@
+"""tools/analysis_tools/benchmark.py."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+from PIL import Image
+
+from masasr_mm.evaluation import benchmark
+
+from .scripts import call_tool, load_tool
+
+CONFIG = 'configs/masa-rec_x4_cufed5.py'
+CPU = benchmark.torch.device('cpu')
+
+
+@pytest.fixture
+def tool(monkeypatch):
+    """The tool, measuring in this process; a yardstick that costs less."""
+    monkeypatch.setenv('COLUMNS', '200')
+    monkeypatch.setattr(benchmark, 'in_child', lambda function, *arguments: function(*arguments))
+    yardstick = benchmark.measure(lambda: 0, benchmark.StageTimer(benchmark.Clock(CPU)), CPU, 2)
+    monkeypatch.setattr(benchmark, 'measure_yardstick', lambda *_: yardstick)
+    return load_tool('analysis_tools/benchmark.py')
+
+
+def run(tool, monkeypatch, out, config, *arguments):
+    arguments = (config, '--device', 'cpu', '--runs', 2, '--out', out, *arguments)
+    assert not call_tool(tool, monkeypatch, *arguments)
+    return json.loads((out / 'benchmark.json').read_text('utf-8'))
+
+
+def test_variants_of_one_case(tool, monkeypatch, capsys, tmp_path, small_config):
+    content = run(
+        tool, monkeypatch, tmp_path, small_config, '--lq', 16, 24, '--stages', '--tile', 8,
+        '--variants', 'tile=16', 'dtype=bfloat16',
+    )  # fmt: skip
+    printed = capsys.readouterr().out
+    for text in ('inference: LR 16×24, Ref 64×96', 'tile=8', 'dtype=bfloat16, tile=8', 'fuse 4×'):
+        assert text in printed
+    assert [row['variant']['tile'] for row in content['rows']] == [8, 16, 8]
+    for row in content['rows']:
+        assert row['section'] == 'inference'
+        assert row['minimum'] <= row['median'] <= row['maximum']
+        assert len(row['seconds']) == 2
+        assert {'encode Ref', 'coarse matching', 'extract 2×'} <= set(row['stages'])
+    assert content['yardstick']['median'] > 0
+    assert content['machine']['threads'] >= 1
+    assert Image.open(tmp_path / 'inference.png').width > 800
+
+
+def test_a_training_step_and_the_loader(tool, monkeypatch, capsys, tmp_path, small_config):
+    content = run(
+        tool, monkeypatch, tmp_path, small_config, '--train', '--loader', '--lq', 16, 16,
+        '--variants', 'with_cp', '--cfg-options', 'train_dataloader.num_workers=0',
+        'train_dataloader.persistent_workers=False',
+    )  # fmt: skip
+    printed = capsys.readouterr().out
+    assert 'training: 2 × LR 16×16, Ref 64×64' in printed
+    assert 'loading with 0 workers' in printed
+    assert 'a batch of 2 every' in printed
+    assert [row['variant']['with_cp'] for row in content['rows']] == [False, True]
+    assert content['rows'][0]['batch'] == 2
+    assert len(content['loader']['pairs_per_second']) == 2
+    assert (tmp_path / 'training.png').exists()
+
+
+def test_growth(tool, monkeypatch, capsys, tmp_path, small_config):
+    content = run(
+        tool, monkeypatch, tmp_path, small_config, '--sweep', 16, 8, '--lq', 8, 8, '--ref', 32, 16
+    )
+    printed = capsys.readouterr().out
+    assert printed.count('time grows with the power') == 2
+    assert '4.00×' in printed
+    sections = [row['section'] for row in content['rows']]
+    assert sections == ['area'] * 2 + ['references'] * 5
+    assert [row['lq'] for row in content['rows'][:2]] == [[8, 8], [16, 16]]
+    assert [row['ref'] for row in content['rows'][:2]] == [[32, 32], [64, 64]]
+    assert [row['ref'] for row in content['rows'][2:]] == [[32 * n, 16] for n in range(1, 6)]
+    for name in ('area.png', 'references.png'):
+        assert Image.open(tmp_path / name).width > 800
+
+
+@pytest.mark.parametrize(
+    ('arguments', 'message'),
+    [
+        (('--lq', 100, 128), 'lq of 100×128: height and width must be multiples of 8'),
+        (('--runs', 0), 'at least one run'),
+        (('--variants', 'fast'), 'fast is none of dtype='),
+        (('--dtype', 'int8'), 'dtype=int8 is none of'),
+        (('--tile', 0), 'tile=0 is none of'),
+        (('--loader', '--cfg-options', 'train_dataloader.dataset.data_root=none'), 'none/input'),
+    ],
+)
+def test_mistakes(tool, monkeypatch, capsys, tmp_path, arguments, message):
+    assert call_tool(tool, monkeypatch, CONFIG, '--out', tmp_path, *arguments) == 2
+    error = capsys.readouterr().err
+    assert message in error
+    assert error.count('\n') == 1
+    assert not list(tmp_path.iterdir())

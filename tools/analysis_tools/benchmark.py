@@ -1,0 +1,182 @@
+"""Measure time and memory of a network, stage by stage and in variants (docs/performance.md)."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+from masasr_mm.errors import UserError, exit_with_user_errors
+
+TRAINING_SIZE = (160, 160)
+SWEEP = (64, 128, 192, 256)
+NUM_REFERENCES = 5
+"""As many as CUFED5 has."""
+
+
+def parse_args() -> argparse.Namespace:
+    """Read the command line."""
+    from mmengine.config import DictAction
+
+    parser = argparse.ArgumentParser(
+        description=__doc__,
+        epilog='Without --train, --sweep or --loader the forward pass is measured. Every case runs '
+        'in a process of its own: once for its memory, then --runs times for its time.',
+    )
+    add = parser.add_argument
+    add('config', metavar='CONFIG', help='config file, such as those in configs/')
+    add('--lq', nargs=2, type=int, metavar=('H', 'W'), help='LR size (128 128; training: 40 40)')
+    add('--ref', nargs=2, type=int, metavar=('H', 'W'), help='Ref size (default: scale times LR)')
+    add('--batch', type=int, metavar='N', help="images (default: 1; training: the config's)")
+    add('--device', help="such as 'cpu' or 'cuda:0' (default: the best there is)")
+    add('--dtype', default='float32', metavar='T', help='float32; bfloat16 or float16 by autocast')
+    add('--tile', type=int, metavar='N', help='run in tiles of N LR pixels')
+    add(
+        '--variants', nargs='+', default=[], metavar='V',
+        help="compare with others: 'layout=nchw', 'tile=128', 'dtype=bfloat16', 'compile', "
+        "'with_cp' (training alone), or several of them with commas between",
+    )  # fmt: skip
+    add('--stages', action='store_true', help='print a row for every stage')
+    add('--train', action='store_true', help='measure training steps')
+    add(
+        '--sweep', nargs='*', type=int, metavar='SIZE',
+        help='measure the growth with the LR, from SIZE² to SIZE² (default: '
+        f'{" ".join(map(str, SWEEP))}), and with the number of references',
+    )  # fmt: skip
+    add('--loader', action='store_true', help='measure the training dataloader')
+    add('--runs', type=int, default=5, metavar='N', help='runs after the first (default: 5)')
+    add(
+        '--out', default='work_dirs/benchmark', metavar='DIR',
+        help='benchmark.json and the plots go there (default: work_dirs/benchmark)',
+    )  # fmt: skip
+    add('--cfg-options', nargs='+', action=DictAction, metavar='KEY=VALUE', help='config overrides')
+    return parser.parse_args()
+
+
+def plan(args: argparse.Namespace) -> list[tuple]:
+    """Return what to measure: sections, cases and variants."""
+    from masasr_mm.apis.config import load_config
+    from masasr_mm.evaluation.benchmark import Case, build_network, check_case
+    from masasr_mm.evaluation.variants import Variant
+
+    net = build_network(args.config, args.cfg_options)
+    base = Variant().changed(f'dtype={args.dtype}')
+    base = base if args.tile is None else base.changed(f'tile={args.tile}')
+    variants = [base, *(base.changed(text) for text in args.variants)]
+
+    def sizes(lq: tuple) -> tuple[tuple, tuple]:
+        lq = tuple(args.lq or lq)
+        return lq, tuple(args.ref or (net.scale * size for size in lq))
+
+    lq, ref = sizes((128, 128))
+    found = []
+    if args.train:
+        batch = args.batch or load_config(args.config, args.cfg_options).train_dataloader.batch_size
+        case = Case(*sizes(tuple(size // net.scale for size in TRAINING_SIZE)), batch)
+        found += [('training', case, variant) for variant in variants]
+    if args.sweep is not None:
+        for size in sorted(args.sweep or SWEEP):
+            found.append(('area', Case((size, size), (net.scale * size,) * 2), base))
+        for count in range(1, NUM_REFERENCES + 1):
+            found.append(('references', Case(lq, (count * ref[0], ref[1])), base))
+    if not (found or args.loader):
+        case = Case(lq, ref, args.batch or 1)
+        found = [('inference', case, variant) for variant in variants]
+    for _, case, _ in found:
+        check_case(net, case)
+    return found
+
+
+def measure_all(args: argparse.Namespace, planned: list[tuple], device: str) -> tuple:
+    """Measure the yardstick and everything planned, with a progress bar."""
+    from rich.progress import Progress
+
+    from masasr_mm.evaluation import benchmark
+    from masasr_mm.evaluation.benchmark_report import Row
+
+    rows = []
+    with Progress(transient=True) as progress:
+        task = progress.add_task('yardstick', total=1 + len(planned))
+        yardstick = benchmark.in_child(benchmark.measure_yardstick, device, args.runs)
+        for section, case, variant in planned:
+            progress.update(task, advance=1, description=f'{section}, {variant.label}')
+            work = benchmark.measure_inference
+            if section == 'training':
+                work = benchmark.measure_training
+            arguments = (args.config, args.cfg_options, case, variant, device, args.runs)
+            rows.append(Row(section, case, variant, benchmark.in_child(work, *arguments)))
+    return yardstick, rows
+
+
+def show(console, rows: list, yardstick, stages: bool, out: Path) -> None:
+    """Print the tables of one section and draw its plot."""
+    from masasr_mm.evaluation import benchmark_report as report
+
+    section = rows[0].section
+    if section in ('area', 'references'):
+        console.print(report.growth_table(rows))
+        if len(rows) > 1:
+            exponent = report.growth_exponent(
+                report.growing_pixels(rows), [row.time.median for row in rows]
+            )
+            console.print(f'time grows with the power {exponent:.2f}', highlight=False)
+        report.plot_growth(rows, out / f'{section}.png')
+    else:
+        console.print(report.comparison_table(rows, yardstick))
+        report.plot_stages(rows, out / f'{section}.png')
+    if stages:
+        console.print(report.stage_table(rows))
+
+
+def measure_loader(args: argparse.Namespace, console) -> dict:
+    """Measure the training dataloader and print the result."""
+    from masasr_mm.evaluation.loading_speed import measure_loading
+    from masasr_mm.evaluation.timing import spread
+
+    speed = measure_loading(args.config, args.cfg_options, rounds=args.runs)
+    rate = spread(speed.pairs_per_second)
+    console.print(
+        f'loading with {speed.workers} workers: {rate.minimum:.0f} to {rate.maximum:.0f} pairs a '
+        f'second, median {rate.median:.0f}: a batch of {speed.batch_size} every '
+        f'{1e3 * speed.batch_size / rate.median:.1f} ms; the first one after {speed.first:.1f} s',
+        highlight=False,
+    )
+    return speed._asdict()
+
+
+def main() -> None:
+    """Measure."""
+    args = parse_args()
+    import json
+    from itertools import groupby
+
+    from mmengine.device import get_device
+    from rich.console import Console
+
+    from masasr_mm.evaluation import benchmark_report as report
+    from masasr_mm.evaluation.timing import spread
+    from masasr_mm.files import written_whole
+
+    if args.runs < 1:
+        raise UserError(f'--runs {args.runs}: at least one run is needed')
+    planned = plan(args)
+    device, console, out = args.device or get_device(), Console(), Path(args.out)
+    content = dict(config=args.config, machine=report.machine(device))
+    if (content['machine']['load'] or 0) > report.IDLE_LOAD:
+        console.print('[bold]this machine is busy with other work: the times are too long[/bold]')
+    if planned:
+        measured, rows = measure_all(args, planned, device)
+        yardstick = spread(measured.seconds)
+        numbers = ', '.join(f'{value:.3f}' for value in yardstick)
+        console.print(f'yardstick, eight convolutions: {numbers} s (min, median, max)')
+        for _, group in groupby(rows, key=lambda row: row.section):
+            show(console, list(group), yardstick, args.stages, out)
+        content.update(yardstick=yardstick._asdict(), rows=[row.as_dict() for row in rows])
+    if args.loader:
+        content.update(loader=measure_loader(args, console))
+    with written_whole(out / 'benchmark.json') as part:
+        part.write_text(json.dumps(content, indent=1, ensure_ascii=False), 'utf-8')
+    console.print(f'written to {out}', highlight=False)
+
+
+if __name__ == '__main__':
+    exit_with_user_errors(main)
