@@ -55,6 +55,14 @@ def parse_args() -> argparse.Namespace:
         default='float32',
         help='of the convolutions; the matching is always done in float32 (default: float32)',
     )
+    parser.add_argument(
+        '--tile',
+        type=_tile,
+        default='auto',
+        metavar='auto|none|N',
+        help='run in tiles of N LR pixels, for the same result in less memory (default: auto, '
+        'where the whole would not fit into the free memory)',
+    )
     output = parser.add_argument_group('output')
     output.add_argument(
         '--out',
@@ -90,6 +98,14 @@ def _quality(text: str) -> int:
     return value
 
 
+def _tile(text: str) -> int | str | None:
+    if text in ('auto', 'none'):
+        return None if text == 'none' else text
+    if not text.isdigit() or int(text) < 8:
+        raise argparse.ArgumentTypeError(f'{text} is not auto, none or a whole number from 8')
+    return int(text)
+
+
 def main(args: argparse.Namespace) -> int:
     """Super-resolve all photos, whatever happens to one of them."""
     # Heavy imports come after the arguments are read, so that --help is quick.
@@ -97,7 +113,9 @@ def main(args: argparse.Namespace) -> int:
     from masasr_mm.apis.photo_jobs import plan_jobs
     from masasr_mm.apis.photo_report import exit_status, summary
 
-    infer = MASAInferencer(args.checkpoint, args.config, args.device, args.dtype)
+    infer = MASAInferencer(
+        args.checkpoint, args.config, args.device, args.dtype, dict(tile=args.tile)
+    )
     refs = None if args.self_ref else args.ref
     suffix = f'_x{infer.scale}' if args.suffix is None else args.suffix
     jobs, kind = plan_jobs(args.lq, refs, args.out, suffix, args.format)

@@ -75,6 +75,7 @@ def main() -> None:
     if start:
         load_tensors(start)
 
+    compat.load_weights_only()
     compat.init_process_group_without_gpu(args.launcher)
     Runner.from_cfg(config).train()
 

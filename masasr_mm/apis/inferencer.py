@@ -37,7 +37,8 @@ class MASAInferencer(BaseInferencer):
         device (str, optional): Such as 'cpu' or 'cuda:0'; the best there is by default.
         dtype (str): 'float32', or 'bfloat16' or 'float16' for the convolutions (autocast); the
             matching is decided in float32 all the same. Default: 'float32'.
-        test_cfg (dict, optional): Replaces the editor's ``test_cfg``. Default: None.
+        test_cfg (dict, optional): The editor's ``test_cfg``. Default: None, which is
+            ``dict(tile='auto')``: tiles where the whole would not fit into the free memory.
 
     Raises:
         UserError: If the checkpoint, the config or the device cannot be used.
@@ -60,6 +61,7 @@ class MASAInferencer(BaseInferencer):
             raise UserError(f'dtype must be one of {", ".join(DTYPES)}, not {dtype}')
         self.dtype = getattr(torch, dtype)
         init_default_scope('mmagic')
+        test_cfg = dict(tile='auto') if test_cfg is None else test_cfg
         model = dict(_model_config(checkpoint, config), test_cfg=test_cfg)
         super().__init__(
             model=ConfigDict(model=model),

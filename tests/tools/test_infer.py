@@ -217,3 +217,12 @@ def test_ctrl_c_says_how_many_are_done(tool, folder, small_checkpoint, monkeypat
     assert tool(folder / 'photos', *arguments) == 130
     assert 'interrupted: 1 written, 1 not done' in capsys.readouterr().err
     assert [path.name for path in (folder / 'photos_x4').iterdir()] == ['a_x4.png']
+
+
+def test_tiles_give_the_same_picture(tool, folder, small_checkpoint):
+    common = [folder / 'photos' / 'a.png', '--ref', folder / 'ref.png', '--device', 'cpu']
+    common += ['--checkpoint', small_checkpoint]
+    for tile in ('16', 'none'):
+        assert tool(*common, '--tile', tile, '--out', folder / f'{tile}.png') == 0
+    tiled, whole = (read(folder / f'{tile}.png').astype(int) for tile in ('16', 'none'))
+    assert np.abs(tiled - whole).max() <= 1
