@@ -86,6 +86,9 @@ def parse_args() -> argparse.Namespace:
         '--compare', action='store_true', help='also write bicubic, result and reference in a row'
     )
     output.add_argument(
+        '--matches', action='store_true', help='also draw where the texture came from'
+    )
+    output.add_argument(
         '--skip-existing', action='store_true', help='leave out photos whose result is there'
     )
     return parser.parse_args()
@@ -202,19 +205,25 @@ def _super_resolve(infer, job, kind: str, args: argparse.Namespace):
     photo = read_photo(job.lq)
     refs = [photo.rgb] if args.self_ref else list(job.refs)
     prediction = infer.predict(photo.rgb, refs)
-    if args.compare:
-        _write_comparison(prediction, job.out)
+    _write_pictures(prediction, job.out, args)
     outcome = written(job, prediction, time.perf_counter() - start)
     write_photo(super_resolved(photo, prediction.image), job.out, kind, args.quality)
     return outcome
 
 
-def _write_comparison(prediction, out: Path) -> None:
+def _write_pictures(prediction, out: Path, args: argparse.Namespace) -> None:
+    """Write the pictures that were asked for beside the result."""
     from masasr_mm.apis.photos import write_picture
     from masasr_mm.visualization.comparison import compare
+    from masasr_mm.visualization.match_picture import draw_matches
 
-    picture = compare(prediction.lq, prediction.image, prediction.ref, prediction.num_refs)
-    write_picture(picture, out.with_name(f'{out.stem}_compare.png'))
+    lq, image, ref = prediction.lq, prediction.image, prediction.ref
+    count = prediction.num_refs
+    if args.compare:
+        write_picture(compare(lq, image, ref, count), out.with_name(f'{out.stem}_compare.png'))
+    if args.matches:
+        picture = draw_matches(lq, image, ref, prediction.matches, count)
+        write_picture(picture, out.with_name(f'{out.stem}_matches.png'))
 
 
 def _tell(outcome) -> None:

@@ -21,6 +21,9 @@ def parse_args() -> argparse.Namespace:
     )
     parser.add_argument('--work-dir', metavar='D', help='logs (default: work_dirs/<config name>)')
     parser.add_argument('--out', metavar='DIR', help='write every SR image and its metrics there')
+    parser.add_argument(
+        '--show-matches', action='store_true', help='draw where the texture of every image is from'
+    )
     parser.add_argument('--launcher', choices=['none', 'pytorch', 'slurm', 'mpi'], default='none')
     parser.add_argument(
         '--cfg-options', nargs='+', action=DictAction, metavar='KEY=VALUE', help='config overrides'
@@ -50,11 +53,14 @@ def main() -> None:
         hooks += [
             dict(type=name, out_dir=args.out) for name in ('SaveImagesHook', 'PerImageMetricsHook')
         ]
+    if args.show_matches:
+        hooks.append(dict(type='MatchVisualizationHook', interval=1))
     config.custom_hooks = [*config.get('custom_hooks', []), *hooks]
     check_data(config, 'test')
     add_metrics(config.test_evaluator, config.get('extra_metrics', []))
     load_checkpoint(args.checkpoint)
 
+    compat.load_weights_only()
     compat.init_process_group_without_gpu(args.launcher)
     runner = Runner.from_cfg(config)
     load_generator(runner.model, args.checkpoint)

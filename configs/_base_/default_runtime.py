@@ -24,7 +24,11 @@ visualizer = dict(
     bgr2rgb=True,
     vis_backends=[dict(type='LocalVisBackend'), dict(type='TensorboardVisBackend')],
 )
-custom_hooks = [dict(type='BasicVisualizationHook', interval=dict(val=25, test=25))]
+custom_hooks = [
+    dict(type='BasicVisualizationHook', interval=dict(val=25, test=25)),
+    # and where their texture came from; in a test with tools/test.py --show-matches
+    dict(type='MatchVisualizationHook', interval=25, on_test=False),
+]
 
 env_cfg = dict(
     cudnn_benchmark=False,

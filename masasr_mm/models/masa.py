@@ -163,7 +163,7 @@ class MASA(ESRGAN):
         ref, ref_down = self._references(data_samples)
         lq, ref, ref_down = self._pad(generator, inputs, ref, ref_down)
         result, matches = self._network(generator, lq, ref).super_resolve(lq, ref, ref_down)
-        maps = match_maps(matches, *inputs.shape[2:])
+        maps = match_maps(matches, *inputs.shape[2:], generator.scale)
         height, width = (size * generator.scale for size in inputs.shape[2:])
         images = dict(pred_img=result[..., :height, :width])
         if self.with_bicubic:

@@ -22,6 +22,7 @@ class MatchMaps(NamedTuple):
             pixels from (i·ky, j·kx); the last ones may reach over the border of the LR.
         block_size (tuple[int, int]): Height and width of an LR block, (ky, kx).
         grid (tuple[int, int]): Height and width of Ref↓, (H, W).
+        scale (int): A pixel of Ref↓ stands for scale×scale pixels of the reference.
     """
 
     position: np.ndarray
@@ -29,15 +30,17 @@ class MatchMaps(NamedTuple):
     block_position: np.ndarray
     block_size: tuple[int, int]
     grid: tuple[int, int]
+    scale: int
 
 
-def match_maps(matches: Matches, height: int, width: int) -> list[MatchMaps]:
+def match_maps(matches: Matches, height: int, width: int, scale: int) -> list[MatchMaps]:
     """Bring what the network matched into the form that people look at.
 
     Args:
         matches (Matches): What the matching found, for LR images that may have been padded.
         height (int): Height of the LR without padding.
         width (int): Width of the LR without padding.
+        scale (int): The scale of the super-resolution.
 
     Returns:
         list[MatchMaps]: One for each image of the batch.
@@ -55,6 +58,7 @@ def match_maps(matches: Matches, height: int, width: int) -> list[MatchMaps]:
             block_position=_row_and_column(coarse[index], grid_width),
             block_size=block_size,
             grid=matches.grid,
+            scale=scale,
         )
         for index in range(len(position))
     ]

@@ -1,5 +1,6 @@
 """Pictures of what the network did, registered with mmagic on import."""
 
+from .match_visualizer import MatchVisualizer
 from .side_by_side import SideBySideVisualizer
 
-__all__ = ['SideBySideVisualizer']
+__all__ = ['MatchVisualizer', 'SideBySideVisualizer']

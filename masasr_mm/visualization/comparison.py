@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from PIL import Image
 
-from .panels import Panel, side_by_side
+from .panels import Panel, in_a_row
 
 
 def compare(lq: np.ndarray, result: np.ndarray, ref: np.ndarray, num_refs: int = 1) -> np.ndarray:
@@ -25,4 +25,4 @@ def compare(lq: np.ndarray, result: np.ndarray, ref: np.ndarray, num_refs: int =
     references = np.split(ref, num_refs)
     names = ['reference'] if num_refs == 1 else [f'reference {i + 1}' for i in range(num_refs)]
     panels = [Panel('bicubic', np.array(bicubic)), Panel('MASA-SR', result)]
-    return side_by_side(panels + [Panel(*pair) for pair in zip(names, references)], height)
+    return in_a_row(panels + [Panel(*pair) for pair in zip(names, references)], height)

@@ -24,7 +24,7 @@ class Panel(NamedTuple):
     image: np.ndarray
 
 
-def side_by_side(panels: Sequence[Panel], height: int) -> np.ndarray:
+def in_a_row(panels: Sequence[Panel], height: int) -> np.ndarray:
     """Put pictures beside each other at one height.
 
     Args:

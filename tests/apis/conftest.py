@@ -9,6 +9,7 @@ import pytest
 import torch
 from mmagic.registry import MODELS
 from mmengine.config import Config
+from mmengine.registry import DefaultScope
 from skimage import data
 
 import masasr_mm  # noqa: F401
@@ -26,7 +27,8 @@ MODEL = dict(
 def small_model() -> torch.nn.Module:
     """An editor with a small network whose output differs from the bicubic enlargement."""
     torch.manual_seed(0)
-    model = MODELS.build(MODEL)
+    with DefaultScope.overwrite_default_scope('mmagic'):
+        model = MODELS.build(MODEL)
     torch.nn.init.normal_(model.generator.to_image.weight, std=0.05)
     return model.eval()
 

@@ -20,7 +20,7 @@ def prediction(position: np.ndarray) -> Prediction:
     """A photo of noise with matches in itself."""
     noise = np.random.default_rng(0).integers(0, 256, (20, 30, 3), dtype=np.uint8)
     similarity = np.full((20, 30), 0.5, np.float32)
-    maps = MatchMaps(position, similarity, np.zeros((1, 1, 2)), (8, 8), (20, 30))
+    maps = MatchMaps(position, similarity, np.zeros((1, 1, 2)), (8, 8), (20, 30), 4)
     return Prediction(np.zeros((80, 120, 3), np.uint8), noise, noise, noise, 1, maps)
 
 

@@ -76,9 +76,8 @@ def test_a_photo_without_contrast_needs_no_reference():
 def test_a_prediction_tells_similarity_and_agreement(stereo):
     left, right, position = stereo
     similarity = np.linspace(0, 1, position[..., 0].size, dtype=np.float32)
-    maps = MatchMaps(
-        position, similarity.reshape(left.shape[:2]), np.zeros((1, 1, 2)), (8, 8), right.shape[:2]
-    )
+    similarity = similarity.reshape(left.shape[:2])
+    maps = MatchMaps(position, similarity, np.zeros((1, 1, 2)), (8, 8), right.shape[:2], 4)
     prediction = Prediction(left, left, right, right, 1, maps)
     assert prediction.similarity == pytest.approx(0.5)
     assert prediction.agreement == agreement(left, right, position)

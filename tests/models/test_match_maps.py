@@ -19,13 +19,14 @@ def test_indices_become_rows_and_columns_and_the_padding_is_cut():
     similarity = (position / 16).requires_grad_()
     coarse = torch.tensor([[7, 24]])
     matches = Matches(coarse, None, position, similarity, blocks=(1, 2), grid=(6, 5))
-    [maps] = match_maps(matches, height=2, width=7)
+    [maps] = match_maps(matches, height=2, width=7, scale=4)
     assert maps.position.shape == (2, 7, 2)
     assert maps.position[0, 6].tolist() == [1, 1]
     assert maps.position[1, 6].tolist() == [2, 4]
     assert maps.block_position.tolist() == [[[1, 2], [4, 4]]]
     assert maps.block_size == (2, 4)
     assert maps.grid == (6, 5)
+    assert maps.scale == 4
     np.testing.assert_allclose(maps.similarity[1], np.arange(8, 15) / 16)
 
 

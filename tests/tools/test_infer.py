@@ -14,6 +14,7 @@ from PIL import Image
 
 from masasr_mm.apis import MASAInferencer
 from masasr_mm.errors import UserError
+from masasr_mm.visualization.match_picture import draw_matches
 from tests.conftest import REPOSITORY
 
 from .commands import run_python
@@ -66,7 +67,7 @@ def test_help_is_complete_and_quick():
     assert result.stdout.splitlines()[-1] == 'False 0'
     for option in (
         '--ref', '--self-ref', '--checkpoint', '--config', '--device', '--dtype', '--out',
-        '--suffix', '--format', '--quality', '--compare', '--skip-existing',
+        '--suffix', '--format', '--quality', '--compare', '--matches', '--skip-existing',
     ):  # fmt: skip
         assert option in result.stdout
 
@@ -113,11 +114,14 @@ def test_options_of_the_output(tool, folder, small_checkpoint, capsys):
     photo = folder / 'photos' / 'a.png'
     Image.open(photo).convert('RGBA').save(photo)
     common = [photo, '--checkpoint', small_checkpoint, '--device', 'cpu']
-    assert tool(*common, '--self-ref', '--out', folder / 'big.tiff', '--compare') == 0
+    assert tool(*common, '--self-ref', '--out', folder / 'big.tiff', '--compare', '--matches') == 0
     infer = MASAInferencer(small_checkpoint, device='cpu')
     own = infer(photo, photo)
     np.testing.assert_array_equal(read(folder / 'big.tiff')[..., :3], own)
     assert read(folder / 'big.tiff').shape[2] == 4
+    prediction = infer.predict(photo, photo)
+    drawn = draw_matches(prediction.lq, own, prediction.ref, prediction.matches)
+    np.testing.assert_array_equal(read(folder / 'big_matches.png'), drawn)
     picture = read(folder / 'big_compare.png')
     assert picture.shape[0] > 224
     starts = ((y, x) for y in range(picture.shape[0] - 223) for x in range(270))

@@ -1,0 +1,190 @@
+"""One picture that shows where the texture of an image came from."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import NamedTuple
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.cm import ScalarMappable
+from matplotlib.colors import Normalize
+from matplotlib.figure import Figure, SubFigure
+from matplotlib.patches import ConnectionPatch, Rectangle
+from PIL import Image
+
+from ..models.match_maps import MatchMaps
+from .match_colors import (
+    HEAT,
+    faded,
+    heat,
+    place_colors,
+    similarity_on_reference,
+    texture_in_place,
+    tint,
+)
+from .reference_grid import lay_out, move_positions
+
+WIDTH = 13.0  # inches
+TITLE = 0.35
+DPI = 100
+LARGE = 480  # pixels of an LR that is drawn at its own size, which is that of a panel or more
+LINKS = (3, 4)  # blocks in a column and in a row that are linked by lines
+
+
+class Scene(NamedTuple):
+    """What is drawn: images at the size of the result, positions at that of Ref↓."""
+
+    photo: np.ndarray
+    ref: np.ndarray
+    is_ref: np.ndarray
+    maps: MatchMaps
+
+
+def draw_matches(
+    lq: np.ndarray, result: np.ndarray, ref: np.ndarray, maps: MatchMaps, num_refs: int = 1
+) -> np.ndarray:
+    """Draw where the texture of an image came from.
+
+    Four rows: LR and reference with block correspondences (Stage 1), the fine matches (Stage 2)
+    with places in the reference as colours, the similarities R (Eq. 4) as heat over both, and the
+    reference's texture in the LR's place between enlargement and result.
+
+    Args:
+        lq (np.ndarray): LR image, shape (h, w, 3), uint8, RGB.
+        result (np.ndarray): SR image, shape (scale·h, scale·w, 3), uint8, RGB.
+        ref (np.ndarray): References stacked from top to bottom, shape (scale·H, scale·W, 3) or a
+            little less, uint8, RGB.
+        maps (MatchMaps): Where the texture came from.
+        num_refs (int): How many references are stacked. Default: 1.
+
+    Returns:
+        np.ndarray: The picture, uint8, RGB.
+    """
+    ref = _fill(ref, maps)
+    if max(lq.shape) > LARGE:
+        result = _resize(result, lq.shape[:2])
+        ref, maps = _resize(ref, maps.grid), maps._replace(scale=1)
+    scene = _scene(lq, ref, maps, num_refs)
+    texture = texture_in_place(ref, maps.position, maps.grid)
+    aspects = [image.shape[1] / image.shape[0] for image in (scene.photo, scene.ref)]
+    heights = [WIDTH * 0.94 / sum(aspects) + TITLE] * 3 + [WIDTH * 0.98 / (3 * aspects[0]) + TITLE]
+
+    figure = Figure(figsize=(WIDTH, sum(heights)), dpi=DPI, layout='constrained')
+    rows = figure.subfigures(4, 1, height_ratios=heights)
+    pairs = [row.subplots(1, 2, gridspec_kw=dict(width_ratios=aspects)) for row in rows[:3]]
+    _draw_blocks(rows[0], pairs[0], scene)
+    _draw_places(pairs[1], scene)
+    _draw_similarity(rows[2], pairs[2], scene)
+    panels = (
+        ('photo, enlarged', scene.photo),
+        ("matched reference texture, in the photo's place", texture),
+        ('result', result),
+    )
+    for axis, (title, image) in zip(rows[3].subplots(1, 3), panels):
+        _show(axis, image, title)
+    canvas = FigureCanvasAgg(figure)
+    canvas.draw()
+    return np.array(canvas.buffer_rgba())[..., :3]
+
+
+def _fill(ref: np.ndarray, maps: MatchMaps) -> np.ndarray:
+    """Repeat the border of a reference until it has the size that it was matched with."""
+    bottom, right = (size * maps.scale - have for size, have in zip(maps.grid, ref.shape))
+    return np.pad(ref, ((0, bottom), (0, right), (0, 0)), mode='edge')
+
+
+def _scene(lq: np.ndarray, ref: np.ndarray, maps: MatchMaps, num_refs: int) -> Scene:
+    """Enlarge the photo, and put references that are stacked side by side."""
+    scale = maps.scale
+    photo = _resize(lq, (lq.shape[0] * scale, lq.shape[1] * scale))
+    grid_image = lay_out(ref, num_refs)
+    moved = maps._replace(
+        position=move_positions(maps.position, maps.grid, num_refs),
+        block_position=move_positions(maps.block_position, maps.grid, num_refs),
+        grid=(grid_image.shape[0] // scale, grid_image.shape[1] // scale),
+    )
+    is_ref = lay_out(np.zeros((*ref.shape[:2], 1), np.uint8), num_refs) == 0
+    return Scene(photo, grid_image, is_ref, moved)
+
+
+def _draw_blocks(figure: SubFigure, axes: np.ndarray, scene: Scene) -> None:
+    """Link some LR blocks with the reference blocks that they were matched to."""
+    maps, scale = scene.maps, scene.maps.scale
+    _show(axes[0], scene.photo, 'photo: some of its blocks')
+    _show(axes[1], scene.ref, 'reference: where they were found (coarse matching)')
+    height, width = (size * scale for size in maps.block_size)
+    for row, column in _spread(maps.block_position.shape[:2]):
+        centre = maps.block_position[row, column]
+        color = place_colors(centre, maps.grid)
+        here = ((column + 0.5) * width, (row + 0.5) * height)
+        there = ((centre[1] + 0.5) * scale, (centre[0] + 0.5) * scale)
+        for axis, (x, y) in zip(axes, (here, there)):
+            corner = (x - width / 2, y - height / 2)
+            axis.add_patch(Rectangle(corner, width, height, fill=False, ec='white', lw=3.5))
+            axis.add_patch(Rectangle(corner, width, height, fill=False, ec=color, lw=2))
+        for outline, line_width in (('white', 2.4), (color, 1.4)):
+            figure.add_artist(
+                ConnectionPatch(
+                    here, there, 'data', 'data', axesA=axes[0], axesB=axes[1],
+                    color=outline, lw=line_width,
+                )
+            )  # fmt: skip
+
+
+def _draw_places(axes: np.ndarray, scene: Scene) -> None:
+    """Colour every pixel by the place in the reference that it was matched to."""
+    maps = scene.maps
+    colors = _repeat(place_colors(maps.position, maps.grid), maps.scale)
+    _show(
+        axes[0], tint(scene.photo, colors), 'photo: in the colours of where its pixels were found'
+    )
+    places = np.stack(np.mgrid[: maps.grid[0], : maps.grid[1]], axis=-1)
+    key = tint(scene.ref, _repeat(place_colors(places, maps.grid), maps.scale))
+    on_ref = similarity_on_reference(maps.position, maps.similarity, maps.grid)
+    used = _repeat(np.isfinite(on_ref), maps.scale)[..., None]
+    _show_ref(
+        axes[1], scene, np.where(used, key, faded(scene.ref)), 'in its colours (dark: not used)'
+    )
+
+
+def _draw_similarity(figure: SubFigure, axes: np.ndarray, scene: Scene) -> None:
+    """Lay the similarities over the LR, and over the reference where it was used."""
+    maps = scene.maps
+    low, high = float(min(0.5, np.quantile(maps.similarity, 0.02))), 1.0
+    on_photo = heat(scene.photo, _repeat(maps.similarity, maps.scale), low, high)
+    _show(axes[0], on_photo, f'photo: similarity, mean {maps.similarity.mean():.2f}')
+    on_ref = similarity_on_reference(maps.position, maps.similarity, maps.grid)
+    on_ref = heat(scene.ref, _repeat(on_ref, maps.scale), low, high)
+    _show_ref(axes[1], scene, on_ref, 'similarity where it was used')
+    colors = ScalarMappable(Normalize(low, high), HEAT)
+    figure.colorbar(colors, ax=list(axes), fraction=0.02, pad=0.01)
+
+
+def _spread(blocks: tuple[int, int]) -> Iterator[tuple[int, int]]:
+    """Choose some blocks, spread evenly but not in line, so that their links can be told apart."""
+    rows, columns = (min(size, count) for size, count in zip(blocks, LINKS))
+    for i in range(columns):
+        column = int((i + 0.5) * blocks[1] / columns)
+        for j in range(rows):
+            yield int((j + (i + 0.5) / columns) * blocks[0] / rows), column
+
+
+def _show(axis: Axes, image: np.ndarray, title: str) -> None:
+    axis.imshow(image, extent=(0, image.shape[1], image.shape[0], 0))
+    axis.set_title(title, fontsize=10, loc='left')
+    axis.set_axis_off()
+
+
+def _show_ref(axis: Axes, scene: Scene, image: np.ndarray, title: str) -> None:
+    _show(axis, np.where(scene.is_ref, image, 255), f'reference: {title}')
+
+
+def _resize(image: np.ndarray, size: tuple[int, int]) -> np.ndarray:
+    """Return an image bicubically resized to a height and width."""
+    return np.array(Image.fromarray(image).resize(size[::-1], Image.Resampling.BICUBIC))
+
+
+def _repeat(values: np.ndarray, scale: int) -> np.ndarray:
+    return values.repeat(scale, axis=0).repeat(scale, axis=1)
