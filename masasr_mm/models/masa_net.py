@@ -22,7 +22,7 @@ from .matching import Matches
 def memory_format(image: Tensor) -> torch.memory_format:
     """Return the layout in which the convolutions of an image are fastest.
 
-    On a CPU channels-last is faster forward and slower backward (docs/performance.md).
+    On a CPU channels-last is faster forward and slower backward.
 
     Args:
         image (Tensor): What the network is run on.
