@@ -1,4 +1,4 @@
-"""Measure time and memory of a network, stage by stage and in variants (docs/performance.md)."""
+"""Measure time and memory of a network, stage by stage and in variants."""
 
 from __future__ import annotations
 
