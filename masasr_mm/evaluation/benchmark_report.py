@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import platform
 from collections.abc import Iterable, Sequence
 from pathlib import Path
@@ -73,14 +72,15 @@ class Row(NamedTuple):
         )
 
 
-def machine(device: str) -> dict[str, Any]:
+def machine(device: str, load: float) -> dict[str, Any]:
     """Describe the machine, so that figures can be judged later.
 
     Args:
         device (str): Where the work is done.
+        load (float): Processes that were running before this one began.
 
     Returns:
-        dict: Processor, GPU, threads, version of torch, and the load when this was called.
+        dict: Processor, GPU, threads, version of torch, and the load.
     """
     cpu_info = Path('/proc/cpuinfo')
     lines = cpu_info.read_text().splitlines() if cpu_info.exists() else []
@@ -92,7 +92,7 @@ def machine(device: str) -> dict[str, Any]:
         device=device,
         gpu=torch.cuda.get_device_name(device) if device.startswith('cuda') else None,
         torch=torch.__version__,
-        load=round(os.getloadavg()[0], 2) if hasattr(os, 'getloadavg') else None,
+        load=load,
     )
 
 

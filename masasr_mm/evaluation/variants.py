@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 import torch
 
 from ..errors import UserError
+from ..models.masa_net import CHECKPOINTED
 
 LAYOUTS = dict(nchw=torch.contiguous_format, channels_last=torch.channels_last)
 DTYPES = ('float32', 'bfloat16', 'float16')
@@ -21,14 +22,15 @@ class Variant(NamedTuple):
         layout (str, optional): 'nchw' or 'channels_last'. Default: None, what the network chooses.
         compile (bool): Run it through ``torch.compile``; its stages are not told apart then.
             Default: False.
-        with_cp (bool): Gradient checkpointing, for a training step. Default: False.
+        with_cp (bool | tuple[str, ...]): Gradient checkpointing, for a training step: of all parts
+            or of some. Default: False.
     """
 
     dtype: str = 'float32'
     tile: int | None = None
     layout: str | None = None
     compile: bool = False
-    with_cp: bool = False
+    with_cp: bool | tuple[str, ...] = False
 
     def changed(self, text: str) -> Variant:
         """Return this variant with some changes.
@@ -51,6 +53,8 @@ class Variant(NamedTuple):
             values = known.get(key, ())
             if key == 'tile' and value.isdecimal() and int(value):
                 changes[key] = int(value)
+            elif key == 'with_cp' and given and set(value.split('+')) <= set(CHECKPOINTED):
+                changes[key] = tuple(value.split('+'))
             elif values is None and not given:
                 changes[key] = True
             elif isinstance(values, tuple) and value in values:
@@ -58,16 +62,16 @@ class Variant(NamedTuple):
             else:
                 raise UserError(
                     f'variant {text}: {part.strip()} is none of dtype={"|".join(DTYPES)}, tile=N, '
-                    f'layout={"|".join(LAYOUTS)}, compile, with_cp'
+                    f'layout={"|".join(LAYOUTS)}, compile, with_cp[=PART+PART]'
                 )
         return self._replace(**changes)
 
     @property
     def label(self) -> str:
         """str: What differs from the default, in the words of :meth:`changed`."""
-        told = (
-            key if value is True else f'{key}={value}'
-            for key, value in self._asdict().items()
-            if value != self._field_defaults[key]
-        )
+        told = []
+        for key, value in self._asdict().items():
+            if value != self._field_defaults[key]:
+                text = '+'.join(value) if isinstance(value, tuple) else value
+                told.append(key if value is True else f'{key}={text}')
         return ', '.join(told) or 'default'

@@ -6,12 +6,17 @@ from mmagic.models.editors.srgan import ModifiedVGG
 from mmagic.registry import MODELS
 from torch import Tensor, nn
 
+from .global_batch import gather_batch, use_global_batch
+
 STRIDE = 32
 
 
 @MODELS.register_module()
 class MASADiscriminator(ModifiedVGG):
     """VGG-style discriminator, as ESRGAN's but for any multiple of 32 (Sec. 4.2).
+
+    While it is trained in several processes it looks at their batches as one, in its batch
+    normalisation and in what it returns: Eq. 16–17 compare with the mean over the whole batch.
 
     Args:
         in_channels (int): Channels of the image. Default: 3.
@@ -26,6 +31,7 @@ class MASADiscriminator(ModifiedVGG):
         if in_size <= 0 or in_size % STRIDE:
             raise ValueError(f'in_size must be a positive multiple of {STRIDE}, not {in_size}')
         super().__init__(in_channels, mid_channels)
+        use_global_batch(self)
         self.in_size = in_size
         cells = (in_size // STRIDE) ** 2
         self.linear1 = nn.Linear(mid_channels * 8 * cells, self.linear2.in_features)
@@ -37,7 +43,8 @@ class MASADiscriminator(ModifiedVGG):
             image (Tensor): Shape (N, in_channels, in_size, in_size), RGB in [0, 1].
 
         Returns:
-            Tensor: Logits, higher for real images, shape (N, 1).
+            Tensor: Logits, higher for real images, shape (N, 1); in training, with N · processes
+            rows, those of all processes.
 
         Raises:
             ValueError: If the images have another size.
@@ -54,4 +61,5 @@ class MASADiscriminator(ModifiedVGG):
                 convolution = getattr(self, f'conv{layer}')
                 norm = getattr(self, f'bn{layer}')
                 feature = self.lrelu(norm(convolution(feature)))
-        return self.linear2(self.lrelu(self.linear1(feature.flatten(1))))
+        logits = self.linear2(self.lrelu(self.linear1(feature.flatten(1))))
+        return gather_batch(logits) if self.training else logits

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from typing import Any
 
 import torch
@@ -17,6 +18,9 @@ from .aggregation import upsample
 from .blocks import convolution, initialize, residual_blocks
 from .lr_pyramid import LRPyramid
 from .matching import Matches
+
+CHECKPOINTED = ('encoder', 'adaptation', 'aggregations', 'refinements')
+"""The parts of the network that gradient checkpointing can be used in."""
 
 
 def memory_format(image: Tensor) -> torch.memory_format:
@@ -54,14 +58,17 @@ class MASANet(BaseModule):
         channels (int): Channels of all features. Default: 64.
         fusion_blocks (tuple[int, ...], optional): Residual blocks of the fusion modules at 1×, 2×,
             4×, …. Default: None, the first of (12, 8, 4, 2, 2, …).
-        with_cp (bool): Gradient checkpointing: in training, compute activations a second time in
-            place of keeping them, for the same gradients in less memory. Default: False.
+        with_cp (bool | Sequence[str]): Gradient checkpointing: in training, compute activations a
+            second time in place of keeping them, for the same gradients in less memory. True
+            stands for all of :data:`CHECKPOINTED`; ``('adaptation', 'aggregations')`` saves most
+            for its time. Default: False.
         init_cfg (dict, optional): mmengine's initialisation config. Default: None.
 
     Raises:
-        ValueError: If the scale is no power of two, or ``fusion_blocks`` does not fit it.
+        ValueError: If the scale is no power of two, ``fusion_blocks`` does not fit it, or
+            ``with_cp`` names what is no part.
 
-    Example:
+    Examples:
         >>> net = MASANet()
         >>> lq, ref_down = torch.rand(1, 3, 40, 40), torch.rand(1, 3, 40, 40)
         >>> net(lq, torch.rand(1, 3, 160, 160), ref_down).shape
@@ -77,7 +84,7 @@ class MASANet(BaseModule):
         aggregation: dict | None = None,
         channels: int = 64,
         fusion_blocks: tuple[int, ...] | None = None,
-        with_cp: bool = False,
+        with_cp: bool | Sequence[str] = False,
         init_cfg: dict | None = None,
     ) -> None:
         super().__init__(init_cfg)
@@ -94,7 +101,9 @@ class MASANet(BaseModule):
                 'and have a fusion module for each of 1×, 2×, … up to it'
             )
         self.scale = scale
-        self.with_cp = with_cp
+        self.with_cp = CHECKPOINTED if with_cp is True else tuple(with_cp or ())
+        if not set(self.with_cp) <= set(CHECKPOINTED):
+            raise ValueError(f'with_cp={with_cp}: the parts are {", ".join(CHECKPOINTED)}')
         self.encoder = build('MASAEncoder', encoder, channels=channels, num_levels=num_levels)
         self.matching = build('MatchExtractionModule', matching)
         self.adaptation = build('SpatialAdaptationModule', adaptation, channels=channels)
@@ -156,11 +165,11 @@ class MASANet(BaseModule):
         lq, ref, ref_down = (
             image.contiguous(memory_format=layout) for image in (lq, ref, ref_down)
         )
-        lq_features = self._run(self.encoder, lq)
-        [ref_down_feature] = self._run(self.encoder, ref_down, num_levels=1)
+        lq_features = self._run('encoder', self.encoder, lq)
+        [ref_down_feature] = self._run('encoder', self.encoder, ref_down, num_levels=1)
         matches = self.matching(lq_features[0], ref_down_feature)
         feature = self.lr_pyramid(lq_features)
-        ref_features = self._run(self.encoder, ref)
+        ref_features = self._run('encoder', self.encoder, ref)
         for index in range(len(self.refinements)):
             texture = self.matching.extract(ref_features.pop(), matches)
             feature = self.fuse(index, feature, texture.contiguous(memory_format=layout))
@@ -188,14 +197,14 @@ class MASANet(BaseModule):
             Tensor: The decoder's next feature, shape (N, C, s·h, s·w).
         """
         lr = upsample(feature) if index else feature
-        adapted = self._run(self.adaptation, lr, texture, lr_moments, ref_moments)
+        adapted = self._run('adaptation', self.adaptation, lr, texture, lr_moments, ref_moments)
         del lr, texture
         if index:
-            merged = self._run(self.aggregations[index - 1], feature, adapted)
+            merged = self._run('aggregations', self.aggregations[index - 1], feature, adapted)
         else:
             merged = self.merge(torch.cat((adapted, feature), dim=1))
         del adapted
-        return self._run(self.refinements[index], merged)
+        return self._run('refinements', self.refinements[index], merged)
 
     def enlarge(self, lq: Tensor) -> Tensor:
         """Enlarge the LR image bicubically; the network adds what is missing to it.
@@ -232,9 +241,9 @@ class MASANet(BaseModule):
                 f'{expected[0]}×{expected[1]}'
             )
 
-    def _run(self, part: nn.Module, *inputs: Any, **options: Any) -> Any:
+    def _run(self, name: str, part: nn.Module, *inputs: Any, **options: Any) -> Any:
         """Call a part of the network, by gradient checkpointing if that is asked for."""
-        if self.with_cp and torch.is_grad_enabled():
+        if name in self.with_cp and torch.is_grad_enabled():
             # Nothing here is random, so no state of a random generator is kept.
             return checkpoint(
                 part, *inputs, use_reentrant=False, preserve_rng_state=False, **options

@@ -77,8 +77,9 @@ class MatchExtractionModule(BaseModule):
         patch_size (int): Height and width of a patch, odd. Default: 3.
         dilations (tuple[int, ...]): Dilations of the centre patches in Stage 1.
             Default: (1, 2, 3).
-        max_elements (int): Similarities that may be held at once; more blocks than fit are
-            matched one group after another. Default: 2**25.
+        max_elements (int, optional): Similarities that may be held at once; more blocks than fit
+            are matched one group after another. None matches all at once, without a loop whose
+            length depends on the sizes. Default: 2**25.
         init_cfg (dict, optional): mmengine's initialisation config. Default: None.
     """
 
@@ -88,7 +89,7 @@ class MatchExtractionModule(BaseModule):
         ref_block_ratio: float = 1.5,
         patch_size: int = 3,
         dilations: tuple[int, ...] = (1, 2, 3),
-        max_elements: int = 2**25,
+        max_elements: int | None = 2**25,
         init_cfg: dict | None = None,
     ) -> None:
         super().__init__(init_cfg)
@@ -143,12 +144,11 @@ class MatchExtractionModule(BaseModule):
         n, _, grid_height, grid_width = ref_down.shape
         centres = [self._centre_patches(lr, blocks, dilation) for dilation in self.dilations]
         norms = [self._dilated_norm(ref_down, dilation) for dilation in self.dilations]
-        group = max(1, self.max_elements // (n * grid_height * grid_width))
         found = []
-        for start in range(0, blocks[0] * blocks[1], group):
+        for group in self._groups(blocks[0] * blocks[1], n * grid_height * grid_width):
             similarity = 0
             for dilation, patches, norm in zip(self.dilations, centres, norms):
-                kernels = patches[:, start : start + group]
+                kernels = patches[:, group]
                 products = F.conv2d(
                     ref_down.flatten(0, 1)[None],
                     kernels.flatten(0, 1),
@@ -189,14 +189,11 @@ class MatchExtractionModule(BaseModule):
         rows = top[:, None] + torch.arange(height + rim, device=lr.device)
         columns = left[:, None] + torch.arange(width + rim, device=lr.device)
         rows = (rows + (sample * grid_height)[:, None]) * grid_width
-        group = max(
-            1,
-            self.max_elements // (lr_pixels[0, ..., 0].numel() * rows.shape[1] * columns.shape[1]),
-        )
+        pairs = lr_pixels[0, ..., 0].numel() * rows.shape[1] * columns.shape[1]
         found = []
-        for part in torch.arange(len(top), device=lr.device).split(group):
-            window = ref_pixels[rows[part][:, :, None] + columns[part][:, None, :]]
-            found.append(self._best_candidates(lr_pixels[part], window))
+        for group in self._groups(top.shape[0], pairs):
+            window = ref_pixels[rows[group][:, :, None] + columns[group][:, None, :]]
+            found.append(self._best_candidates(lr_pixels[group], window))
         index = torch.cat(found)
 
         y = top[:, None, None] + index // width + self.radius
@@ -258,17 +255,61 @@ class MatchExtractionModule(BaseModule):
         Returns:
             Tensor: M^s, shape (N, C, s·h, s·w).
         """
-        n, h, w = matches.position.shape
-        scale, _, channels = cells.shape[3:]
-        sources, weights = self._sources(matches)
+        sources, weights = self.sources(matches)
         texture = F.embedding_bag(
             sources,
-            cells.view(-1, scale * scale * channels),
+            cells.flatten(0, 2).flatten(1),
             mode='sum',
             per_sample_weights=weights.to(cells.dtype),
         )
-        texture = from_cells(texture.view(n, h, w, scale, scale, channels))
-        return texture * self._enlarged_similarity(matches, scale).to(texture.dtype)
+        return self.weigh(texture.view(*matches.position.shape, *cells.shape[3:]), matches)
+
+    def weigh(self, texture: Tensor, matches: Matches) -> Tensor:
+        """Put the cells of the texture together and weight them by similarity (Eq. 5).
+
+        Args:
+            texture (Tensor): The mean cells of the LR positions, shape (N, h, w, s, s, C).
+            matches (Matches): What the matching found, for the LR or for some of its blocks.
+
+        Returns:
+            Tensor: M^s, shape (N, C, s·h, s·w).
+        """
+        similarity = self._enlarged_similarity(matches, texture.shape[3])
+        return from_cells(texture) * similarity.to(texture.dtype)
+
+    def sources(self, matches: Matches) -> tuple[Tensor, Tensor]:
+        """Return which cells of the reference make up each LR position, and their weights.
+
+        The neighbour at offset (a, b) in the same block puts the cell at its match minus (a, b)
+        here; neighbours outside the block have weight 0.
+
+        Args:
+            matches (Matches): What the matching found, for the LR or for some of its blocks.
+
+        Returns:
+            tuple[Tensor, Tensor]: Flat indices into the Ref↓ grids of all samples, and weights
+            that sum to 1, both of shape (N·h·w, patch²).
+        """
+        n, h, w = matches.position.shape
+        grid_height, grid_width = matches.grid
+        sample = torch.arange(n, device=matches.position.device) * (grid_height * grid_width)
+        cut = to_blocks(matches.position + sample[:, None, None], matches.blocks)
+        ky, kx = cut.shape[2:]
+        padded = F.pad(cut, [self.radius] * 4)
+        inside = F.pad(torch.ones_like(cut[:1, :1]), [self.radius] * 4)
+        sources, weights = [], []
+        for dy in range(self.patch_size):
+            for dx in range(self.patch_size):
+                offset = (dy - self.radius) * grid_width + dx - self.radius
+                here = (slice(None), slice(None), slice(dy, dy + ky), slice(dx, dx + kx))
+                sources.append((padded[here] - offset) * inside[here])
+                weights.append(inside[here].expand_as(cut))
+        sources, weights = (
+            torch.stack([from_blocks(part, matches.blocks) for part in parts], dim=-1)
+            for parts in (sources, weights)
+        )
+        weights = weights / weights.sum(dim=-1, keepdim=True)
+        return sources.view(n * h * w, -1), weights.view(n * h * w, -1)
 
     def ref_block_size(self, ref_down: Tensor, blocks: tuple[int, int]) -> tuple[int, int]:
         """Return how many candidates a Ref↓ block has in height and width.
@@ -284,7 +325,10 @@ class MatchExtractionModule(BaseModule):
             tuple[int, int]: dy and dx.
         """
         height, width = (
-            min(2 * int(size // (2 * count) * self.ref_block_ratio) + 1, size - 2 * self.radius)
+            torch.sym_min(
+                2 * torch.sym_int(size // (2 * count) * self.ref_block_ratio) + 1,
+                size - 2 * self.radius,
+            )
             for size, count in zip(ref_down.shape[2:], blocks)
         )
         return height, width
@@ -302,6 +346,13 @@ class MatchExtractionModule(BaseModule):
                 f'{self.patch_size}×{self.patch_size}; pad it'
             )
         return py, px
+
+    def _groups(self, count: int, elements: int) -> list[slice]:
+        """Part blocks into groups whose similarities, ``elements`` for each block, may be held."""
+        if self.max_elements is None:
+            return [slice(None)]
+        size = max(1, self.max_elements // elements)
+        return [slice(start, start + size) for start in range(0, count, size)]
 
     def _pad(self, feature: Tensor) -> Tensor:
         return F.pad(feature, [self.radius] * 4, mode='replicate')
@@ -367,33 +418,6 @@ class MatchExtractionModule(BaseModule):
             )
         norm = self._patch_norm(ref_pixels.permute(0, 3, 1, 2))
         return (products / norm[:, None, None]).flatten(3).argmax(dim=3)
-
-    def _sources(self, matches: Matches) -> tuple[Tensor, Tensor]:
-        """Return which cells make up each LR position, and their weights, both (N·h·w, patch²).
-
-        The neighbour at offset (a, b) in the same block puts the cell at its match minus (a, b)
-        here; neighbours outside the block have weight 0.
-        """
-        n, h, w = matches.position.shape
-        grid_height, grid_width = matches.grid
-        sample = torch.arange(n, device=matches.position.device) * (grid_height * grid_width)
-        cut = to_blocks(matches.position + sample[:, None, None], matches.blocks)
-        ky, kx = cut.shape[2:]
-        padded = F.pad(cut, [self.radius] * 4)
-        inside = F.pad(torch.ones_like(cut[:1, :1]), [self.radius] * 4)
-        sources, weights = [], []
-        for dy in range(self.patch_size):
-            for dx in range(self.patch_size):
-                offset = (dy - self.radius) * grid_width + dx - self.radius
-                here = (slice(None), slice(None), slice(dy, dy + ky), slice(dx, dx + kx))
-                sources.append((padded[here] - offset) * inside[here])
-                weights.append(inside[here].expand_as(cut))
-        sources, weights = (
-            torch.stack([from_blocks(part, matches.blocks) for part in parts], dim=-1)
-            for parts in (sources, weights)
-        )
-        weights = weights / weights.sum(dim=-1, keepdim=True)
-        return sources.view(n * h * w, -1), weights.view(n * h * w, -1)
 
     def _enlarged_similarity(self, matches: Matches, scale: int) -> Tensor:
         """Return R enlarged inside each block (Eq. 5), shape (N, 1, scale·h, scale·w)."""

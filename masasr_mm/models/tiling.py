@@ -4,18 +4,18 @@ from __future__ import annotations
 
 import math
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from itertools import product
-from typing import Callable, NamedTuple
 
 import torch
 from torch import Tensor, nn
 
 from .adaptation import Moments, moments
 from .aggregation import upsample
-from .layout import to_cells
+from .kept_reference import KeptReference, Track, smaller_kind
 from .masa_net import MASANet
 from .matching import Matches
+from .spans import Span, scaled, spans
 
 # Pixels around a tile that a fusion module's convolutions see besides its residual blocks', at its
 # own scale: SAM 2, DRAM 4, its merging convolution 1, the last convolution of the network 1.
@@ -64,65 +64,20 @@ class MomentsOfTiles:
         return Moments(self.mean.to(dtype), self.variance.to(dtype), self.count)
 
 
-class Span(NamedTuple):
-    """A piece of a range.
-
-    Attributes:
-        piece (slice): Where it lies in the range.
-        outer (slice): The piece with its halo, as far as the range goes.
-        inner (slice): Where the piece lies in ``outer``.
-    """
-
-    piece: slice
-    outer: slice
-    inner: slice
-
-
-def spans(size: int, length: int, halo: int) -> Iterator[Span]:
-    """Cut a range into pieces with a halo.
-
-    Args:
-        size (int): Length of the range.
-        length (int): Length of a piece.
-        halo (int): How far a piece looks to both sides.
-
-    Yields:
-        Span: A piece.
-    """
-    for start in range(0, size, length):
-        stop = min(start + length, size)
-        outer = slice(max(0, start - halo), min(stop + halo, size))
-        inner = slice(start - outer.start, stop - outer.start)
-        yield Span(slice(start, stop), outer, inner)
-
-
-def scaled(part: slice, factor: int) -> slice:
-    """Return a range at another scale.
-
-    Args:
-        part (slice): The range.
-        factor (int): How many pixels one becomes.
-
-    Returns:
-        slice: The same range, enlarged.
-    """
-    return slice(part.start * factor, part.stop * factor)
-
-
 class TiledMASANet:
     """A MASANet that runs in tiles, with the result of the whole to float rounding.
 
-    Matching is done once over everything. The reference is encoded in tiles, straight into the
-    cells that Stage 3 takes. The features up to 1× are computed whole, those above in tiles of
-    whole blocks with the halo that their convolutions see; the statistics of SAM are taken over
-    the whole image before the tiles of a scale run.
+    Matching is done once over everything. The reference is encoded in tiles, and no more of it is
+    kept than its features or the texture made of them, whichever is less. The features up to 1×
+    are computed whole, those above in tiles of whole blocks with the halo that their convolutions
+    see; the statistics of SAM are taken over the whole image before the tiles of a scale run.
 
     Args:
         net (MASANet): The network.
         tile (int): Height and width of a tile in LR pixels; rounded to whole blocks.
             Default: 128.
-        ref_dtype (torch.dtype | str, optional): In which the reference features are stored, such
-            as ``'float16'`` for half of the memory. Default: None, as they are computed.
+        ref_dtype (torch.dtype | str, optional): In which the reference is kept, such as
+            ``'float16'`` for half of the memory. Default: None, as they are computed.
         track (Callable, optional): Wraps the list of tiles of each step, for a progress bar;
             called with the list and a description. Default: None.
     """
@@ -132,7 +87,7 @@ class TiledMASANet:
         net: MASANet,
         tile: int = DEFAULT_TILE,
         ref_dtype: torch.dtype | str | None = None,
-        track: Callable[[list, str], Iterable] | None = None,
+        track: Track | None = None,
     ) -> None:
         self.net = net
         self.tile = tile
@@ -163,82 +118,60 @@ class TiledMASANet:
         matches = net.matching(lq_features[0], net.encoder(ref_down, num_levels=1)[0])
         feature = net.lr_pyramid(lq_features)
         del lq_features
-        levels = self._encode_ref(ref)
-        texture = net.matching.extract_cells(levels.pop(), matches)
+        # The encoder keeps few features at a time, so its tiles may be larger.
+        kind = smaller_kind(matches)
+        kept = kind(net, ref, matches, 2 * self.tile, self.ref_dtype, self.track)
+        everything = [slice(0, count) for count in matches.blocks]
+        texture = kept.texture(0, *everything)
+        kept.forget(0)
         feature = net.fuse(0, feature, texture.to(feature.dtype))
         del texture
-        while len(levels) > 1:
-            feature = self._fuse(len(net.refinements) - len(levels), feature, levels, matches)
-        return self._finish(feature, levels, matches, net.enlarge(lq)), matches
+        scales = len(net.refinements)
+        for index in range(1, scales - 1):
+            feature = self._fuse(index, feature, kept)
+        return self._finish(scales - 1, feature, kept, net.enlarge(lq)), matches
 
-    def _encode_ref(self, ref: Tensor) -> list[Tensor]:
-        """Encode the reference in tiles; return its levels, finest first, laid out in cells."""
-        scale = self.net.scale
-        height, width = (size // scale for size in ref.shape[2:])
-        halo = -(-self.net.encoder.halo // scale)
-        # The encoder keeps few features at a time, so its tiles may be larger.
-        tiles = product(spans(height, 2 * self.tile, halo), spans(width, 2 * self.tile, halo))
-        levels: list[Tensor] = []
-        for rows, columns in self.track(list(tiles), 'encoding the reference'):
-            part = ref[:, :, scaled(rows.outer, scale), scaled(columns.outer, scale)]
-            features = self.net.encoder(part.contiguous(memory_format=torch.channels_last))
-            for level in range(len(features)):
-                feature, factor = features.pop(0), scale >> level
-                inside = feature[:, :, scaled(rows.inner, factor), scaled(columns.inner, factor)]
-                cells = to_cells(inside, factor)
-                if len(levels) == level:
-                    shape = (len(ref), height, width, *cells.shape[3:])
-                    levels.append(cells.new_empty(shape, dtype=self.ref_dtype))
-                levels[level][:, rows.piece, columns.piece] = cells
-        return levels
-
-    def _fuse(self, index: int, feature: Tensor, levels: list[Tensor], matches: Matches) -> Tensor:
+    def _fuse(self, index: int, feature: Tensor, kept: KeptReference) -> Tensor:
         """Run a fusion module in tiles."""
         n, channels, height, width = feature.shape
         out = feature.new_empty(n, 2 * height, 2 * width, channels).permute(0, 3, 1, 2)
-        for here, tile in self._fused(index, feature, levels.pop(), matches, nn.Identity()):
+        for here, tile in self._fused(index, feature, kept, nn.Identity()):
             out[here] = tile
+        kept.forget(index)
         return out
 
-    def _finish(
-        self, feature: Tensor, levels: list[Tensor], matches: Matches, enlarged: Tensor
-    ) -> Tensor:
+    def _finish(self, index: int, feature: Tensor, kept: KeptReference, enlarged: Tensor) -> Tensor:
         """Run the last fusion module and what follows it in tiles; return the SR image."""
-        index, head = len(self.net.refinements) - 1, self.net.to_image
-        for here, tile in self._fused(index, feature, levels.pop(), matches, head):
+        for here, tile in self._fused(index, feature, kept, self.net.to_image):
             enlarged[here] += tile
         return enlarged
 
     def _fused(
-        self, index: int, feature: Tensor, cells: Tensor, matches: Matches, head: nn.Module
+        self, index: int, feature: Tensor, kept: KeptReference, head: nn.Module
     ) -> Iterator[tuple[tuple, Tensor]]:
         """Yield the tiles of what a fusion module and a layer behind it make, and their places."""
-        net, scale = self.net, 2**index
+        net, matches, scale = self.net, kept.matches, 2**index
         ky, kx = matches.fine_index.shape[2:]
-        lr_moments, ref_moments = self._moments(scale, feature, cells, matches)
+        lr_moments, ref_moments = self._moments(index, feature, kept)
         halo = FUSION_HALO + 2 * len(net.refinements[index])
         tiles = self._tiles_of_blocks(matches, halo / scale)
         for rows, columns in self.track(list(tiles), f'fusing at {scale}×'):
             part = _cut(feature, rows.outer, columns.outer, ky * scale // 2, kx * scale // 2)
-            texture = net.matching.extract_cells(cells, matches.crop(rows.outer, columns.outer))
-            fused = net.fuse(index, part, texture.to(part.dtype), lr_moments, ref_moments)
+            texture = kept.texture(index, rows.outer, columns.outer).to(part.dtype)
+            fused = net.fuse(index, part, texture, lr_moments, ref_moments)
             here = (..., scaled(rows.piece, ky * scale), scaled(columns.piece, kx * scale))
             yield here, _cut(head(fused), rows.inner, columns.inner, ky * scale, kx * scale)
 
-    def _moments(
-        self, scale: int, feature: Tensor, cells: Tensor, matches: Matches
-    ) -> tuple[Moments, Moments]:
+    def _moments(self, index: int, feature: Tensor, kept: KeptReference) -> tuple[Moments, Moments]:
         """Return the moments of the whole LR feature and of the whole texture of a scale."""
-        ky, kx = matches.fine_index.shape[2:]
+        scale = 2**index
+        ky, kx = kept.matches.fine_index.shape[2:]
         lr, ref = MomentsOfTiles(), MomentsOfTiles()
-        tiles = self._tiles_of_blocks(matches, 1)
+        tiles = self._tiles_of_blocks(kept.matches, 1)
         for rows, columns in self.track(list(tiles), f'statistics at {scale}×'):
             part = _cut(feature, rows.outer, columns.outer, ky * scale // 2, kx * scale // 2)
             lr.add(_cut(upsample(part), rows.inner, columns.inner, ky * scale, kx * scale))
-            texture = self.net.matching.extract_cells(
-                cells, matches.crop(rows.piece, columns.piece)
-            )
-            ref.add(texture.to(feature.dtype))
+            ref.add(kept.texture(index, rows.piece, columns.piece).to(feature.dtype))
         return lr.result(feature.dtype), ref.result(feature.dtype)
 
     def _tiles_of_blocks(self, matches: Matches, halo: float) -> Iterator[tuple[Span, Span]]:

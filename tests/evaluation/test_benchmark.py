@@ -92,7 +92,7 @@ def test_the_layout_is_the_networks_own_again():
             assert masa_net.memory_format(image) is torch.channels_last
 
 
-@pytest.mark.parametrize('with_cp', [False, True])
+@pytest.mark.parametrize('with_cp', [(), ('encoder', 'adaptation')])
 def test_a_training_step(small_config, monkeypatch, with_cp):
     updated, seen = [], []
     step = OptimWrapper.step

@@ -16,6 +16,7 @@ from masasr_mm.evaluation.variants import Variant
         ('compile', Variant(compile=True)),
         ('dtype=bfloat16, tile=64', Variant(dtype='bfloat16', tile=64)),
         ('with_cp,layout=channels_last', Variant(with_cp=True, layout='channels_last')),
+        ('with_cp=encoder+adaptation', Variant(with_cp=('encoder', 'adaptation'))),
     ],
 )
 def test_variants_are_read_and_told(text, variant):
@@ -29,7 +30,18 @@ def test_changes_add_up():
 
 
 @pytest.mark.parametrize(
-    'text', ['tile', 'tile=0', 'tile=-1', 'tile=x', 'dtype=int8', 'compile=no', 'fast', '']
+    'text',
+    [
+        'tile',
+        'tile=0',
+        'tile=-1',
+        'tile=x',
+        'dtype=int8',
+        'compile=no',
+        'with_cp=matching',
+        'fast',
+        '',
+    ],
 )
 def test_mistakes(text):
     with pytest.raises(UserError, match=rf'variant {text}: {text} is none of dtype=float32\|'):

@@ -148,9 +148,12 @@ def saved_bytes(net: MASANet, inputs) -> tuple[int, torch.Tensor]:
     return sum(kept.values()), out
 
 
-def test_gradient_checkpointing_gives_the_same_gradients_in_less_memory():
+@pytest.mark.parametrize(
+    ('with_cp', 'share'), [(True, 0.5), (('adaptation', 'aggregations'), 0.7), (['encoder'], 0.9)]
+)
+def test_gradient_checkpointing_gives_the_same_gradients_in_less_memory(with_cp, share):
     config = dict(channels=4, fusion_blocks=(2, 2, 2), encoder=dict(num_blocks=2))
-    nets = [MODELS.build(dict(type='MASANet', **config, with_cp=flag)) for flag in (False, True)]
+    nets = [MODELS.build(dict(type='MASANet', **config, with_cp=cp)) for cp in (False, with_cp)]
     for parameter in nets[0].parameters():
         torch.nn.init.normal_(parameter, std=0.1)
     nets[1].load_state_dict(nets[0].state_dict())
@@ -160,7 +163,63 @@ def test_gradient_checkpointing_gives_the_same_gradients_in_less_memory():
         kept, out = saved_bytes(net, inputs)
         memory.append(kept)
         out.square().mean().backward()
-    assert memory[1] < 0.5 * memory[0]
+    assert memory[1] < share * memory[0]
     for (name, plain), checkpointed in zip(nets[0].named_parameters(), nets[1].parameters()):
         assert plain.grad.abs().max() > 0, name
         torch.testing.assert_close(checkpointed.grad, plain.grad, msg=name)
+
+
+def test_only_parts_of_the_network_can_be_checkpointed():
+    with pytest.raises(ValueError, match='the parts are encoder, adaptation, aggregations'):
+        MASANet(with_cp=('matching',))
+
+
+@torch.no_grad()
+def test_torch_compile_takes_the_network_in_one_graph():
+    net = MASANet(**SMALL).eval()
+    inputs = images()
+    report = torch._dynamo.explain(net)(*inputs)
+    torch._dynamo.reset()
+    assert [reason.reason for reason in report.break_reasons] == []
+    assert report.graph_count == 1
+    # aot_eager goes through all of torch.compile but the making of machine code.
+    compiled = torch.compile(net, fullgraph=True, backend='aot_eager')
+    torch.testing.assert_close(compiled(*inputs), net(*inputs))
+    torch._dynamo.reset()
+
+
+@pytest.mark.parametrize(('dtype', 'tolerance'), [(torch.bfloat16, 0.04), (torch.float16, 0.005)])
+@torch.no_grad()
+def test_autocast_changes_little_and_matching_stays_in_float32(dtype, tolerance, monkeypatch):
+    torch.manual_seed(0)
+    net = MASANet(**{**SMALL, 'channels': 16}).eval()
+    for parameter in net.parameters():
+        torch.nn.init.normal_(parameter, std=0.1)
+    inputs = images(32, 32, 32, 24)
+    exact, matches = net.super_resolve(*inputs)
+
+    matched, extracted = set(), set()
+    fine_match, extract_cells = net.matching.fine_match, net.matching.extract_cells
+
+    def spy_on_matching(lr, ref_down, *others):
+        matched.update((lr.dtype, ref_down.dtype, torch.is_autocast_enabled('cpu')))
+        return fine_match(lr, ref_down, *others)
+
+    def spy_on_extraction(cells, matches):
+        texture = extract_cells(cells, matches)
+        extracted.update((cells.dtype, texture.dtype))
+        return texture
+
+    monkeypatch.setattr(net.matching, 'fine_match', spy_on_matching)
+    monkeypatch.setattr(net.matching, 'extract_cells', spy_on_extraction)
+    with torch.autocast('cpu', dtype):
+        own_matches = net.super_resolve(*inputs)[1]
+        monkeypatch.setattr(net.matching, 'forward', lambda *_: matches)
+        half = net(*inputs)
+    assert matched == {torch.float32, False}
+    assert extracted == {dtype}
+    # Features are rounded before they are matched, so that near-ties may fall the other way.
+    assert (own_matches.position == matches.position).float().mean() > 0.9
+    learned = exact - net.enlarge(inputs[0])
+    error = (half - exact).square().mean().sqrt() / learned.square().mean().sqrt()
+    assert 0 < error < tolerance

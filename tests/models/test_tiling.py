@@ -8,7 +8,7 @@ from torch.nn import functional as F
 
 from masasr_mm.models import MASAEncoder, MASANet
 from masasr_mm.models.adaptation import moments
-from masasr_mm.models.tiling import MomentsOfTiles, TiledMASANet, spans
+from masasr_mm.models.tiling import MomentsOfTiles, TiledMASANet
 
 
 def network(**changes):
@@ -101,18 +101,6 @@ def test_moments_of_tiles_are_those_of_the_image():
     torch.testing.assert_close(have.mean, need.mean)
     torch.testing.assert_close(have.variance, need.variance)
     torch.testing.assert_close(have.deviation, feature.std((2, 3), keepdim=True))
-
-
-def test_spans_cover_the_range_once():
-    for size, length, halo in ((10, 3, 2), (5, 8, 1), (7, 7, 0)):
-        covered = []
-        for span in spans(size, length, halo):
-            outer = list(range(size))[span.outer]
-            assert outer[span.inner] == list(range(size))[span.piece]
-            assert span.outer.start == max(0, span.piece.start - halo)
-            assert span.outer.stop == min(size, span.piece.stop + halo)
-            covered += outer[span.inner]
-        assert covered == list(range(size))
 
 
 def test_halo_of_the_encoder_is_what_it_depends_on():

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import os
 from pathlib import Path
 
 from masasr_mm.errors import UserError, exit_with_user_errors
@@ -33,7 +34,8 @@ def parse_args() -> argparse.Namespace:
     add(
         '--variants', nargs='+', default=[], metavar='V',
         help="compare with others: 'layout=nchw', 'tile=128', 'dtype=bfloat16', 'compile', "
-        "'with_cp' (training alone), or several of them with commas between",
+        "'with_cp' or 'with_cp=encoder+aggregations' (training alone), or several of them with "
+        'commas between',
     )  # fmt: skip
     add('--stages', action='store_true', help='print a row for every stage')
     add('--train', action='store_true', help='measure training steps')
@@ -145,6 +147,8 @@ def measure_loader(args: argparse.Namespace, console) -> dict:
 
 def main() -> None:
     """Measure."""
+    # Importing torch is work for a while; the load is taken before.
+    load = os.getloadavg()[0] if hasattr(os, 'getloadavg') else 0
     args = parse_args()
     import json
     from itertools import groupby
@@ -160,8 +164,8 @@ def main() -> None:
         raise UserError(f'--runs {args.runs}: at least one run is needed')
     planned = plan(args)
     device, console, out = args.device or get_device(), Console(), Path(args.out)
-    content = dict(config=args.config, machine=report.machine(device))
-    if (content['machine']['load'] or 0) > report.IDLE_LOAD:
+    content = dict(config=args.config, machine=report.machine(device, load))
+    if load > report.IDLE_LOAD:
         console.print('[bold]this machine is busy with other work: the times are too long[/bold]')
     if planned:
         measured, rows = measure_all(args, planned, device)

@@ -18,6 +18,7 @@ model = dict(
     ),
     pixel_loss=dict(type='L1Loss', loss_weight=1.0),  # Eq. 14, λ_rec = 1
     train_cfg=dict(),
-    test_cfg=dict(bicubic=True),
+    # Tiles where the whole would not fit into the memory that is free.
+    test_cfg=dict(bicubic=True, tile='auto'),
     data_preprocessor=dict(type='DataPreprocessor', mean=[0.0] * 3, std=[255.0] * 3),
 )

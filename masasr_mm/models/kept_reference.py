@@ -1,0 +1,160 @@
+"""What tiled inference keeps of the reference: its features, or the texture made of them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from functools import cached_property
+from itertools import product
+from typing import Callable
+
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+from .layout import to_cells
+from .masa_net import MASANet
+from .matching import Matches
+from .spans import Span, scaled, spans
+
+Track = Callable[[list, str], Iterable]
+"""Wraps the list of tiles of a step, given what the step does."""
+
+
+class KeptReference:
+    """A reference that is encoded in tiles, so that its features never exist as a whole image.
+
+    Args:
+        net (MASANet): The network.
+        ref (Tensor): The reference, shape (N, 3, scale·H, scale·W), RGB in [0, 1].
+        matches (Matches): Between the LR and Ref↓.
+        tile (int): Height and width of a tile in Ref↓ pixels.
+        dtype (torch.dtype, optional): In which things are kept; None as they are computed.
+        track (Callable): See :data:`Track`.
+    """
+
+    def __init__(
+        self,
+        net: MASANet,
+        ref: Tensor,
+        matches: Matches,
+        tile: int,
+        dtype: torch.dtype | None,
+        track: Track,
+    ) -> None:
+        self.net, self.matches, self.dtype = net, matches, dtype
+        self.levels: list[Tensor] = []
+        height, width = matches.grid
+        halo = -(-net.encoder.halo // net.scale)
+        tiles = list(product(spans(height, tile, halo), spans(width, tile, halo)))
+        for rows, columns in track(tiles, 'encoding the reference'):
+            self.take(ref, rows, columns)
+
+    def take(self, ref: Tensor, rows: Span, columns: Span) -> None:
+        """Encode a tile and keep what is needed of it.
+
+        Args:
+            ref (Tensor): The whole reference.
+            rows (Span): Rows of the tile, in Ref↓.
+            columns (Span): Columns of the tile, in Ref↓.
+        """
+        raise NotImplementedError
+
+    def texture(self, index: int, rows: slice, columns: slice) -> Tensor:
+        """Return M^s of some blocks (Eq. 5).
+
+        Args:
+            index (int): The scale: 0 at 1×, 1 at 2×, 2 at 4×.
+            rows (slice): Rows of blocks.
+            columns (slice): Columns of blocks.
+
+        Returns:
+            Tensor: Shape (N, C, …, …), in the dtype that things are kept in.
+        """
+        raise NotImplementedError
+
+    def forget(self, index: int) -> None:
+        """Free the memory of a scale.
+
+        Args:
+            index (int): The scale: 0 at 1×, 1 at 2×, 2 at 4×.
+        """
+        self.levels[index] = self.levels[index].new_empty(0)
+
+    def _encode(self, ref: Tensor, rows: Span, columns: Span) -> Iterator[Tensor]:
+        """Yield the cells of a tile at every scale, 1× first."""
+        scale = self.net.scale
+        part = ref[:, :, scaled(rows.outer, scale), scaled(columns.outer, scale)]
+        features = self.net.encoder(part.contiguous(memory_format=torch.channels_last))
+        for index in range(len(features)):
+            inner = scaled(rows.inner, 2**index), scaled(columns.inner, 2**index)
+            yield to_cells(features.pop()[:, :, inner[0], inner[1]], 2**index)
+
+    def _room(self, index: int, cells: Tensor, size: tuple[int, int]) -> Tensor:
+        """Return what is kept of a scale, made when the first tile comes."""
+        if len(self.levels) == index:
+            shape = (len(cells), *size, *cells.shape[3:])
+            self.levels.append(cells.new_zeros(shape, dtype=self.dtype))
+        return self.levels[index]
+
+
+class KeptFeatures(KeptReference):
+    """Keeps all features of the reference, in cells; the less memory where the LR is larger."""
+
+    def take(self, ref: Tensor, rows: Span, columns: Span) -> None:  # noqa: D102  (see above)
+        for index, cells in enumerate(self._encode(ref, rows, columns)):
+            room = self._room(index, cells, self.matches.grid)
+            room[:, rows.piece, columns.piece] = cells
+
+    def texture(self, index: int, rows: slice, columns: slice) -> Tensor:  # noqa: D102
+        return self.net.matching.extract_cells(self.levels[index], self.matches.crop(rows, columns))
+
+
+class KeptTexture(KeptReference):
+    """Keeps the texture alone, summed up tile by tile, so that references cost no memory.
+
+    A tile of the reference that no LR position was matched to is not even encoded.
+    """
+
+    def take(self, ref: Tensor, rows: Span, columns: Span) -> None:  # noqa: D102  (see above)
+        sources, weights = self._sources
+        height, width = self.matches.grid
+        y = sources // width % height - rows.piece.start
+        x = sources % width - columns.piece.start
+        size = [span.piece.stop - span.piece.start for span in (rows, columns)]
+        weights = weights * ((y >= 0) & (y < size[0]) & (x >= 0) & (x < size[1]))
+        touched = weights.sum(dim=1).nonzero().flatten()
+        if not len(touched):
+            return
+        local = (sources // (width * height) * size[0] + y) * size[1] + x
+        local = torch.where(weights > 0, local, 0)[touched]
+        for index, cells in enumerate(self._encode(ref, rows, columns)):
+            share = F.embedding_bag(
+                local,
+                cells.flatten(0, 2).flatten(1),
+                mode='sum',
+                per_sample_weights=weights[touched].to(cells.dtype),
+            )
+            room = self._room(index, cells, self.matches.position.shape[1:])
+            room.flatten(0, 2).flatten(1).index_add_(0, touched, share.to(room.dtype))
+
+    @cached_property
+    def _sources(self) -> tuple[Tensor, Tensor]:
+        return self.net.matching.sources(self.matches)
+
+    def texture(self, index: int, rows: slice, columns: slice) -> Tensor:  # noqa: D102
+        ky, kx = self.matches.fine_index.shape[2:]
+        cells = self.levels[index][:, scaled(rows, ky), scaled(columns, kx)]
+        return self.net.matching.weigh(cells, self.matches.crop(rows, columns))
+
+
+def smaller_kind(matches: Matches) -> type[KeptReference]:
+    """Return what takes less memory: the features of the reference, or the texture.
+
+    Args:
+        matches (Matches): Between the LR and Ref↓.
+
+    Returns:
+        type[KeptReference]: :class:`KeptFeatures` or :class:`KeptTexture`.
+    """
+    lr_pixels, ref_pixels = matches.position[0].numel(), matches.grid[0] * matches.grid[1]
+    return KeptTexture if lr_pixels < ref_pixels else KeptFeatures

@@ -1,0 +1,130 @@
+"""A packed folder gives what the folder gives."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from mmagic.registry import DATASETS
+from mmengine.fileio import LmdbBackend, get_file_backend
+from mmengine.runner import Runner
+
+from masasr_mm.datasets import CUFED5Dataset, CUFEDDataset
+from masasr_mm.datasets.lmdb_folder import LmdbFolderBackend, split
+from masasr_mm.datasets.lmdb_packing import pack
+from masasr_mm.errors import UserError
+
+from .folders import make_cufed, make_cufed5
+
+LOAD = [dict(type='LoadRGBImage', key='gt'), dict(type='LoadRGBImage', key='ref')]
+
+
+@pytest.fixture
+def packed(tmp_path):
+    """A CUFED folder, and the address of the same in a database."""
+    root = make_cufed(tmp_path / 'train')
+    pack(CUFEDDataset(str(root)).image_paths(), str(root), tmp_path / 'train.lmdb')
+    return root, f'lmdb://{tmp_path}/train.lmdb'
+
+
+def build(root, kind='CUFEDDataset', **options):
+    return DATASETS.build(dict(type=kind, data_root=str(root), pipeline=LOAD, **options))
+
+
+def test_training_pairs(packed):
+    files, database = (build(root) for root in packed)
+    assert len(database) == len(files) == 3
+    for index in range(3):
+        have, need = database[index], files[index]
+        assert have['key'] == need['key']
+        assert have['gt_path'] == f'{packed[1]}/input/{have["key"]}.png'
+        for key in ('gt', 'ref'):
+            np.testing.assert_array_equal(have[key], need[key])
+    assert not np.array_equal(files[0]['gt'], files[1]['gt'])
+
+
+def test_references_of_every_level(tmp_path):
+    root = make_cufed5(tmp_path / 'five')
+    pack(CUFED5Dataset(str(root)).image_paths(), str(root), tmp_path / 'five.lmdb')
+    for level in (None, 3):
+        files, database = (
+            build(place, 'CUFED5Dataset', level=level)
+            for place in (root, f'lmdb://{tmp_path}/five.lmdb')
+        )
+        assert len(database) == len(files) == 2
+        for have, need in zip(database, files):
+            np.testing.assert_array_equal(have['gt'], need['gt'])
+            np.testing.assert_array_equal(have['ref'], need['ref'])
+
+
+def test_worker_processes(packed):
+    """The main process has opened the database before the workers are made."""
+    files, database = (build(root) for root in packed)
+    assert database[0]['gt'].shape == (10, 12, 3)
+    loader = Runner.build_dataloader(
+        dict(
+            dataset=database,
+            batch_size=1,
+            num_workers=2,
+            sampler=dict(type='DefaultSampler', shuffle=False),
+            collate_fn=dict(type='pseudo_collate'),
+        )
+    )
+    for have, need in zip(loader, files):
+        np.testing.assert_array_equal(have['ref'][0], need['ref'])
+
+
+def test_mmengines_own_backend_reads_the_database(packed, tmp_path):
+    backend = LmdbBackend(tmp_path / 'train.lmdb')
+    for name in ('input/a.png', 'ref/c.png'):
+        assert backend.get(name) == (packed[0] / name).read_bytes()
+
+
+def test_the_backend_is_found_by_prefix_and_by_name(packed):
+    address = f'{packed[1]}/input/b.png'
+    by_name = get_file_backend(backend_args=dict(backend='lmdb_folder'))
+    for backend in (get_file_backend(address), by_name):
+        assert isinstance(backend, LmdbFolderBackend)
+        assert backend.get(address) == (packed[0] / 'input' / 'b.png').read_bytes()
+
+
+def test_folders(packed):
+    backend, root = LmdbFolderBackend(), packed[1]
+    assert backend.isdir(root)
+    assert backend.isdir(f'{root}/ref/')
+    assert not backend.isdir(f'{root}/re')
+    assert not backend.isdir(root.replace('train', 'none'))
+    assert backend.list_dir_or_file(f'{root}/ref', suffix=('.png',)) == ['a.png', 'b.png', 'c.png']
+    assert backend.list_dir_or_file(f'{root}/ref', suffix='.jpg') == []
+    assert backend.list_dir_or_file(root) == []
+    with pytest.raises(NotImplementedError, match='alone'):
+        backend.list_dir_or_file(root, recursive=True)
+
+
+def test_addresses():
+    assert split('lmdb://data/a.lmdb/input/0.png') == ('data/a.lmdb', 'input/0.png')
+    assert split('lmdb:///data/a.lmdb') == ('/data/a.lmdb', '')
+    assert split('data/a.lmdb/') == ('data/a.lmdb', '')
+    assert split('lmdb://C:\\data\\a.lmdb\\0.png') == ('C:/data/a.lmdb', '0.png')
+
+
+def test_mistakes_are_told(packed, tmp_path):
+    with pytest.raises(UserError, match=r'train\.lmdb/input/none\.png: .* not in the database'):
+        build(packed[1]).pipeline(dict(gt_path=f'{packed[1]}/input/none.png', ref_path=''))
+    with pytest.raises(UserError, match=r'none\.lmdb/input: there is no such folder'):
+        build(f'lmdb://{tmp_path}/none.lmdb')
+    with pytest.raises(UserError, match=r'it should look like lmdb://FOLDER\.lmdb'):
+        build(f'lmdb://{tmp_path}/train')
+    broken = tmp_path / 'broken.lmdb'
+    broken.mkdir()
+    (broken / 'data.mdb').write_bytes(b'no database' * 1000)
+    with pytest.raises(UserError, match='the LMDB database cannot be read'):
+        build(f'lmdb://{broken}')
+
+
+def test_a_database_of_another_maker(tmp_path):
+    import lmdb
+
+    with lmdb.open(str(tmp_path / 'other.lmdb')) as environment, environment.begin(write=True) as t:
+        t.put(b'input/a.png', b'1')
+    with pytest.raises(UserError, match='has no list of its files'):
+        build(f'lmdb://{tmp_path}/other.lmdb')

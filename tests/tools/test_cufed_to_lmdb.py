@@ -1,0 +1,55 @@
+"""tools/dataset_converters/cufed_to_lmdb.py."""
+
+from __future__ import annotations
+
+import pytest
+
+from masasr_mm.apis.config import load_config
+from masasr_mm.datasets import CUFED5Dataset, CUFEDDataset
+from masasr_mm.evaluation.loading_speed import measure_loading
+from tests.datasets.folders import make_cufed, make_cufed5
+
+from .scripts import call_tool, load_tool
+
+
+@pytest.fixture(scope='module')
+def tool():
+    return load_tool('dataset_converters/cufed_to_lmdb.py')
+
+
+@pytest.mark.parametrize('decoded', [False, True])
+def test_both_layouts(tool, monkeypatch, capsys, tmp_path, decoded):
+    options = ['--decoded'] if decoded else []
+    for kind, make, dataset, count in (
+        ('cufed', make_cufed, CUFEDDataset, 6),
+        ('cufed5', make_cufed5, CUFED5Dataset, 12),
+    ):
+        root, out = make(tmp_path / kind), tmp_path / f'{kind}.lmdb'
+        assert not call_tool(tool, monkeypatch, kind, root, out, *options)
+        printed = capsys.readouterr().out
+        assert f'{out}: {count} images' in printed
+        assert f'use data_root=lmdb://{out}' in printed
+        names = [path.replace(f'lmdb://{out}', str(root)) for path in image_paths(dataset, out)]
+        assert names == dataset(str(root)).image_paths()
+
+
+def image_paths(dataset, out):
+    return dataset(f'lmdb://{out}').image_paths()
+
+
+def test_a_config_trains_from_it(tool, monkeypatch, tmp_path, small_config):
+    root = load_config(str(small_config)).train_dataloader.dataset.data_root
+    assert not call_tool(tool, monkeypatch, 'cufed', root, tmp_path / 'train.lmdb')
+    changes = {
+        'train_dataloader.dataset.data_root': f'lmdb://{tmp_path}/train.lmdb',
+        'train_dataloader.num_workers': 0,
+        'train_dataloader.persistent_workers': False,
+    }
+    speed = measure_loading(str(small_config), changes, batches=2, rounds=2)
+    assert min(speed.pairs_per_second) > 0
+
+
+def test_a_missing_folder(tool, monkeypatch, capsys, tmp_path):
+    assert call_tool(tool, monkeypatch, 'cufed', tmp_path / 'none', tmp_path / 'x.lmdb') == 2
+    assert 'none/input: there is no such folder' in capsys.readouterr().err
+    assert not (tmp_path / 'x.lmdb').exists()
