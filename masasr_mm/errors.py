@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import logging
 import sys
 from collections.abc import Callable
+
+from .faults import explain
 
 
 class UserError(Exception):
@@ -12,6 +15,10 @@ class UserError(Exception):
     Code that reads a user's files, options or configs raises it; the command line tools print it
     without a traceback.
     """
+
+
+class BrokenFileError(UserError):
+    """One image file of many that cannot be read; a data set may be told to pass over it."""
 
 
 def one_line(error: UserError) -> str:
@@ -24,7 +31,7 @@ def one_line(error: UserError) -> str:
         str: The message, one line.
     """
     last = (str(error).strip() or type(error).__name__).splitlines()[-1]
-    marker = f'{UserError.__name__}: '
+    marker = f'{type(error).__name__}: '
     return last.split(marker, 1)[1] if marker in last else last
 
 
@@ -34,9 +41,13 @@ def exit_with_user_errors(main: Callable[[], int | None]) -> None:
     Args:
         main (Callable): The tool; returns an exit status or ``None`` for success.
 
-    A :class:`UserError` is printed to standard error as one line and gives exit status 2,
-    an interruption by the keyboard gives 130.
+    A :class:`UserError`, or a fault of the machine that :func:`masasr_mm.faults.explain` knows, is
+    printed to standard error as one line and gives exit status 2, an interruption by the keyboard
+    gives 130.
     """
+    raise_exceptions = logging.raiseExceptions
+    # A disk that is full is told once, at the end, and not at every line of the log.
+    logging.raiseExceptions = False
     try:
         status = main()
     except UserError as error:
@@ -45,4 +56,12 @@ def exit_with_user_errors(main: Callable[[], int | None]) -> None:
     except KeyboardInterrupt:
         print('interrupted', file=sys.stderr)
         status = 130
+    except Exception as error:
+        line = explain(error)
+        if line is None:
+            raise
+        print(f'error: {line}', file=sys.stderr)
+        status = 2
+    finally:
+        logging.raiseExceptions = raise_exceptions
     sys.exit(status)

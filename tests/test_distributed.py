@@ -4,12 +4,22 @@ from __future__ import annotations
 
 import re
 import socket
+import time
 from pathlib import Path
 
 import pytest
 import torch
 
 from masasr_mm.apis.checkpoint import load_tensors
+from tests.engine.training import (
+    MAX_ITERS,
+    differences,
+    make_data,
+    plain_descent,
+    tiny_config,
+    train,
+    training_state,
+)
 from tests.tools.commands import run, run_python, succeed
 
 # Metrics of a run's last evaluation, by name.
@@ -90,3 +100,58 @@ def test_all_losses(gan_config, tmp_path):
     assert all(
         value.isfinite().all() for value in state.values() if isinstance(value, torch.Tensor)
     )
+
+
+def test_two_processes_train_what_one_does_with_their_batch(tmp_path):
+    make_data(tmp_path / 'data')
+    weights = []
+    for name, batch, processes in (('one', 4, 1), ('two', 2, 2)):
+        config = plain_descent(tmp_path / 'data', tmp_path / name, batch, workers=0)
+        config.default_hooks.checkpoint.interval = 1
+        assert train(config, processes) == 0
+        weights.append(
+            [load_tensors(tmp_path / name / f'iter_{i}.pth')['state_dict'] for i in (1, 2)]
+        )
+    (start, one), (_, two) = weights
+    for part in ('generator.', 'discriminator.'):
+        keys = [key for key in one if key.startswith(part) and one[key].is_floating_point()]
+        moved = max(float((one[key] - start[key]).abs().max()) for key in keys)
+        apart = max(float((one[key] - two[key]).abs().max()) for key in keys)
+        assert moved > 1e-4
+        assert apart < 2e-6 + 1e-3 * moved, part
+
+
+def dying_config(folder: Path, work_dir: Path, **options) -> Path:
+    """Write a training whose second process kills itself in the fourth iteration, once."""
+    make_data(folder / 'data')
+    config = tiny_config(folder / 'data', work_dir, **options)
+    config.custom_imports.imports.append('tests.engine.dying_rank')
+    config.custom_hooks.append(
+        dict(type='DyingRank', rank=1, iteration=3, marker=str(folder / 'died'))
+    )
+    path = folder / 'dying.py'
+    config.dump(path)
+    return path
+
+
+def test_a_process_that_dies_ends_the_job(tmp_path):
+    config = dying_config(tmp_path, tmp_path / 'work', train_cfg__max_iters=100000)
+    result = run('bash', 'tools/dist_train.sh', config, 2, PORT=free_port())
+    assert time.time() - (tmp_path / 'died').stat().st_mtime < 60
+    assert result.returncode != 0
+    assert 'SIGKILL' in result.stderr + result.stdout
+
+
+def test_a_restarted_job_goes_on_from_the_last_checkpoint(tmp_path):
+    config = dying_config(tmp_path, tmp_path / 'work')
+    succeed(
+        run(
+            'bash', 'tools/dist_train.sh', config, 2, '--resume', MAX_RESTARTS='1',
+            PORT=free_port(),
+        )
+    )  # fmt: skip
+    assert (tmp_path / 'died').exists()
+    assert train(tiny_config(tmp_path / 'data', tmp_path / 'unbroken'), processes=2) == 0
+    last = f'iter_{MAX_ITERS}.pth'
+    states = [training_state(tmp_path / name / last) for name in ('work', 'unbroken')]
+    assert differences(*states) == []

@@ -417,7 +417,7 @@ class TestCheckRequirements:
         monkeypatch.setattr('platform.python_version', lambda: '3.13.0')
         assert 'this is 3.13.0' in check.complaints([])[0]
 
-    @pytest.mark.parametrize('name', ['runtime', 'lite', 'sample', 'tests'])
+    @pytest.mark.parametrize('name', ['runtime', 'lite', 'sample', 'tests', 'demo'])
     def test_the_tested_set_is_within_the_ranges(self, check, name):
         lines = check.read_requirements('constraints')
         pins = {canonicalize_name(pin.name): pin for pin in lines}

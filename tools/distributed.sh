@@ -4,7 +4,8 @@ source "$(dirname "${BASH_SOURCE[0]}")/environment.sh"
 
 # usage SCRIPT ARGUMENTS: says how a script is called and ends it
 usage() {
-    echo "usage: [NNODES=1 NODE_RANK=0 MASTER_ADDR=127.0.0.1 PORT=29500] bash tools/$*" >&2
+    echo "usage: [NNODES=1 NODE_RANK=0 MASTER_ADDR=127.0.0.1 PORT=29500 MAX_RESTARTS=0]" \
+        "bash tools/$*" >&2
     exit 2
 }
 
@@ -37,7 +38,13 @@ run_distributed() {
         cores="$processes"
     fi
     export OMP_NUM_THREADS="${OMP_NUM_THREADS:-$((cores / processes))}"
-    exec "$PYTHON" -m torch.distributed.run --nnodes "$nodes" --node_rank "${NODE_RANK:-0}" \
-        --master_addr "${MASTER_ADDR:-127.0.0.1}" --master_port "${PORT:-29500}" \
-        --nproc_per_node "$processes" "$ROOT/tools/$tool" "$@" --launcher pytorch
+    local address="${MASTER_ADDR:-127.0.0.1}" port="${PORT:-29500}" rendezvous
+    rendezvous=(--node_rank "${NODE_RANK:-0}" --master_addr "$address" --master_port "$port")
+    if [ "${MAX_RESTARTS:-0}" -gt 0 ]; then
+        # The fixed rendezvous of torch 2.14 hands restarted processes the addresses of dead ones.
+        rendezvous=(--rdzv_backend c10d --rdzv_endpoint "$address:$port" --rdzv_id "$port")
+    fi
+    exec "$PYTHON" -m torch.distributed.run --nnodes "$nodes" "${rendezvous[@]}" \
+        --nproc_per_node "$processes" --max_restarts "${MAX_RESTARTS:-0}" \
+        "$ROOT/tools/$tool" "$@" --launcher pytorch
 }

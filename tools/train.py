@@ -4,8 +4,12 @@ from __future__ import annotations
 
 import argparse
 import os
+from typing import TYPE_CHECKING
 
 from masasr_mm.errors import UserError, exit_with_user_errors
+
+if TYPE_CHECKING:
+    from mmengine.config import Config
 
 
 def parse_args() -> argparse.Namespace:
@@ -22,7 +26,8 @@ def parse_args() -> argparse.Namespace:
         nargs='?',
         const='auto',
         metavar='auto|CKPT',
-        help='go on from the latest checkpoint in the work directory, or from the one given',
+        help='go on from the newest whole checkpoint in the work directory (from the start, if it '
+        'has none yet), or from the one given',
     )
     parser.add_argument('--amp', action='store_true', help='automatic mixed precision')
     parser.add_argument(
@@ -52,13 +57,35 @@ def use_mixed_precision(optim_wrapper: dict) -> None:
             wrapper.update(type='AmpOptimWrapper', loss_scale='dynamic')
 
 
+def choose_start(config: Config, resume: str | None) -> None:
+    """Set the checkpoint that the training goes on from, or none.
+
+    Args:
+        config (Config): The config; ``resume`` and ``load_from`` are changed.
+        resume (str, optional): What ``--resume`` says.
+    """
+    from masasr_mm.engine.newest_checkpoint import newest_whole_checkpoint
+
+    if resume is None and config.resume and not config.load_from:
+        resume = 'auto'
+    if resume == 'auto':
+        resume = newest_whole_checkpoint(config.work_dir)
+        config.resume = resume is not None
+        # Weights to begin with serve a run that has not saved yet, and no other.
+        config.load_from = str(resume) if resume else config.load_from
+        if not resume:
+            print(f'{config.work_dir} has no checkpoint yet: the training begins at its start')
+    elif resume is not None:
+        config.resume, config.load_from = True, resume
+
+
 def main() -> None:
     """Train."""
     args = parse_args()
-    from mmengine.runner import Runner, find_latest_checkpoint
+    from mmengine.runner import Runner
 
     from masasr_mm import compat
-    from masasr_mm.apis.checkpoint import load_tensors
+    from masasr_mm.apis.checkpoint import check_start
     from masasr_mm.apis.config import check_data, load_config
 
     config = load_config(args.config, args.cfg_options, args.work_dir)
@@ -67,13 +94,10 @@ def main() -> None:
         use_mixed_precision(config.optim_wrapper)
     if args.auto_scale_lr:
         config.auto_scale_lr.enable = True
-    if args.resume:
-        config.resume = True
-        config.load_from = None if args.resume == 'auto' else args.resume
     check_data(config, 'train', 'val')
-    start = config.load_from or (config.resume and find_latest_checkpoint(config.work_dir))
-    if start:
-        load_tensors(start)
+    choose_start(config, args.resume)
+    if config.load_from:
+        check_start(config.load_from, config.model, config.resume)
 
     compat.load_weights_only()
     compat.init_process_group_without_gpu(args.launcher)

@@ -6,7 +6,7 @@ default_hooks = dict(
     logger=dict(type='LoggerHook', interval=100),
     param_scheduler=dict(type='ParamSchedulerHook'),
     checkpoint=dict(
-        type='CheckpointHook',
+        type='WholeCheckpointHook',
         interval=5 * 1319,
         by_epoch=False,
         max_keep_ckpts=3,
@@ -14,6 +14,12 @@ default_hooks = dict(
         rule='greater',
     ),
     sampler_seed=dict(type='DistSamplerSeedHook'),
+    # SIGTERM and Ctrl-C end the training after the running iteration, saved
+    stop=dict(type='StopOnSignalHook'),
+    # stops at a loss or gradient that is not finite; skips up to `budget` such steps
+    non_finite=dict(type='NonFiniteGuard', budget=0),
+    # tells at the end what a data set with `max_broken` has passed over
+    broken_data=dict(type='BrokenDataHook'),
 )
 
 # lq (bicubically enlarged) | sr | gt | ref of every 25th image that is tested

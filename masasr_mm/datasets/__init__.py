@@ -1,8 +1,9 @@
-"""Reading RefSR data: importing this package registers its datasets and transforms."""
+"""Reading RefSR data: importing this package registers all that takes part."""
 
 from . import transforms
 from .cufed import CUFEDDataset
 from .cufed5 import CUFED5Dataset
+from .lmdb_folder import LmdbFolderBackend
 from .refsr_dataset import RefSRDataset
 from .sun80 import Sun80Dataset
 from .urban100 import Urban100Dataset
@@ -10,6 +11,7 @@ from .urban100 import Urban100Dataset
 __all__ = [
     'CUFED5Dataset',
     'CUFEDDataset',
+    'LmdbFolderBackend',
     'RefSRDataset',
     'Sun80Dataset',
     'Urban100Dataset',

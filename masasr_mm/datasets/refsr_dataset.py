@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Mapping, Sequence
-from typing import Callable
+from typing import Any, Callable
 
+import torch
 from mmagic.datasets import BasicImageDataset
+from mmengine.logging import print_log
 
-from masasr_mm.errors import UserError
+from masasr_mm.errors import BrokenFileError, UserError
 
 
 class RefSRDataset(BasicImageDataset):
@@ -29,6 +32,10 @@ class RefSRDataset(BasicImageDataset):
         max_refetch (int): How often to try another item where the pipeline returns ``None``.
             Defaults to 1000.
         backend_args (dict, optional): mmengine's file backend. Defaults to None (local files).
+        max_broken (int): How many items may have a file that cannot be read. The next whole item
+            takes the place of such a one, with a line in the log; ``BrokenDataHook`` tells the
+            number at the end. All workers of a loader count together. Only for training, so that
+            no test leaves out an image. Defaults to 0: the first one stops the run.
 
     Raises:
         UserError: If a folder or file that the layout asks for is not there.
@@ -53,7 +60,14 @@ class RefSRDataset(BasicImageDataset):
         lazy_init: bool = False,
         max_refetch: int = 1000,
         backend_args: dict | None = None,
+        max_broken: int = 0,
     ) -> None:
+        if max_broken and test_mode:
+            raise UserError(
+                f'{type(self).__name__}: max_broken={max_broken} with test_mode=True; a test needs '
+                'every image'
+            )
+        self.max_broken = max_broken
         super().__init__(
             data_root=data_root,
             data_prefix=dict(self.FOLDERS),
@@ -69,6 +83,45 @@ class RefSRDataset(BasicImageDataset):
             # BasicImageDataset writes into this dict and shares its default between instances.
             filename_tmpl={},
         )
+
+    def full_init(self) -> None:
+        """Look at the folder, and make the list of broken items that the workers share."""
+        super().full_init()
+        if self.max_broken:
+            self._broken = torch.zeros(len(self), dtype=torch.bool).share_memory_()
+
+    def prepare_data(self, idx: int) -> Any:
+        """Return an item that went through the pipeline, or the next one if a file is broken.
+
+        Args:
+            idx (int): Number of the item.
+
+        Returns:
+            Any: What the pipeline returns.
+
+        Raises:
+            BrokenFileError: If a file is broken and ``max_broken`` is 0.
+            UserError: If more items than that are broken.
+        """
+        if not self.max_broken:
+            return super().prepare_data(idx)
+        for step in range(len(self)):
+            index = (idx + step) % len(self)
+            try:
+                return super().prepare_data(index)
+            except BrokenFileError as error:
+                self._pass_over(index, error)
+        raise UserError(f'{self.data_root}: not one item can be read')
+
+    def broken_items(self) -> list[dict]:
+        """Return the items that were passed over up to now.
+
+        Returns:
+            list[dict]: What :meth:`get_data_info` says of them.
+        """
+        if not self.max_broken:
+            return []
+        return [self.get_data_info(index) for index in self._broken.nonzero().flatten().tolist()]
 
     def image_paths(self) -> list[str]:
         """Return the path of every image file of the dataset, HR images and references.
@@ -118,6 +171,23 @@ class RefSRDataset(BasicImageDataset):
             kinds = ' or '.join(dict.fromkeys(suffix.lower() for suffix in self.SUFFIXES))
             raise self.layout_error(folder, f'there is no {kinds} file in this folder')
         return names
+
+    def _pass_over(self, index: int, error: BrokenFileError) -> None:
+        """Count a broken item, once."""
+        if self._broken[index]:
+            return
+        self._broken[index] = True
+        count = int(self._broken.sum())
+        if count > self.max_broken:
+            raise UserError(
+                f'{error}; {count} items are broken, more than max_broken={self.max_broken}'
+            )
+        print_log(
+            f'{error}; passed over, the next item takes its place ({count} of at most '
+            f'{self.max_broken})',
+            'current',
+            logging.WARNING,
+        )
 
     def _get_path_list_from_folder(self) -> list[str]:
         """Return the names of the HR images, sorted (file systems list in any order)."""

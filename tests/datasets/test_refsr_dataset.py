@@ -9,12 +9,12 @@ import numpy as np
 import pytest
 from mmagic.datasets import BasicImageDataset
 from mmagic.registry import DATASETS
-from mmengine.dataset import ConcatDataset
+from mmengine.dataset import ConcatDataset, RepeatDataset
 from mmengine.fileio import LocalBackend
 from torch.utils.data import DataLoader
 
 from masasr_mm.datasets import CUFEDDataset, RefSRDataset, Urban100Dataset
-from masasr_mm.errors import UserError
+from masasr_mm.errors import BrokenFileError, UserError
 
 from .folders import make_cufed, write_images
 
@@ -113,3 +113,76 @@ def test_image_paths_has_each_file_once(tmp_path):
     root = make_cufed(tmp_path)
     expected = [str(root / kind / f'{name}.png') for name in 'abc' for kind in ('input', 'ref')]
     assert CUFEDDataset(str(root)).image_paths() == expected
+
+
+LOAD = [dict(type='LoadRGBImage', key='gt'), dict(type='LoadRGBImage', key='ref')]
+
+
+class TestBrokenFiles:
+    @pytest.fixture
+    def root(self, tmp_path):
+        root = make_cufed(tmp_path, [f'{name}.png' for name in 'abcdef'])
+        for name in ('input/b.png', 'ref/c.png', 'input/f.png'):
+            (root / name).write_bytes((root / name).read_bytes()[:60])
+        return root
+
+    def test_the_first_one_stops_unless_told_otherwise(self, root):
+        dataset = CUFEDDataset(str(root), pipeline=LOAD)
+        with pytest.raises(BrokenFileError, match=r'input/b\.png'):
+            dataset[1]
+        assert dataset.broken_items() == []
+
+    def test_the_next_whole_item_takes_the_place(self, root):
+        dataset = CUFEDDataset(str(root), pipeline=LOAD, max_broken=3)
+        assert [dataset[index]['key'] for index in range(6)] == ['a', 'd', 'd', 'd', 'e', 'a']
+        assert [item['key'] for item in dataset.broken_items()] == ['b', 'c', 'f']
+        assert [dataset[index]['key'] for index in (5, 1)] == ['a', 'd']
+        assert len(dataset.broken_items()) == 3
+
+    def test_the_budget_ends(self, root):
+        dataset = CUFEDDataset(str(root), pipeline=LOAD, max_broken=2)
+        assert dataset[1]['key'] == 'd'
+        with pytest.raises(
+            UserError, match=r'input/f\.png: .*; 3 items are broken, more than max_broken=2'
+        ):
+            dataset[5]
+
+    @pytest.mark.parametrize('context', ['fork', 'forkserver'])
+    def test_workers_count_together(self, root, context):
+        dataset = CUFEDDataset(str(root), pipeline=LOAD, max_broken=3)
+        loader = DataLoader(dataset, None, num_workers=3, multiprocessing_context=context)
+        assert [item['key'] for item in loader] == ['a', 'd', 'd', 'd', 'e', 'a']
+        assert [item['key'] for item in dataset.broken_items()] == ['b', 'c', 'f']
+
+    def test_a_mended_file_is_used_again(self, root):
+        dataset = CUFEDDataset(str(root), pipeline=LOAD, max_broken=3)
+        assert dataset[1]['key'] == 'd'
+        (root / 'input/b.png').write_bytes((root / 'input/a.png').read_bytes())
+        assert dataset[1]['key'] == 'b'
+
+    def test_no_item_is_whole(self, tmp_path):
+        root = make_cufed(tmp_path)
+        for path in root.glob('ref/*.png'):
+            path.write_bytes(b'')
+        dataset = CUFEDDataset(str(root), pipeline=LOAD, max_broken=9)
+        with pytest.raises(UserError, match='not one item can be read'):
+            dataset[0]
+
+    def test_a_test_needs_every_image(self, root):
+        with pytest.raises(UserError, match='a test needs every image'):
+            CUFEDDataset(str(root), pipeline=LOAD, max_broken=1, test_mode=True)
+
+    def test_other_mistakes_are_not_passed_over(self, root):
+        def fail(results):
+            raise UserError('a wrong option')
+
+        with pytest.raises(UserError, match='a wrong option'):
+            CUFEDDataset(str(root), pipeline=[fail], max_broken=3)[0]
+
+    def test_the_hook_finds_it_in_wrappers(self, root):
+        from masasr_mm.engine.hooks.broken_data import refsr_datasets
+
+        dataset = CUFEDDataset(str(root))
+        assert list(refsr_datasets(ConcatDataset([dataset, dataset]))) == [dataset, dataset]
+        assert list(refsr_datasets(RepeatDataset(dataset, 2))) == [dataset]
+        assert list(refsr_datasets([1, 2])) == []

@@ -1,5 +1,5 @@
 # 250 epochs with the reconstruction loss (Sec. 4.2), counted in iterations of 9 pairs.
-train_cfg = dict(type='IterBasedTrainLoop', max_iters=250 * 1319, val_interval=5 * 1319)
+train_cfg = dict(type='ResumableTrainLoop', max_iters=250 * 1319, val_interval=5 * 1319)
 optim_wrapper = dict(
     constructor='MultiOptimWrapperConstructor',
     generator=dict(type='OptimWrapper', optimizer=dict(type='Adam', lr=1e-4, betas=(0.9, 0.999))),

@@ -8,7 +8,7 @@ import cv2
 import numpy as np
 from PIL import ExifTags, Image, ImageOps
 
-from masasr_mm.errors import UserError
+from masasr_mm.errors import BrokenFileError
 
 EIGHT_BIT_MODES = ('1', 'L', 'LA', 'P', 'PA', 'RGB', 'RGBA', 'RGBa', 'RGBX', 'CMYK', 'YCbCr')
 """Pillow's modes with at most 8 bits a channel that have one meaning as RGB."""
@@ -32,7 +32,7 @@ def decode_rgb(content: bytes, name: str) -> np.ndarray:
         np.ndarray: Pixels of shape (H, W, 3), dtype uint8, contiguous and writable.
 
     Raises:
-        UserError: If the file is empty, truncated, no image, too large to be an honest image
+        BrokenFileError: If the file is empty, truncated, no image, too large to be an honest image
             (Pillow's limit), or has floating point or other uncommon pixels.
 
     Examples:
@@ -41,14 +41,14 @@ def decode_rgb(content: bytes, name: str) -> np.ndarray:
         (480, 640, 3)
     """
     if not content:
-        raise UserError(f'{name}: the image file is empty')
+        raise BrokenFileError(f'{name}: the image file is empty')
     try:
         return _decode(content)
     except Image.UnidentifiedImageError as error:
-        raise UserError(f'{name}: not an image, or of an unknown format') from error
+        raise BrokenFileError(f'{name}: not an image, or of an unknown format') from error
     except Exception as error:  # a broken file can end in any error of the libraries
         reason = ' '.join(str(error).split()) or type(error).__name__
-        raise UserError(f'{name}: cannot be read as an image: {reason}') from error
+        raise BrokenFileError(f'{name}: cannot be read as an image: {reason}') from error
 
 
 def _decode(content: bytes) -> np.ndarray:

@@ -17,7 +17,8 @@ class DelayedTransforms(BaseTransform):
 
     The current iteration lies in shared memory, so that the workers of a data loader, persistent
     ones too, see it change. :class:`AugmentationTimetableHook` sets it. Workers prepare up to
-    ``num_workers * prefetch_factor`` batches ahead, and the transforms begin late by as many.
+    ``num_workers * prefetch_factor`` batches ahead, and the transforms begin late by as many, but
+    exactly on time with :class:`ResumableTrainLoop`, where each sample brings its iteration.
 
     Args:
         transforms (Sequence[dict | Callable]): The transforms, or their configs.
@@ -29,6 +30,8 @@ class DelayedTransforms(BaseTransform):
         self.transforms = Compose(built)
         self.begin_iter = begin_iter
         self._iteration = torch.zeros((), dtype=torch.int64).share_memory_()
+        self.sample_iteration: int | None = None
+        """Iteration that the next sample of this process is for, where that is known."""
 
     @property
     def iteration(self) -> int:
@@ -48,7 +51,9 @@ class DelayedTransforms(BaseTransform):
         Returns:
             dict | None: What the last transform returns.
         """
-        return results if self.iteration < self.begin_iter else self.transforms(results)
+        known = self.sample_iteration
+        iteration = self.iteration if known is None else known
+        return results if iteration < self.begin_iter else self.transforms(results)
 
     def __setstate__(self, state: dict) -> None:
         self.__dict__.update(state)

@@ -7,7 +7,7 @@ from mmagic.datasets.transforms import LoadImageFromFile
 from mmagic.registry import TRANSFORMS
 from mmengine.fileio import get_file_backend
 
-from masasr_mm.errors import UserError
+from masasr_mm.errors import BrokenFileError
 
 from .decoding import decode_rgb
 
@@ -34,7 +34,7 @@ class LoadRGBImage(LoadImageFromFile):
         backend_args (dict, optional): mmengine's file backend. Defaults to None (by the path).
 
     Raises:
-        UserError: When called, if a file is missing or cannot be read as an image.
+        BrokenFileError: When called, if a file is missing or cannot be read as an image.
     """
 
     def __init__(
@@ -71,4 +71,4 @@ class LoadRGBImage(LoadImageFromFile):
             return self.file_backend.get(filename)
         except OSError as error:
             reason = error.strerror or error
-            raise UserError(f'{filename}: the image file cannot be read: {reason}') from error
+            raise BrokenFileError(f'{filename}: the image file cannot be read: {reason}') from error

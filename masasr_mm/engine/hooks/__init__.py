@@ -1,15 +1,23 @@
 """Hooks, registered with mmagic on import."""
 
 from .augmentation_timetable import AugmentationTimetableHook
+from .broken_data import BrokenDataHook
 from .match_visualization import MatchVisualizationHook
 from .metrics_table import MetricsTableHook
+from .non_finite_guard import NonFiniteGuard
 from .per_image_metrics import PerImageMetricsHook
 from .save_images import SaveImagesHook
+from .stop_on_signal import StopOnSignalHook
+from .whole_checkpoint import WholeCheckpointHook
 
 __all__ = [
     'AugmentationTimetableHook',
+    'BrokenDataHook',
     'MatchVisualizationHook',
     'MetricsTableHook',
+    'NonFiniteGuard',
     'PerImageMetricsHook',
     'SaveImagesHook',
+    'StopOnSignalHook',
+    'WholeCheckpointHook',
 ]

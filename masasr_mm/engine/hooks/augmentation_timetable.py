@@ -19,7 +19,8 @@ class AugmentationTimetableHook(Hook):
     The released training flips and rotates only after its first 30 epochs, "to warm up the
     encoder". The iteration is set when the training starts or resumes, and after each iteration
     for the next, before its data is fetched: without workers the transforms begin exactly on
-    time, with workers late by the batches that were prepared ahead.
+    time, with workers late by the batches that were prepared ahead; with
+    :class:`ResumableTrainLoop`, whose samples bring their iteration, on time in either case.
 
     Raises:
         UserError: When the training starts, if its pipeline has no ``DelayedTransforms``.

@@ -55,6 +55,6 @@ class SaveImagesHook(Hook):
         test_set = current_test_set(runner)
         for sample in outputs or ():
             image = sample.output.pred_img.permute(1, 2, 0).byte().numpy()
+            _, content = cv2.imencode('.png', image)
             with written_whole(self.out_dir / image_file(sample, test_set)) as temporary:
-                if not cv2.imwrite(str(temporary), image):
-                    raise OSError('OpenCV could not encode the image')
+                temporary.write_bytes(content)  # which tells why it fails, other than OpenCV

@@ -1,0 +1,33 @@
+"""A process of a distributed training that dies; configs import this to have the hook."""
+
+from __future__ import annotations
+
+import os
+import signal
+from pathlib import Path
+from typing import Any
+
+from mmagic.registry import HOOKS
+from mmengine.hooks import Hook
+from mmengine.runner import Runner
+
+
+@HOOKS.register_module()
+class DyingRank(Hook):
+    """Kills the process of a rank as an iteration begins, once.
+
+    Args:
+        rank (int): The rank.
+        iteration (int): The iteration, from 0.
+        marker (str): A file that is made at death; while it is there, nobody dies.
+    """
+
+    def __init__(self, rank: int, iteration: int, marker: str) -> None:
+        self.rank, self.iteration, self.marker = rank, iteration, Path(marker)
+
+    def before_train_iter(self, runner: Runner, **kwargs: Any) -> None:
+        """Die, if it is time."""
+        due = (runner.rank, runner.iter) == (self.rank, self.iteration)
+        if due and not self.marker.exists():
+            self.marker.touch()
+            os.kill(os.getpid(), signal.SIGKILL)

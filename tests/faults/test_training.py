@@ -1,0 +1,230 @@
+"""Faults that meet a training on its way: each ends in one line, and nothing saved is harmed."""
+
+from __future__ import annotations
+
+import logging
+import os
+import resource
+import shutil
+import signal
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from mmagic.registry import TRANSFORMS
+from mmcv.transforms import BaseTransform
+from mmengine.logging import MMLogger
+
+from masasr_mm.apis.checkpoint import load_tensors
+from tests.tools.scripts import call_tool, load_tool
+
+
+@TRANSFORMS.register_module()
+class FaultAt(BaseTransform):
+    """Does harm when it meets the n-th item of its process."""
+
+    def __init__(self, number: int, fault: str, path: str = '') -> None:
+        self.left, self.fault, self.path = number, fault, path
+
+    def transform(self, results: dict) -> dict:
+        self.left -= 1
+        if self.left == 0:
+            if self.fault == 'exit':
+                os._exit(3)
+            elif self.fault == 'kill':
+                os.kill(os.getpid(), signal.SIGKILL)
+            elif self.fault == 'delete':
+                shutil.rmtree(self.path)
+        return results
+
+
+@pytest.fixture
+def data(small_data, tmp_path) -> Path:
+    """Training data that may be harmed."""
+    shutil.copytree(small_data / 'train', tmp_path / 'train')
+    return tmp_path / 'train'
+
+
+@pytest.fixture
+def train(monkeypatch, capfd, tmp_path, small_config, data):
+    """Train four iterations with the tool, without validation; returns status and error lines."""
+    for name, value in (('LOCAL_RANK', '0'), ('TORCH_FORCE_WEIGHTS_ONLY_LOAD', '1')):
+        monkeypatch.setenv(name, value)
+    # Making the text of a config pretty takes half of the time of so short a training.
+    monkeypatch.setattr('mmengine.config.config.FormatCode', lambda text, **_: (text, True))
+    # Two trainings in one second would share a logger.
+    numbers = iter(range(100))
+
+    def run(work_dir: Path, *options: str, transform: dict | None = None, workers: int = 0):
+        config = tmp_path / f'config_{next(numbers)}.py'
+        config.write_text(
+            f"""
+_base_ = {str(small_config)!r}
+experiment_name = {f'{tmp_path.name}_{config.stem}'!r}
+model = dict(generator=dict(channels=4))
+train_pipeline = [*{[transform] if transform else []}, *_base_.train_pipeline]
+train_pipeline[{3 if transform else 2}]['crop_size'] = (32, 32)
+visualizer = dict(vis_backends=[dict(type='LocalVisBackend')])
+train_dataloader = dict(
+    num_workers={workers},
+    persistent_workers={workers > 0},
+    dataset=dict(data_root={str(data)!r}, pipeline=train_pipeline),
+)
+train_cfg = dict(val_interval=1000)
+default_hooks = dict(checkpoint=dict(save_best=None))
+"""
+        )
+        capfd.readouterr()
+        arguments = [config, '--work-dir', work_dir]
+        if options:
+            arguments += ['--cfg-options', *options]
+        status = call_tool(load_tool('train.py'), monkeypatch, *arguments)
+        error = capfd.readouterr().err
+        assert 'Traceback' not in error
+        return status, [line for line in error.splitlines() if line.startswith('error: ')]
+
+    yield run
+    # The logger of the last training stays the current one, perhaps on a disk that is gone.
+    logger = MMLogger.get_current_instance()
+    for handler in [part for part in logger.handlers if isinstance(part, logging.FileHandler)]:
+        logger.removeHandler(handler)
+        handler.close()
+
+
+def one_error(result: tuple) -> str:
+    status, lines = result
+    assert status == 2
+    assert len(lines) == 1
+    return lines[0]
+
+
+def saved(work_dir: Path) -> list[str]:
+    """The checkpoints in a folder, each of which can be read whole."""
+    paths = sorted(work_dir.glob('*.pth'))
+    for path in paths:
+        weights = load_tensors(path)['state_dict']
+        assert all(value.isfinite().all() for value in weights.values() if value.numel())
+    return [path.name for path in paths]
+
+
+@pytest.mark.parametrize(
+    ('fault', 'words'), [('exit', 'exited unexpectedly'), ('kill', 'killed by signal: Killed')]
+)
+def test_a_loader_process_dies(train, tmp_path, fault, words):
+    """After six items, three batches: the checkpoint of the second iteration is there."""
+    transform = dict(type='FaultAt', number=12, fault=fault)
+    result = train(tmp_path / 'work', 'train_cfg.max_iters=20', transform=transform, workers=1)
+    line = one_error(result)
+    assert line.startswith('error: a process that loads data (')
+    assert words in line
+    assert '--resume goes on' in line
+    assert 'iter_2.pth' in saved(tmp_path / 'work')
+
+
+def test_data_deleted_while_running(train, tmp_path, data):
+    """The folder goes away at the sixth item, in the third iteration."""
+    transform = dict(type='FaultAt', number=6, fault='delete', path=str(data / 'ref'))
+    line = one_error(train(tmp_path / 'work', transform=transform))
+    assert 'cannot be read: No such file or directory' in line
+    assert f'{data}/ref/' in line
+    assert saved(tmp_path / 'work') == ['iter_2.pth']
+
+
+def test_a_broken_file_stops_or_is_passed_over(train, tmp_path, data):
+    bad = data / 'input' / '001.png'
+    bad.write_bytes(bad.read_bytes()[:500])
+    assert str(bad) in one_error(train(tmp_path / 'stops'))
+    option = 'train_dataloader.dataset.max_broken=1'
+    assert train(tmp_path / 'goes_on', option, workers=1) == (None, [])
+    assert saved(tmp_path / 'goes_on') == ['iter_2.pth', 'iter_4.pth']
+    log = next((tmp_path / 'goes_on').rglob('*.log')).read_text()
+    assert f'{data}: 1 of 4 items could not be read and were passed over: {bad}' in log
+    (data / 'ref' / '003.png').write_text('<html>404</html>')
+    line = one_error(train(tmp_path / 'too_many', option))
+    assert '2 items are broken, more than max_broken=1' in line
+
+
+@pytest.fixture
+def limited_files() -> Iterator[None]:
+    """No file of this process may grow beyond 100 kB; its checkpoints have 280 kB."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, hard))
+    yield
+    resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+
+
+def test_no_checkpoint_may_be_written(train, tmp_path, limited_files):
+    line = one_error(train(tmp_path / 'work'))
+    assert f'cannot write {tmp_path}/work/iter_2.pth: File too large' in line
+    assert not list((tmp_path / 'work').glob('*.pth'))
+
+
+def test_the_disk_is_full_at_a_checkpoint(train, small_disk):
+    """One checkpoint fits, the next one does not: the first stays whole, no half is left."""
+    assert train(small_disk / 'work', 'train_cfg.max_iters=2')[0] is None
+    first = (small_disk / 'work' / 'iter_2.pth').read_bytes()
+    free = shutil.disk_usage(small_disk).free
+    (small_disk / 'other').write_bytes(bytes(free - len(first) * 3 // 4))
+    line = one_error(train(small_disk / 'work', 'resume=True'))
+    assert f'cannot write {small_disk}/work/iter_4.pth: No space left on device' in line
+    assert saved(small_disk / 'work') == ['iter_2.pth']
+    assert (small_disk / 'work' / 'iter_2.pth').read_bytes() == first
+    assert not list((small_disk / 'work').glob('.*'))
+    (small_disk / 'other').unlink()
+    assert train(small_disk / 'work', 'resume=True')[0] is None
+    assert saved(small_disk / 'work') == ['iter_2.pth', 'iter_4.pth']
+
+
+def test_the_disk_is_full_at_the_log(train, small_disk):
+    """Not a byte is left when the training starts to write what it logs."""
+    transform = dict(type='FillDisk', folder=str(small_disk))
+    assert train(small_disk / 'work', 'train_cfg.max_iters=2')[0] is None
+    before = {path: path.read_bytes() for path in (small_disk / 'work').glob('*.pth')}
+    line = one_error(train(small_disk / 'work', 'resume=True', transform=transform))
+    assert 'No space left on device' in line
+    assert {path: path.read_bytes() for path in (small_disk / 'work').glob('*.pth')} == before
+
+
+@TRANSFORMS.register_module()
+class FillDisk(BaseTransform):
+    """Leaves no space on a disk."""
+
+    def __init__(self, folder: str) -> None:
+        self.folder = Path(folder)
+
+    def transform(self, results: dict) -> dict:
+        with (self.folder / 'full').open('ab', 0) as file:
+            try:
+                while True:
+                    file.write(bytes(1))
+            except OSError:
+                return results
+
+
+@pytest.mark.parametrize('work_dir', ['{file}/work', '/sys/work'])
+def test_a_work_directory_that_cannot_be(train, tmp_path, work_dir):
+    (tmp_path / 'a_file').write_text('keep me')
+    work_dir = Path(work_dir.format(file=tmp_path / 'a_file'))
+    line = one_error(train(work_dir))
+    assert str(work_dir) in line
+    assert (tmp_path / 'a_file').read_text() == 'keep me'
+
+
+@pytest.fixture
+def read_only_view(small_disk, tmp_path) -> Iterator[Path]:
+    """A second way to the small disk, on which nothing can be written."""
+    folder = tmp_path / 'view'
+    folder.mkdir()
+    subprocess.run(['mount', '--bind', str(small_disk), str(folder)], check=True)
+    subprocess.run(['mount', '-o', 'remount,bind,ro', str(folder)], check=True)
+    yield folder
+    subprocess.run(['umount', '-l', str(folder)], check=True)
+
+
+def test_a_work_directory_that_is_only_read(train, small_disk, read_only_view):
+    (small_disk / 'work').mkdir()
+    line = one_error(train(read_only_view / 'work'))
+    assert f'{read_only_view}/work/' in line
+    assert 'Read-only file system: it can only be read there; choose another folder' in line
+    assert list((small_disk / 'work').iterdir()) == []

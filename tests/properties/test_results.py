@@ -1,0 +1,207 @@
+"""What holds for images of any size and content, and networks of any kind."""
+
+from __future__ import annotations
+
+from functools import cache
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import event, example, given
+from hypothesis import strategies as st
+from mmagic.structures import DataSample
+from mmengine.config import Config
+from PIL import Image
+from torch.nn import functional as F
+
+from masasr_mm.apis import MASAInferencer
+from masasr_mm.apis.checkpoint import save_checkpoint
+from masasr_mm.errors import UserError
+from masasr_mm.models.match_maps import MatchMaps
+from masasr_mm.models.tiling import TiledMASANet
+
+from .networks import CONTENTS, KINDS, Kind, editor, editor_config, pictures, pixels, tensor
+from .settings import cases
+
+TOLERANCE = 2e-4
+CONTENT, SEED = st.sampled_from(CONTENTS), st.integers(0, 99)
+
+
+@cache
+def inferencer(kind: Kind) -> MASAInferencer:
+    """Read from a checkpoint with its config, as a user does."""
+    text = Config(dict(model=editor_config(kind))).pretty_text
+    with TemporaryDirectory() as folder:
+        path = Path(folder) / 'a.pth'
+        save_checkpoint(dict(state_dict=editor(kind).state_dict(), meta=dict(cfg=text)), path)
+        return MASAInferencer(path, device='cpu', test_cfg={})
+
+
+@cases(120)
+@given(KINDS, pictures(40), st.lists(pictures(60), min_size=1, max_size=4))
+@example(Kind(), Image.new('L', (1, 1)), [Image.new('RGB', (1, 1))])
+@example(Kind(block_size=12, patch_size=5), Image.new('P', (1, 40)), [Image.new('1', (60, 1))] * 4)
+def test_any_photo_and_references(kind, photo, references):
+    """A result of the right size, and matches that lie in the reference."""
+    infer = inferencer(kind)
+    prediction = infer.predict(photo, references)
+    assert prediction.image.dtype == np.uint8
+    assert prediction.image.shape == (photo.height * kind.scale, photo.width * kind.scale, 3)
+    matches: MatchMaps = prediction.matches
+    assert matches.position.shape == (photo.height, photo.width, 2)
+    assert (matches.position >= 0).all()
+    assert (matches.position < np.array(matches.grid)).all()
+    assert np.isfinite(np.asarray(matches.similarity)).all()
+    event(f'{len(references)} references')
+
+
+@cases(80)
+@given(
+    KINDS, st.tuples(*[st.integers(1, 30)] * 6), st.integers(1, 2), st.tuples(CONTENT, CONTENT),
+    SEED,
+)  # fmt: skip
+def test_any_sizes_in_the_editor(kind, sizes, count, contents, seed):
+    """Whole numbers in [0, 255] where ref is at most ref_down enlarged, else the error for it."""
+    height, width, ref_height, ref_width, down_height, down_width = sizes
+    lq = tensor(height, width, contents[0], seed, count)
+    samples = DataSample.stack(
+        [
+            DataSample(ref_img=ref, ref_down=down)
+            for ref, down in zip(
+                tensor(ref_height, ref_width, contents[1], seed, count) * 255,
+                tensor(down_height, down_width, contents[1], seed, count) * 255,
+            )
+        ]
+    )
+    least = kind.patch_size
+    fits = all(
+        ref <= kind.scale * max(down, least)
+        for ref, down in ((ref_height, down_height), (ref_width, down_width))
+    )
+    event('fits' if fits else 'does not fit')
+    with torch.no_grad():
+        if not fits:
+            with pytest.raises(UserError, match=f'more than {kind.scale} times ref_down'):
+                editor(kind).forward_inference(lq, samples)
+            return
+        image = editor(kind).forward_inference(lq, samples).pred_img
+    assert image.shape == (count, 3, height * kind.scale, width * kind.scale)
+    assert image.isfinite().all()
+    assert image.min() >= 0
+    assert image.max() <= 255
+    assert torch.equal(image, image.round())
+
+
+def images(kind: Kind, blocks: tuple, grid: tuple, contents: tuple, seed: int, count: int = 1):
+    """Return lq, ref and ref_down of sizes that the network takes."""
+    divisor, scale = editor(kind).generator.size_divisor, kind.scale
+    height, width = (min(number * divisor, 48) // divisor * divisor or divisor for number in blocks)
+    lq = tensor(height, width, contents[0], seed, count)
+    down = tensor(*grid, contents[1], seed + 1, count)
+    return lq, tensor(grid[0] * scale, grid[1] * scale, contents[1], seed + 1, count), down
+
+
+def assert_same(have, need, contents: tuple[str, str]):
+    """Equal to rounding, and but for matches that are equally good, which noise does not have."""
+    (image, matches), (expected, expected_matches) = have, need
+    same_block = matches.coarse_index == expected_matches.coarse_index
+    assert same_block.all() or contents != ('noise', 'noise')
+    ky, kx = matches.fine_index.shape[2:]
+    there = same_block.view(-1, *matches.blocks)
+    there = there.repeat_interleave(ky, 1).repeat_interleave(kx, 2)
+    torch.testing.assert_close(
+        matches.similarity[there], expected_matches.similarity[there], rtol=0, atol=TOLERANCE
+    )
+    same = torch.equal(matches.position, expected_matches.position)
+    event('the same matches' if same else f'a tie: {contents}')
+    if same:
+        scale = max(1.0, expected.abs().max().item())
+        torch.testing.assert_close(image, expected, rtol=0, atol=TOLERANCE * scale)
+
+
+BLOCKS = st.tuples(st.integers(1, 5), st.integers(1, 5))
+GRID = st.tuples(st.integers(5, 24), st.integers(5, 24))
+
+
+@cases(60)
+@given(KINDS, BLOCKS, GRID, st.tuples(CONTENT, CONTENT), SEED)
+def test_any_batch_of_two_is_two_batches_of_one(kind, blocks, grid, contents, seed):
+    net = editor(kind).generator
+    batch = images(kind, blocks, grid, contents, seed, count=2)
+    with torch.no_grad():
+        together, matches = net.super_resolve(*batch)
+        for index in range(2):
+            alone = net.super_resolve(*(image[index : index + 1] for image in batch))
+            one = (slice(index, index + 1),)
+            here = matches._replace(
+                coarse_index=matches.coarse_index[one],
+                position=matches.position[one],
+                similarity=matches.similarity[one],
+            )
+            assert_same((together[one], here), alone, contents)
+
+
+@cases(60)
+@given(KINDS, BLOCKS, GRID, st.tuples(CONTENT, CONTENT), SEED, st.integers(8, 40))
+def test_any_tiles_give_the_whole(kind, blocks, grid, contents, seed, tile):
+    net = editor(kind).generator
+    batch = images(kind, blocks, grid, contents, seed)
+    with torch.no_grad():
+        tiled, whole = TiledMASANet(net, tile).super_resolve(*batch), net.super_resolve(*batch)
+    assert_same(tiled, whole, contents)
+
+
+SIDE, LR_BLOCKS = 40, 3
+"""Height and width of a reference at the LR scale; blocks in a column and row of the LR image."""
+REACH = 6
+"""How far a match looks: 3 pixels of the encoder, 3 of the dilated patch."""
+
+
+@cases(40)
+@given(st.sampled_from([2, 4]), st.integers(2, 4), st.data(), SEED)
+def test_any_order_of_references_away_from_their_seams(scale, count, data, seed):
+    """A block whose window lies well inside one reference is matched the same in any order.
+
+    No more holds: the window of a block may span two references, and the features at a seam see
+    both, as the next test shows.
+    """
+    kind = Kind(scale=scale, ref_block_ratio=0.2)
+    lq = tensor(8 * LR_BLOCKS, 8 * LR_BLOCKS, 'noise', seed + 500)
+    refs = [tensor(SIDE * scale, SIDE * scale, 'noise', seed + index) for index in range(count)]
+    downs = [F.interpolate(ref, scale_factor=1 / scale, mode='area') for ref in refs]
+
+    def match(order: list[int]) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor, torch.Tensor]:
+        """Similarities, which reference, where in it, and whether the window is inside it."""
+        ref, ref_down = (torch.cat([part[i] for i in order], dim=2) for part in (refs, downs))
+        with torch.no_grad():
+            image, matches = editor(kind).generator.super_resolve(lq, ref, ref_down)
+        row, column = matches.position // SIDE, matches.position % SIDE
+        where = torch.stack([torch.tensor(order)[row // SIDE], row % SIDE, column])
+        half = int((count * SIDE // (2 * LR_BLOCKS)) * kind.ref_block_ratio) + 1
+        centre = matches.coarse_index // SIDE % SIDE
+        inside = (centre - half >= REACH) & (centre + half < SIDE - REACH)
+        inside = inside.view(LR_BLOCKS, LR_BLOCKS)
+        each = inside.repeat_interleave(8, 0).repeat_interleave(8, 1)
+        return image, matches.similarity[0], where[:, 0], each
+
+    image, similarity, where, inside = match(list(range(count)))
+    other, other_similarity, other_where, other_inside = match(
+        data.draw(st.permutations(range(count)))
+    )
+    both = inside & other_inside
+    event(f'{int(both.sum()) // 64} of {LR_BLOCKS**2} blocks inside')
+    assert torch.equal(where[:, both], other_where[:, both])
+    torch.testing.assert_close(similarity[both], other_similarity[both], rtol=0, atol=TOLERANCE)
+    if both.all():
+        atol = TOLERANCE * max(1.0, image.abs().max().item())
+        torch.testing.assert_close(other, image, rtol=0, atol=atol)
+
+
+def test_the_order_of_references_matters_at_their_seams():
+    """Two small references in the other order give another result, as in the paper's protocol."""
+    infer = inferencer(Kind())
+    photo, one, two = (pixels(height, 64, 'noise', height) for height in (24, 40, 44))
+    have, need = infer(photo, [one, two]), infer(photo, [two, one])
+    assert np.abs(have.astype(int) - need).max() > 1

@@ -1,0 +1,64 @@
+"""tools/check_env.py: what is installed against what was tested."""
+
+from __future__ import annotations
+
+import importlib.util
+from importlib import metadata
+
+import pytest
+
+from .scripts import load_tool
+
+
+@pytest.fixture
+def tool():
+    return load_tool('check_env.py')
+
+
+def test_this_environment_is_told(tool, monkeypatch, capsys):
+    monkeypatch.setenv('COLUMNS', '160')
+    monkeypatch.setattr('sys.argv', ['check_env.py'])
+    assert tool.main() == 0
+    printed = capsys.readouterr().out
+    [line] = [
+        line for line in printed.splitlines() if line.split()[:1] == ['torch'] and '>=' in line
+    ]
+    assert line.split()[1] == metadata.version('torch')
+    assert 'GPUs' in printed
+    lite = importlib.util.find_spec('mmcv._ext') is None
+    [line] = [line for line in printed.splitlines() if "mmcv's compiled operators" in line]
+    assert ('not in use' in line) is not lite
+
+
+def test_pinned_versions(tool):
+    pinned = tool.pinned_versions()
+    assert pinned['mmengine'] == '0.10.7'
+    assert pinned['imageio'] == '2.38.1'
+    assert not any(name.startswith('#') for name in pinned)
+
+
+@pytest.mark.parametrize(
+    ('version', 'allowed', 'pinned', 'needed', 'meaning'),
+    [
+        ('2.14.1', '>=2.4', '2.14.1', True, 'tested'),
+        ('2.14.1+cpu', '>=2.4', '2.14.1', True, 'tested'),
+        ('2.9.1', '>=2.4', '2.14.1', True, 'allowed'),
+        ('2.3.0', '>=2.4', '2.14.1', True, 'does not fit'),
+        (None, '>=2.4', '2.14.1', True, 'missing'),
+        (None, '', None, False, '-'),
+    ],
+)
+def test_meanings(tool, version, allowed, pinned, needed, meaning):
+    assert tool.judge(version, allowed, pinned, needed) == meaning
+
+
+def test_what_is_wrong_is_told(tool, monkeypatch, capsys):
+    versions = dict(numpy='2.1.0', mmcv='2.1.0', einops=None)
+    installed = tool.installed
+    monkeypatch.setattr(tool, 'installed', lambda name: versions.get(name, installed(name)))
+    monkeypatch.setenv('COLUMNS', '160')
+    monkeypatch.setattr('sys.argv', ['check_env.py', '--no-import'])
+    assert tool.main() == 1
+    printed = capsys.readouterr().out
+    assert 'not as it should be: numpy, einops, mmcv and mmcv-lite' in printed
+    assert 'overwrite each other' in printed

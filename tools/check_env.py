@@ -1,0 +1,177 @@
+"""Print what is installed, and whether it is known to work with this package."""
+
+from __future__ import annotations
+
+import argparse
+import platform
+import sys
+from importlib import import_module, metadata
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+#: What matters to how the package works, besides what requirements/ names.
+FURTHER = ('safetensors', 'onnxruntime', 'lmdb', 'gradio', 'lpips')
+
+
+def parse_args() -> argparse.Namespace:
+    """Read the command line."""
+    parser = argparse.ArgumentParser(
+        description=__doc__,
+        epilog='exit status: 0 where everything that is needed is there, else 1; '
+        'docs/compatibility.md tells what was run with which versions',
+    )
+    parser.add_argument(
+        '--no-import', action='store_true', help='look at the packages without importing any'
+    )
+    return parser.parse_args()
+
+
+def installed(name: str) -> str | None:
+    """Return the version of an installed package.
+
+    Args:
+        name (str): Its name.
+
+    Returns:
+        str | None: The version; None if it is not installed.
+    """
+    try:
+        return metadata.version(name)
+    except metadata.PackageNotFoundError:
+        return None
+
+
+def pinned_versions() -> dict[str, str]:
+    """Return the versions that were tested as a whole, from requirements/constraints.txt.
+
+    Returns:
+        dict[str, str]: Names in lower case and versions.
+    """
+    lines = (ROOT / 'requirements' / 'constraints.txt').read_text(encoding='utf-8').splitlines()
+    pairs = (line.split('==') for line in lines if '==' in line)
+    return {name.lower(): version for name, version in pairs}
+
+
+def judge(version: str | None, allowed: str, pinned: str | None, needed: bool) -> str:
+    """Say what a version means.
+
+    Args:
+        version (str | None): What is installed.
+        allowed (str): The versions that requirements/ allows, such as ``>=2.4``; may be empty.
+        pinned (str | None): The tested version.
+        needed (bool): Whether the package cannot do without.
+
+    Returns:
+        str: ``tested``, ``allowed``, ``missing``, ``does not fit`` or, for what is optional, ``-``.
+    """
+    from packaging.specifiers import SpecifierSet
+
+    if version is None:
+        return 'missing' if needed else '-'
+    if not SpecifierSet(allowed).contains(version, prereleases=True):
+        return 'does not fit'
+    # CUDA or CPU builds of torch add a part after the plus sign.
+    return 'tested' if version.split('+')[0] == pinned else 'allowed'
+
+
+def package_rows() -> list[tuple[str, str, str, str, str]]:
+    """Compare every package that the code uses with what was tested.
+
+    Returns:
+        list[tuple]: Name, installed, tested and allowed versions, and what that means.
+    """
+    sys.path.insert(0, str(ROOT / 'tools'))
+    from check_requirements import EITHER, read_requirements
+
+    has_mmcv = {name: installed(name) for name in ('mmcv', 'mmcv-lite')}
+    pinned, rows = pinned_versions(), []
+    wanted = [(requirement, True) for requirement in read_requirements('runtime')]
+    for kind in EITHER:
+        # One of the two is enough, and both together overwrite each other.
+        wanted += [(one, not any(has_mmcv.values())) for one in read_requirements(kind)]
+    for requirement, needed in wanted:
+        version, allowed = installed(requirement.name), str(requirement.specifier)
+        tested = pinned.get(requirement.name.lower())
+        meaning = judge(version, allowed, tested, needed)
+        rows.append((requirement.name, version or '-', tested or '-', allowed or 'any', meaning))
+    if all(has_mmcv.values()):
+        both = 'overwrite each other: uninstall both, install one'
+        rows.append(('mmcv and mmcv-lite', 'both', '-', 'one', f'does not fit: {both}'))
+    for name in FURTHER:
+        version, tested = installed(name), pinned.get(name)
+        meaning = judge(version, '', tested, needed=False)
+        rows.append((name, version or '-', tested or '-', 'optional', meaning))
+    return rows
+
+
+def machine_rows() -> list[tuple[str, str]]:
+    """Return what importing the packages tells.
+
+    Returns:
+        list[tuple[str, str]]: A fact and its value.
+    """
+    import torch
+
+    gpus = [torch.cuda.get_device_name(index) for index in range(torch.cuda.device_count())]
+    rows = [
+        ('torch was built for', f'CUDA {torch.version.cuda}' if torch.version.cuda else 'CPU'),
+        ('GPUs', ', '.join(gpus) or 'none that torch sees'),
+        ('threads of torch', str(torch.get_num_threads())),
+        ('--amp', 'can be used' if gpus else 'needs a GPU'),
+    ]
+    try:
+        package = import_module('masasr_mm')
+    except Exception as error:
+        return [*rows, ('masasr_mm', f'cannot be imported: {type(error).__name__}: {error}')]
+    rows.append(('masasr_mm', package.__version__))
+    rows += [(f'placeholder for {what}', state) for what, state in placeholders().items()]
+    return rows
+
+
+def placeholders() -> dict[str, str]:
+    """Tell which parts of other packages are replaced, once masasr_mm is imported.
+
+    Returns:
+        dict[str, str]: What, and whether it is in use.
+    """
+    operators = import_module('mmcv.ops.nms').ext_module
+    detector = sys.modules.get('controlnet_aux.mediapipe_face')
+    return {
+        "mmcv's compiled operators": 'in use: mmcv-lite has none, and MASA needs none'
+        if type(operators).__module__.startswith('masasr_mm')
+        else 'not in use, they are there',
+        "mediapipe's old face detector": 'in use: MASA does not need it'
+        if detector is not None and getattr(detector, '__file__', None) is None
+        else 'not in use',
+    }
+
+
+def main() -> int:
+    """Print both tables."""
+    args = parse_args()
+    from rich import box
+    from rich.console import Console
+    from rich.table import Table
+
+    console = Console()
+    packages = package_rows()
+    table = Table('package', 'installed', 'tested', 'allowed', '', box=box.SIMPLE)
+    for row in packages:
+        table.add_row(*row, style=None if row[-1] in ('tested', 'allowed', '-') else 'bold red')
+    console.print(table)
+    python = f'{platform.python_version()} (tested: 3.11), {platform.platform()}'
+    facts = [('Python', python), *([] if args.no_import else machine_rows())]
+    table = Table(box=box.SIMPLE, show_header=False)
+    for row in facts:
+        table.add_row(*row)
+    console.print(table)
+    bad = [row[0] for row in packages if row[-1].startswith(('missing', 'does not fit'))]
+    bad += [name for name, value in facts if value.startswith('cannot be imported')]
+    if bad:
+        console.print(f'not as it should be: {", ".join(bad)}')
+        console.print("pip install -e '.[lite]' -c requirements/constraints.txt mends it")
+    return 1 if bad else 0
+
+
+if __name__ == '__main__':
+    sys.exit(main())
