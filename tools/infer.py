@@ -41,7 +41,17 @@ def parse_args() -> argparse.Namespace:
         '--self-ref', action='store_true', help='no reference: every photo is its own'
     )
     parser.add_argument(
-        '--checkpoint', required=True, metavar='CKPT', help="a checkpoint, ours or the authors'"
+        '--checkpoint',
+        required=True,
+        metavar='CKPT',
+        help="a checkpoint, ours or the authors'; with --backend onnxruntime an ONNX file",
+    )
+    parser.add_argument(
+        '--backend',
+        choices=('torch', 'onnxruntime'),
+        default='torch',
+        help='what runs the network: PyTorch, or onnxruntime on the CPU with a file of '
+        'tools/deployment/export.py (default: torch)',
     )
     parser.add_argument(
         '--config',
@@ -112,13 +122,10 @@ def _tile(text: str) -> int | str | None:
 def main(args: argparse.Namespace) -> int:
     """Super-resolve all photos, whatever happens to one of them."""
     # Heavy imports come after the arguments are read, so that --help is quick.
-    from masasr_mm.apis import MASAInferencer
     from masasr_mm.apis.photo_jobs import plan_jobs
     from masasr_mm.apis.photo_report import exit_status, summary
 
-    infer = MASAInferencer(
-        args.checkpoint, args.config, args.device, args.dtype, dict(tile=args.tile)
-    )
+    infer = _inferencer(args)
     refs = None if args.self_ref else args.ref
     suffix = f'_x{infer.scale}' if args.suffix is None else args.suffix
     jobs, kind = plan_jobs(args.lq, refs, args.out, suffix, args.format)
@@ -138,6 +145,33 @@ def main(args: argparse.Namespace) -> int:
             if outcome.status == 'failed':
                 print(f'failed: {outcome.line}', file=sys.stderr)
     return exit_status(outcomes)
+
+
+def _inferencer(args: argparse.Namespace):
+    """Return what super-resolves: the network in PyTorch, or an exported one."""
+    if args.backend == 'torch':
+        from masasr_mm.apis import MASAInferencer
+
+        return MASAInferencer(
+            args.checkpoint, args.config, args.device, args.dtype, dict(tile=args.tile)
+        )
+    from masasr_mm.deployment.onnx_inferencer import ONNXInferencer
+    from masasr_mm.errors import UserError
+
+    # The file holds the network as it is, so that none of these can be changed any more.
+    fixed = dict(
+        config=args.config,
+        device=None if args.device == 'cpu' else args.device,
+        dtype=None if args.dtype == 'float32' else args.dtype,
+        tile=args.tile if isinstance(args.tile, int) else None,
+    )
+    for option, value in fixed.items():
+        if value is not None:
+            raise UserError(
+                f'--{option} {value} does not go with --backend onnxruntime, which runs the whole '
+                'network of the file in float32 on the CPU'
+            )
+    return ONNXInferencer(args.checkpoint)
 
 
 def _progress(jobs: list):

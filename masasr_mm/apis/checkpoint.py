@@ -4,22 +4,37 @@ from __future__ import annotations
 
 import os
 import pickle
+import re
+import zipfile
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import torch
+from mmagic.registry import MODELS
 from mmengine.logging import print_log
 from torch import nn
 
 from ..errors import UserError
 from ..files import written_whole
 from ..models.released import PREFIX, from_released, is_released
+from . import safetensors_file
+
+TORCH_REASON = re.compile(
+    r'WeightsUnpickler error:\s*(.+?)(?: Please use|\n|$)'
+    r'|Trying to load unsupported (GLOBAL \S+)'
+)
+"""Why torch refuses a file, amid what it says on trusting files."""
 
 
 def load_tensors(path: str | os.PathLike) -> dict:
     """Read a checkpoint file, allowing nothing in it but tensors and plain values.
 
+    The weights are mapped, not read: they take memory when they are used. Nothing in the file may
+    claim to be larger than the file.
+
     Args:
-        path (str | os.PathLike): A file that ``torch.save`` wrote.
+        path (str | os.PathLike): A file that ``torch.save`` wrote, or a safetensors file.
 
     Returns:
         dict: What the file holds, on the CPU.
@@ -30,18 +45,64 @@ def load_tensors(path: str | os.PathLike) -> dict:
     path = Path(path)
     if not path.is_file():
         raise UserError(f'checkpoint not found: {path}')
+    if path.suffix == safetensors_file.SUFFIX:
+        return safetensors_file.read_safetensors(path)
     try:
-        content = torch.load(path, map_location='cpu', weights_only=True)
+        is_archive = zipfile.is_zipfile(path)  # all that torch has written since 1.6
+        if is_archive:
+            _refuse_compression(path)
+        content = torch.load(str(path), map_location='cpu', weights_only=True, mmap=is_archive)
+    except UserError:
+        raise
     except pickle.UnpicklingError as error:
         raise UserError(
             f'{path}: refused, it is damaged or holds more than tensors and plain values '
             f'({_reason(error)})'
         ) from error
-    except (RuntimeError, EOFError, OSError, ValueError, KeyError, AttributeError) as error:
+    except Exception as error:  # a broken file can end in any error of the unpickler
         raise UserError(f'{path}: not a readable checkpoint ({_reason(error)})') from error
     if not isinstance(content, dict) or not content:
         raise UserError(f'{path}: not a checkpoint, it holds a {type(content).__name__}')
+    weights = state_dict_of(content)
+    if not isinstance(weights, dict) or not all(isinstance(key, str) for key in weights):
+        raise UserError(f'{path}: not a checkpoint, its state_dict is no list of named weights')
+    if not weights:
+        raise UserError(f'{path}: not a checkpoint, it holds no weights')
+    _refuse_odd_tensors(content, path)
     return content
+
+
+def _refuse_compression(path: Path) -> None:
+    """Raise where a part of an archive would grow when read; torch never compresses."""
+    with zipfile.ZipFile(path) as archive:
+        for part in archive.infolist():
+            if part.compress_type != zipfile.ZIP_STORED or part.file_size != part.compress_size:
+                raise UserError(f'{path}: refused, {part.filename} in it is compressed')
+
+
+def _refuse_odd_tensors(content: dict, path: Path) -> None:
+    """Raise for a tensor that is not plain, or would be larger than what the file has of it."""
+    for name, tensor in _named_tensors(content):
+        if tensor.layout is not torch.strided or tensor.is_quantized or tensor.device.type != 'cpu':
+            raise UserError(f"{path}: refused, '{name}' is no plain tensor")
+        if tensor.numel() * tensor.element_size() > tensor.untyped_storage().nbytes():
+            raise UserError(
+                f"{path}: refused, '{name}' claims to be {_shape(tensor)} but the file has only "
+                f'{tensor.untyped_storage().nbytes():,} bytes of it'
+            )
+
+
+def _named_tensors(content: dict) -> Iterator[tuple[str, torch.Tensor]]:
+    """Yield every tensor in nested containers, and the last key on the way to it."""
+    waiting, seen = [('', content)], set()
+    while waiting:
+        name, value = waiting.pop()
+        if isinstance(value, torch.Tensor):
+            yield name, value
+        elif isinstance(value, (dict, list, tuple, set)) and id(value) not in seen:
+            seen.add(id(value))  # a container may hold itself
+            parts = value.items() if isinstance(value, dict) else ((name, part) for part in value)
+            waiting += ((str(key), part) for key, part in parts)
 
 
 def state_dict_of(checkpoint: dict) -> dict:
@@ -97,21 +158,90 @@ def load_generator(model: nn.Module, path: str | os.PathLike) -> dict:
     checkpoint = load_checkpoint(path)
     editor = getattr(model, 'module', model)
     generator = getattr(editor.generator, 'module', editor.generator)
-    weights = {
-        key[len(PREFIX) :]: value
-        for key, value in checkpoint['state_dict'].items()
-        if key.startswith(PREFIX)
-    }
-    expected = generator.state_dict()
-    for key in (*expected, *weights):
-        have, need = weights.get(key), expected.get(key)
-        if have is None or need is None or have.shape != need.shape:
+    check_weights(generator, checkpoint['state_dict'], path, PREFIX)
+    weights = checkpoint['state_dict'].items()
+    generator.load_state_dict(
+        {key[len(PREFIX) :]: value for key, value in weights if key.startswith(PREFIX)}
+    )
+    return checkpoint
+
+
+def check_weights(
+    module: nn.Module, state_dict: dict[str, Any], path: str | os.PathLike, prefix: str = ''
+) -> None:
+    """See that a checkpoint has every weight of a module, of its shape, and no other.
+
+    Args:
+        module (nn.Module): The module; it may be on the device ``meta``, where it takes no memory.
+        state_dict (dict[str, Any]): What the checkpoint has.
+        path (str | os.PathLike): Name of the checkpoint, for the error message.
+        prefix (str): The weights of the module are those whose keys start so. Default: ''.
+
+    Raises:
+        UserError: If a weight is missing, unknown, of another shape, or not of real numbers.
+    """
+    expected = {prefix + key: value for key, value in module.state_dict().items()}
+    given = {key: value for key, value in state_dict.items() if key.startswith(prefix)}
+    for key in (*expected, *given):
+        have, need = given.get(key), expected.get(key)
+        if need is None or not isinstance(have, torch.Tensor) or have.shape != need.shape:
             raise UserError(
-                f"{path} does not fit the network of the config: '{PREFIX}{key}' is "
+                f"{path} does not fit the network of the config: '{key}' is "
                 f'{_shape(have)} in the file and {_shape(need)} in the network'
             )
-    generator.load_state_dict(weights)
-    return checkpoint
+        if have.dtype.is_complex or have.is_floating_point() != need.is_floating_point():
+            raise UserError(f"{path}: '{key}' holds {have.dtype}, the network {need.dtype}")
+
+
+def check_start(path: str | os.PathLike, model: dict, resume: bool) -> None:
+    """See that a training can start from a checkpoint, before memory is taken for either.
+
+    mmengine passes over weights that do not fit with no more than a line in the log.
+
+    Args:
+        path (str | os.PathLike): The checkpoint.
+        model (dict): Config of the editor.
+        resume (bool): Whether the training goes on, with all networks and optimizers; otherwise
+            it takes the weights of the generator alone.
+
+    Raises:
+        UserError: If the file cannot be read, is in the authors' format, does not fit, or would
+            have code run.
+    """
+    checkpoint = load_tensors(path)
+    state_dict = state_dict_of(checkpoint)
+    if is_released(state_dict):
+        raise UserError(
+            f"{path}: the authors' format; convert it for training: python "
+            f'tools/model_converters/official_to_mmagic.py {path} OUT.pth'
+        )
+    if resume and 'optimizer' not in checkpoint:
+        raise UserError(
+            f'{path}: weights alone, no training that could be resumed; start from them with '
+            f'--cfg-options load_from={path}'
+        )
+    if resume:
+        _refuse_code_on_resume(checkpoint, path)
+    with torch.device('meta'):
+        editor = MODELS.build(model)
+    if not hasattr(editor, 'generator'):
+        return  # an editor of somebody else's
+    if resume:
+        check_weights(editor, state_dict, path)
+    else:
+        check_weights(editor.generator, state_dict, path, PREFIX)
+
+
+def _refuse_code_on_resume(checkpoint: dict, path: str | os.PathLike) -> None:
+    """Raise for a config that mmengine (0.10.7) would run: ``meta['config']``, in ``resume``.
+
+    mmengine itself writes it as ``meta['cfg']``, which nobody runs.
+    """
+    meta = checkpoint.get('meta')
+    if not isinstance(meta, dict) or not {'epoch', 'iter'} <= set(meta):
+        raise UserError(f'{path}: no training that could be resumed, its meta has no epoch or iter')
+    if 'config' in meta:
+        raise UserError(f"{path}: refused, resuming it would run the code in its meta['config']")
 
 
 def save_checkpoint(content: dict, path: str | os.PathLike) -> None:
@@ -124,13 +254,19 @@ def save_checkpoint(content: dict, path: str | os.PathLike) -> None:
     Raises:
         UserError: If it cannot be written.
     """
-    with written_whole(path) as temporary:
-        torch.save(content, temporary)
+    # Given a name, torch has another error for a full disk, and refuses names without an ending.
+    with written_whole(path) as temporary, temporary.open('wb') as file:
+        torch.save(content, file)
 
 
-def _shape(value: torch.Tensor | None) -> str:
-    return 'missing' if value is None else str(tuple(value.shape))
+def _shape(value: Any) -> str:
+    if isinstance(value, torch.Tensor):
+        return str(tuple(value.shape))
+    return 'missing' if value is None else f'a {type(value).__name__}'
 
 
 def _reason(error: Exception) -> str:
-    return (str(error).strip() or type(error).__name__).splitlines()[0][:200]
+    """Return what an error says in one line, without torch's long advice."""
+    found = TORCH_REASON.search(str(error))
+    text = found[1] or found[2] if found else str(error).split('. This is an internal')[0]
+    return (text.strip() or type(error).__name__).splitlines()[0][:200]

@@ -17,7 +17,8 @@ from mmengine.registry import init_default_scope
 
 from ..errors import UserError
 from ..models.match_maps import MatchMaps
-from .checkpoint import load_generator, load_tensors
+from ..models.released import PREFIX
+from .checkpoint import check_weights, load_checkpoint, load_generator, load_tensors
 from .config import load_config
 from .images import ImageInput, read_rgb
 from .prediction import Prediction
@@ -43,7 +44,7 @@ class MASAInferencer(BaseInferencer):
     Raises:
         UserError: If the checkpoint, the config or the device cannot be used.
 
-    Example:
+    Examples:
         >>> infer = MASAInferencer('masa_rec.pth')
         >>> sr = infer('blurry.jpg', ['sharp.jpg'])  # (4·H, 4·W, 3) uint8, RGB
         >>> sr, matches = infer('blurry.jpg', 'sharp.jpg', return_matches=True)
@@ -62,7 +63,7 @@ class MASAInferencer(BaseInferencer):
         self.dtype = getattr(torch, dtype)
         init_default_scope('mmagic')
         test_cfg = dict(tile='auto') if test_cfg is None else test_cfg
-        model = dict(_model_config(checkpoint, config), test_cfg=test_cfg)
+        model = dict(self._editor_config(checkpoint, config), test_cfg=test_cfg)
         super().__init__(
             model=ConfigDict(model=model),
             weights=str(checkpoint),
@@ -159,20 +160,53 @@ class MASAInferencer(BaseInferencer):
             list[DataSample]: The samples with predictions.
         """
         reduced = self.dtype is not torch.float32
-        device = next(self.model.parameters()).device.type
+        device = self.model.data_preprocessor.device.type
         with torch.autocast(device, self.dtype if reduced else None, enabled=reduced):
             return super().forward(inputs)
 
     def _init_model(self, cfg: ConfigDict, weights: str, device: str) -> torch.nn.Module:
         try:
-            model = MODELS.build(cfg.model)
+            model = self._build(cfg.model, weights)
         except UserError:
             raise
         except Exception as error:  # whatever a wrong argument leads to
             reason = ' '.join(str(error).split())
             raise UserError(f'the model of {weights} cannot be built: {reason}') from error
-        load_generator(model, weights)
         return model.to(device).eval()
+
+    def _build(self, model: ConfigDict, weights: str) -> torch.nn.Module:
+        """Build the editor with its weights."""
+        with torch.device('meta'):  # no memory for a network that does not fit
+            outline = MODELS.build(model.generator)
+        check_weights(outline, load_checkpoint(weights)['state_dict'], weights, PREFIX)
+        editor = MODELS.build(model)
+        load_generator(editor, weights)
+        return editor
+
+    def _editor_config(self, checkpoint: str | os.PathLike, config: str | None) -> dict:
+        """Return the config of an editor for inference."""
+        if config is None:
+            generator = stored_generator_config(load_tensors(checkpoint))
+            return self._default_editor(generator or dict(type='MASANet'))
+        model = load_config(config).get('model')
+        if not isinstance(model, dict):
+            raise UserError(f'{config} has no model; give the config that the checkpoint is of')
+        # There is no HR image to convert.
+        preprocessor = dict(model.get('data_preprocessor') or {}, data_keys=None)
+        networks = dict(discriminator=None, gan_loss=None, perceptual_loss=None)
+        return dict(model, **networks, data_preprocessor=preprocessor)
+
+    @staticmethod
+    def _default_editor(generator: dict) -> dict:
+        """Return the config of an editor that does nothing but inference."""
+        return dict(
+            type='MASA',
+            generator=generator,
+            pixel_loss=dict(type='L1Loss'),
+            data_preprocessor=dict(
+                type='DataPreprocessor', mean=[0.0] * 3, std=[255.0] * 3, data_keys=None
+            ),
+        )
 
     def _init_pipeline(self, cfg: ConfigDict) -> Compose:
         """Return what `inference_pipeline` in configs/_base_/inference.py does to arrays."""
@@ -226,31 +260,6 @@ class MASAInferencer(BaseInferencer):
         if return_datasample:
             return dict(predictions=preds)
         return dict(predictions=[_rgb(sample.output.pred_img) for sample in preds])
-
-
-def _model_config(checkpoint: str | os.PathLike, config: str | None) -> dict:
-    """Return the config of an editor for inference."""
-    if config is not None:
-        model = load_config(config).get('model')
-        if not isinstance(model, dict):
-            raise UserError(f'{config} has no model; give the config that the checkpoint is of')
-    else:
-        generator = stored_generator_config(load_tensors(checkpoint))
-        model = dict(
-            type='MASA',
-            generator=generator or dict(type='MASANet'),
-            pixel_loss=dict(type='L1Loss'),
-            data_preprocessor=dict(type='DataPreprocessor', mean=[0.0] * 3, std=[255.0] * 3),
-        )
-    # There is no HR image to convert.
-    preprocessor = dict(model.get('data_preprocessor') or {}, data_keys=None)
-    return dict(
-        model,
-        discriminator=None,
-        gan_loss=None,
-        perceptual_loss=None,
-        data_preprocessor=preprocessor,
-    )
 
 
 def _is_out_of_memory(error: Exception) -> bool:

@@ -8,6 +8,11 @@ from mmagic.registry import MODELS
 
 from ..errors import UserError
 
+MAX_TEXT = 1_000_000
+"""Characters of a stored config that are looked at; those of this package have some 10,000."""
+MAX_NUMBER = 1024
+"""Largest number, of channels or blocks, that a stored config may ask for."""
+
 
 def stored_generator_config(checkpoint: dict) -> dict | None:
     """Return the config of the generator that a training checkpoint holds.
@@ -24,7 +29,8 @@ def stored_generator_config(checkpoint: dict) -> dict | None:
         dict | None: The config of the generator, or None if there is none that can be read.
 
     Raises:
-        UserError: If the config names a module that is no part of this package.
+        UserError: If the config names a module that is no part of this package, or a network of
+            absurd size.
     """
     generator = _read_generator(checkpoint)
     return None if generator is None else _own_parts_only(generator)
@@ -32,8 +38,9 @@ def stored_generator_config(checkpoint: dict) -> dict | None:
 
 def _read_generator(checkpoint: dict) -> dict | None:
     """Return the config of the generator as it is stored."""
-    text = (checkpoint.get('meta') or {}).get('cfg')
-    if not isinstance(text, str):
+    meta = checkpoint.get('meta')
+    text = meta.get('cfg') if isinstance(meta, dict) else None
+    if not isinstance(text, str) or len(text) > MAX_TEXT:
         return None
     try:
         for statement in ast.parse(text).body:
@@ -71,8 +78,20 @@ def _own_parts_only(config: dict) -> dict:
                 f'the config inside the checkpoint names {kind!r}, which is no part of MASA-SR; '
                 'if you trust it, give its config file as well (--config)'
             )
-    return {
-        key: _own_parts_only(value) if isinstance(value, dict) else value
-        for key, value in config.items()
-        if key != 'init_cfg'
-    }
+    own = {key: value for key, value in config.items() if key != 'init_cfg'}
+    for key, value in own.items():
+        if isinstance(value, dict):
+            own[key] = _own_parts_only(value)
+        else:
+            _refuse_absurd_sizes(key, value)
+    return own
+
+
+def _refuse_absurd_sizes(key: str, value: object) -> None:
+    """Raise for a number that would fill the memory while the network is built."""
+    for number in value if isinstance(value, (list, tuple)) else [value]:
+        if isinstance(number, (int, float)) and not -MAX_NUMBER <= number <= MAX_NUMBER:
+            raise UserError(
+                f'the config inside the checkpoint asks for {key}={number!r}, more than '
+                f'{MAX_NUMBER}; if you trust it, give its config file as well (--config)'
+            )

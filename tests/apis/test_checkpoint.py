@@ -96,7 +96,7 @@ def test_a_failed_write_leaves_the_old_file(tmp_path, monkeypatch):
     before = path.read_bytes()
 
     def full(content, file):
-        file.write_bytes(b'half')
+        file.write(b'half')
         raise OSError(28, 'No space left on device')
 
     monkeypatch.setattr(torch, 'save', full)

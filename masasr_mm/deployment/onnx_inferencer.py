@@ -1,0 +1,36 @@
+"""Super-resolving one's own photos with an exported network."""
+
+from __future__ import annotations
+
+import os
+
+from mmagic.registry import MODELS
+from mmengine.config import ConfigDict
+from torch import nn
+
+from ..apis.inferencer import MASAInferencer
+from . import onnx_generator  # noqa: F401  (registers ONNXGenerator)
+
+
+class ONNXInferencer(MASAInferencer):
+    """Do what :class:`~masasr_mm.apis.MASAInferencer` does with onnxruntime, on the CPU.
+
+    Args:
+        path (str | os.PathLike): An ONNX file that tools/deployment/export.py wrote.
+
+    Raises:
+        UserError: If onnxruntime is missing, or the file is no such file.
+
+    Examples:
+        >>> infer = ONNXInferencer('masa_rec.onnx')
+        >>> sr = infer('blurry.jpg', ['sharp.jpg'])  # (4·H, 4·W, 3) uint8, RGB
+    """
+
+    def __init__(self, path: str | os.PathLike) -> None:
+        super().__init__(path, device='cpu', test_cfg={})
+
+    def _editor_config(self, checkpoint: str | os.PathLike, config: str | None) -> dict:
+        return self._default_editor(dict(type='ONNXGenerator', path=str(checkpoint)))
+
+    def _build(self, model: ConfigDict, weights: str) -> nn.Module:
+        return MODELS.build(model)  # the weights are part of the file

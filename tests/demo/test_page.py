@@ -1,0 +1,240 @@
+"""The page in a real browser, as a visitor uses it."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from masasr_mm.apis import MASAInferencer
+from tests.conftest import REPOSITORY
+
+pytest.importorskip('gradio', reason='gradio is not installed (requirements/demo.txt)')
+pytest.importorskip('selenium', reason='selenium is not installed (pip install selenium)')
+CHROMIUM = shutil.which('chromium') or shutil.which('google-chrome')
+DRIVER = shutil.which('chromedriver')
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.skipif(not CHROMIUM, reason='there is no chromium or google-chrome'),
+    pytest.mark.skipif(not DRIVER, reason='there is no chromedriver'),
+]
+
+KEEP_SECONDS = 30
+
+
+def start(checkpoint: Path, folder: Path, *options: str) -> tuple[subprocess.Popen, str]:
+    """Start the page and return its process and address."""
+    with socket.socket() as free:
+        free.bind(('127.0.0.1', 0))
+        port = free.getsockname()[1]
+    process = subprocess.Popen(
+        [
+            sys.executable, str(REPOSITORY / 'demo' / 'app.py'), '--checkpoint', str(checkpoint),
+            '--device', 'cpu', '--port', str(port), *options,
+        ],
+        env=dict(os.environ, PYTHONPATH=str(REPOSITORY), TMPDIR=str(folder), OMP_NUM_THREADS='1'),
+        stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+    )  # fmt: skip
+    address = f'http://127.0.0.1:{port}/'
+    deadline = time.monotonic() + 180
+    while time.monotonic() < deadline and process.poll() is None:
+        try:
+            urllib.request.urlopen(address, timeout=5).close()
+            return process, address
+        except (urllib.error.URLError, OSError):
+            time.sleep(0.5)
+    process.kill()
+    raise AssertionError('the page did not start')
+
+
+@pytest.fixture(scope='module')
+def page(small_checkpoint, tmp_path_factory):
+    """The address of the page, and the folder that its temporary files are in."""
+    folder = tmp_path_factory.mktemp('page')
+    process, address = start(
+        small_checkpoint, folder, '--keep-seconds', str(KEEP_SECONDS), '--photo-megapixels', '0.01'
+    )
+    yield address, folder
+    process.send_signal(signal.SIGTERM)
+    process.wait(timeout=60)
+    assert [path.name for path in folder.iterdir() if path.name.startswith('masasr')] == []
+
+
+@contextmanager
+def open_browser(address: str) -> Iterator:
+    """A browser that shows the page."""
+    from selenium import webdriver
+
+    options = webdriver.ChromeOptions()
+    options.binary_location = CHROMIUM
+    for argument in (
+        'headless=new', 'no-sandbox', 'disable-gpu', 'disable-dev-shm-usage',
+        'window-size=1300,1800', 'disable-background-networking', 'disable-component-update',
+        'disable-sync',
+        # Nothing outside this machine is looked up.
+        'host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1',
+    ):  # fmt: skip
+        options.add_argument(f'--{argument}')
+    driver = webdriver.Chrome(options=options, service=webdriver.ChromeService(DRIVER))
+    try:
+        driver.get(address)
+        until(driver, lambda: find(driver, '#photo input[type=file]'))
+        yield driver
+    finally:
+        driver.quit()
+
+
+@pytest.fixture
+def browser(page):
+    with open_browser(page[0]) as driver:
+        yield driver
+
+
+def until(driver, condition, seconds=120):
+    from selenium.webdriver.support.ui import WebDriverWait
+
+    return WebDriverWait(driver, seconds).until(lambda _: condition())
+
+
+def find(driver, selector):
+    return driver.find_elements('css selector', selector)
+
+
+def upload(driver, box, *paths):
+    [field] = find(driver, f'#{box} input[type=file]')
+    field.send_keys('\n'.join(map(str, paths)))
+
+
+def until_previewed(driver, *counts):
+    """Wait until the page shows that many photos and references."""
+    for box, count in zip(('photo', 'references'), counts):
+        pictures = f'#{box}-preview img'
+        until(driver, lambda css=pictures, count=count: len(find(driver, css)) == count)
+
+
+def message(driver):
+    """Return what the page complains of."""
+    return until(driver, lambda: ' '.join(toast.text for toast in find(driver, '.toast-body')))
+
+
+@pytest.fixture
+def files(photos, tmp_path):
+    paths = [tmp_path / name for name in ('photo.png', 'sharp.jpg', 'other.png')]
+    for path, image in zip(paths, photos):
+        Image.fromarray(image).save(path)
+    return paths
+
+
+def test_a_visitor_gets_what_the_api_gives(browser, page, files, small_checkpoint, tmp_path):
+    photo, ref, other = files
+    upload(browser, 'photo', photo)
+    upload(browser, 'references', ref, other)
+    until_previewed(browser, 1, 2)
+    find(browser, '#run')[0].click()
+    [link] = until(browser, lambda: find(browser, '#result a'))
+    address = link.get_attribute('href')
+    with urllib.request.urlopen(address) as answer:
+        (tmp_path / 'result.png').write_bytes(answer.read())
+    with Image.open(tmp_path / 'result.png') as image:
+        result = np.asarray(image)
+    assert result.shape == (224, 240, 3)
+    expected = MASAInferencer(small_checkpoint, device='cpu').predict(photo, [ref, other])
+    np.testing.assert_array_equal(result, expected.image)
+    said = until(browser, lambda: find(browser, '#message')[0].text)
+    assert said.startswith('60×56 → 240×224 pixels. ')
+    assert len(find(browser, '#comparison img')) == 2
+    assert until(browser, lambda: find(browser, '#matches img'))
+
+    # The slider moves the border between the two pictures.
+    [before] = find(browser, '#comparison img:nth-of-type(2)')
+    border = before.value_of_css_property('clip-path')
+    slider = find(browser, '#comparison input[type=range]')[0]
+    slider.send_keys('\ue014' * 20)  # arrow right
+    until(browser, lambda: before.value_of_css_property('clip-path') != border)
+
+    # Uploads and results are deleted after their time; the examples stay.
+    names = {'photo.png', 'sharp.jpg', 'other.png', 'photo_x4.png'}
+    until(
+        browser, lambda: not names & {path.name for path in page[1].rglob('*.*')}, KEEP_SECONDS * 3
+    )
+    with pytest.raises(urllib.error.HTTPError):
+        urllib.request.urlopen(address)
+    find(browser, '#run')[0].click()
+    assert 'Error' in message(browser)
+
+
+def test_an_example_runs_without_an_upload(browser):
+    assert not find(browser, '#photo-preview img')
+    until(browser, lambda: find(browser, '#examples .thumbnail-item'))[0].click()
+    until_previewed(browser, 1, 1)
+    find(browser, '#run')[0].click()
+    [link] = until(browser, lambda: find(browser, '#result a'))
+    assert link.get_attribute('href').endswith('motorcycle_x4.png')
+
+
+def test_several_visitors_wait_in_a_queue(browser, page, files, small_checkpoint):
+    """Both get their own result, though one is worked on at a time."""
+    infer = MASAInferencer(small_checkpoint, device='cpu')
+    photo, ref, other = files
+    with open_browser(page[0]) as second:
+        visitors = ((browser, ref), (second, other))
+        for driver, reference in visitors:
+            upload(driver, 'photo', photo)
+            upload(driver, 'references', reference)
+            until_previewed(driver, 1, 1)
+        for driver, _ in visitors:
+            find(driver, '#run')[0].click()
+        for driver, reference in visitors:
+            [link] = until(driver, lambda driver=driver: find(driver, '#result a'))
+            with urllib.request.urlopen(link.get_attribute('href')) as answer:
+                result = np.asarray(Image.open(answer))
+            np.testing.assert_array_equal(result, infer(photo, reference))
+
+
+def test_rubbish_is_told_in_words(browser, files, tmp_path):
+    rubbish = tmp_path / 'rubbish.png'
+    rubbish.write_bytes(b'rubbish' * 100)
+    upload(browser, 'photo', rubbish)
+    assert 'rubbish.png: not an image, or of an unknown format' in message(browser)
+
+
+def test_other_files_are_not_taken(browser, tmp_path):
+    (tmp_path / 'notes.txt').write_text('no image')
+    upload(browser, 'photo', tmp_path / 'notes.txt')
+    assert 'Invalid file type' in message(browser)
+
+
+def test_a_photo_that_is_too_large_is_told_in_words(browser, files):
+    upload(browser, 'photo', files[1])
+    upload(browser, 'references', files[1])
+    until_previewed(browser, 1, 1)
+    find(browser, '#run')[0].click()
+    said = message(browser)
+    assert re.search(r'sharp\.jpg has 0\.1 megapixels; .*at most 0\.01', said)
+
+
+def test_it_listens_on_this_machine_alone(page):
+    port = int(page[0].rsplit(':', 1)[1].strip('/'))
+    others = {
+        information[4][0]
+        for information in socket.getaddrinfo(socket.gethostname(), port, socket.AF_INET)
+    } - {'127.0.0.1', '127.0.1.1'}
+    if not others:
+        pytest.skip('this machine has no other address')
+    for address in others:
+        with socket.socket() as client, pytest.raises(OSError, match='refused'):
+            client.connect((address, port))

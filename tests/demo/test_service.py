@@ -1,0 +1,150 @@
+"""What the page does with files, without the page."""
+
+from __future__ import annotations
+
+import os
+import time
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from masasr_mm.apis import MASAInferencer
+from masasr_mm.errors import UserError
+from masasr_mm.visualization.match_picture import draw_matches
+
+
+@pytest.fixture
+def files(photos, tmp_path):
+    """An LR photo with transparency, and two references."""
+    lq, ref, other = photos
+    paths = [tmp_path / name for name in ('a photo.png', 'ref.jpg', 'other.png')]
+    rgba = Image.fromarray(lq)
+    rgba.putalpha(200)
+    for path, image in zip(paths, (rgba, Image.fromarray(ref), Image.fromarray(other))):
+        image.save(path)
+    return [str(path) for path in paths]
+
+
+@pytest.fixture
+def make(small_checkpoint, tmp_path):
+    """A service with other limits than usual."""
+    from service import Limits, Service
+
+    (tmp_path / 'results').mkdir()
+    return lambda **limits: Service(
+        str(small_checkpoint), None, tmp_path / 'results', Limits(**limits)
+    )
+
+
+def test_the_result_is_the_apis(make, files, small_checkpoint):
+    lq, ref, other = files
+    told = []
+    service = make()
+    service.warm_up('cpu')
+    result = service.super_resolve(lq, [ref, other], 'cpu', report=lambda *now: told.append(now))
+    expected = MASAInferencer(small_checkpoint, device='cpu').predict(lq, [ref, other])
+    np.testing.assert_array_equal(result.image, expected.image)
+    with Image.open(result.file) as image:
+        written = np.asarray(image)
+    np.testing.assert_array_equal(written[..., :3], expected.image)
+    assert (written[..., 3] == 200).all()
+    assert result.file.name == 'a photo_x4.png'
+    bicubic = Image.fromarray(expected.lq).resize((240, 224), Image.Resampling.BICUBIC)
+    np.testing.assert_array_equal(result.enlarged, np.asarray(bicubic))
+    drawn = draw_matches(
+        expected.lq, expected.image, expected.ref, expected.matches, expected.num_refs
+    )
+    np.testing.assert_array_equal(result.matches, drawn)
+    assert result.message.startswith('60×56 → 240×224 pixels. ')
+    assert [what for _, what in told] == [
+        'reading the files', 'super-resolving', 'drawing the matches',
+    ]  # fmt: skip
+
+
+def test_tiles_give_the_same_and_tell_how_far_they_are(make, files):
+    lq, ref, _ = files
+    told = []
+    service = make()
+    whole = service.super_resolve(lq, [ref], 'cpu', tile=None)
+    tiled = service.super_resolve(lq, [ref], 'cpu', 32, lambda *now: told.append(now))
+    assert np.abs(whole.image.astype(int) - tiled.image).max() <= 1
+    shares = [share for share, what in told if what == 'fusing at 4×']
+    assert len(shares) > 1
+    assert shares == sorted(shares)
+    assert 0 <= shares[0] < shares[-1] < 1
+
+
+def test_a_reference_of_something_else_is_warned_of(make, files, photos, tmp_path):
+    lq, _, other = files
+    same = Image.fromarray(photos[0]).resize((240, 224), Image.Resampling.BICUBIC)
+    same.save(tmp_path / 'same.png')
+    service = make()
+    assert 'show little' in service.super_resolve(lq, [other], 'cpu').message
+    result = service.super_resolve(lq, [str(tmp_path / 'same.png')], 'cpu')
+    assert 'show little' not in result.message
+
+
+def test_what_is_asked_too_much_is_told(make, files, tmp_path):
+    lq, ref, other = files
+    (tmp_path / 'rubbish.png').write_bytes(b'rubbish')
+    rubbish = str(tmp_path / 'rubbish.png')
+    for limits, arguments, message in (
+        ({}, (None, [ref]), 'upload a photo'),
+        ({}, (lq, None), 'upload at least one reference'),
+        ({}, (lq, []), 'upload at least one reference'),
+        ({}, (rubbish, [ref]), r'^rubbish\.png: not an image'),
+        ({}, (lq, [ref, rubbish]), r'^rubbish\.png: not an image'),
+        ({}, (str(tmp_path / 'gone.png'), [ref]), r'^gone\.png has been deleted'),
+        (dict(refs=1), (lq, [ref, other]), '2 references are too many, at most 1'),
+        (dict(photo_megapixels=0.003), (lq, [ref]), r'^a photo\.png has 0\.0 megapixels'),
+        (dict(ref_megapixels=0.06), (lq, [ref, other]), '^the 2 references have 0.1 megapixels'),
+        (dict(file_megabytes=0.001), (lq, [ref]), r'^a photo\.png: 0\.0 MB, more than 0\.001 MB'),
+    ):
+        with pytest.raises(UserError, match=message) as error:
+            make(**limits).super_resolve(*arguments, 'cpu')
+        assert str(tmp_path) not in str(error.value)
+
+
+def test_previews_are_small(make, photos, tmp_path):
+    large = Image.fromarray(photos[1]).resize((960, 1200))
+    large.save(tmp_path / 'large.png')
+    [preview] = make().preview([str(tmp_path / 'large.png')])
+    assert preview.shape == (480, 384, 3)
+    (tmp_path / 'rubbish.png').write_bytes(b'rubbish')
+    with pytest.raises(UserError, match=r'^rubbish\.png'):
+        make().preview([str(tmp_path / 'rubbish.png')])
+
+
+def test_use_begins_the_time_to_live_anew(make, files):
+    lq, ref, _ = files
+    for path in files:
+        os.utime(path, (0, 0))
+    make().preview([lq, ref])
+    ages = [time.time() - os.stat(path).st_mtime for path in files]
+    assert max(ages[:2]) < 60 < ages[2]
+
+
+def test_a_wrong_checkpoint_is_told_before_anyone_comes(tmp_path):
+    from service import Limits, Service
+
+    with pytest.raises(UserError, match='checkpoint not found'):
+        Service('missing.pth', None, tmp_path, Limits()).warm_up('cpu')
+
+
+def test_the_processor_is_always_there():
+    from service import devices
+
+    assert devices()[-1] == 'cpu'
+
+
+def test_limits_are_told_in_words():
+    from service import Limits
+
+    assert Limits(0.5, 12, 5, 2, 20).in_words() == (
+        'Photos of at most 0.5 megapixels, at most 5 references of 12 megapixels together, files '
+        'of at most 2 MB. Your files are deleted after 20 seconds.'
+    )
+    words = Limits(1, 1, 1, 1, 60).in_words()
+    assert words.startswith('Photos of at most 1 megapixel, at most 1 reference of 1 megapixel tog')
+    assert words.endswith('after 1 minute.')

@@ -1,0 +1,86 @@
+"""Training and testing at ×2, through its config."""
+
+from __future__ import annotations
+
+from copy import deepcopy
+from pathlib import Path
+
+import pytest
+from mmengine.runner import Runner
+from PIL import Image
+
+from masasr_mm.apis import MASAInferencer
+from masasr_mm.apis.config import load_config
+from tests.conftest import REPOSITORY
+
+ITERATIONS = 16
+
+
+@pytest.fixture
+def config(small_data, tmp_path):
+    """The ×2 config on small data, with a small network."""
+    path = tmp_path / 'x2.py'
+    path.write_text(
+        f"""
+_base_ = {str(REPOSITORY / 'configs' / 'masa-rec_x2_cufed5.py')!r}
+model = dict(
+    generator=dict(channels=8, fusion_blocks=(1, 1), encoder=dict(num_blocks=1))
+)
+test_pipeline = _base_.test_pipeline
+test_pipeline[3]['size'] = (96, 96)
+train_dataloader = dict(
+    batch_size=2,
+    num_workers=0,
+    persistent_workers=False,
+    dataset=dict(data_root={str(small_data / 'train')!r}),
+)
+val_dataloader = dict(
+    num_workers=0,
+    dataset=dict(data_root={str(small_data / 'test' / 'CUFED5')!r}, pipeline=test_pipeline),
+)
+test_dataloader = val_dataloader
+train_cfg = dict(max_iters={ITERATIONS}, val_interval={ITERATIONS})
+optim_wrapper = dict(generator=dict(optimizer=dict(lr=2e-3)))
+default_hooks = dict(checkpoint=dict(interval={ITERATIONS}))
+custom_hooks = []
+randomness = dict(seed=0)
+"""
+    )
+    return load_config(str(path), work_dir=str(tmp_path / 'work'))
+
+
+def scores(runner: Runner) -> dict[str, float]:
+    """The metrics of the last validation."""
+    names = ('PSNR', 'SSIM', 'bicubic/PSNR')
+    return {name: runner.message_hub.get_scalar(f'val/{name}').current() for name in names}
+
+
+def test_a_few_steps_make_better_images(config, small_data, tmp_path):
+    untrained = deepcopy(config)
+    untrained.default_hooks.checkpoint = None  # it begins with the training
+    runner = Runner.from_cfg(untrained)
+    runner.val()
+    before = scores(runner)
+    runner = Runner.from_cfg(config)
+    shapes = []
+    hook = runner.model.generator.register_forward_hook(
+        lambda module, inputs, output: shapes.append((*(x.shape for x in inputs), output.shape))
+    )
+    runner.train()
+    hook.remove()
+    # Pairs of 96×96, reduced to a half: lq, ref, ref_down and the SR image.
+    whole, half = (2, 3, 96, 96), (2, 3, 48, 48)
+    assert shapes == [(half, whole, half, whole)] * ITERATIONS
+    after = scores(runner)
+    assert after['PSNR'] > before['PSNR'] + 0.1
+    assert after['SSIM'] > before['SSIM']
+    assert after['bicubic/PSNR'] == pytest.approx(before['bicubic/PSNR'])
+
+    checkpoint = Path(runner.work_dir) / f'iter_{ITERATIONS}.pth'
+    infer = MASAInferencer(checkpoint, device='cpu')
+    assert infer.scale == 2
+    test_image, ref = (small_data / 'test' / 'CUFED5' / f'000_{kind}.png' for kind in (0, 1))
+    with Image.open(test_image) as image:
+        image.reduce(2).save(tmp_path / 'lq.png')
+        expected = (image.height + 1) // 2 * 2, (image.width + 1) // 2 * 2, 3
+    assert infer(tmp_path / 'lq.png', ref).shape == expected
