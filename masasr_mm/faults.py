@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import re
+import traceback
 
 FAULTS = {
     errno.ENOSPC: 'no space is left there; free some, or choose another folder',
@@ -18,6 +19,8 @@ FAULTS = {
 }
 """What is said of an error number of the operating system; of the others Python's text is best."""
 DEAD_WORKER = re.compile(r'DataLoader worker \(pid(?:\(s\))? ([\d, ]+)\) (.+)')
+TAKEOVER = 'torch.multiprocessing.reductions'
+"""The module in which a process takes a tensor that another one hands over."""
 
 
 def explain(error: BaseException) -> str | None:
@@ -32,11 +35,21 @@ def explain(error: BaseException) -> str | None:
     if isinstance(error, OSError) and error.errno in FAULTS:
         where = error.filename or 'a file could not be written'
         return f'{where}: {error.strerror}: {FAULTS[error.errno]}'
-    dead = DEAD_WORKER.search(str(error)) if isinstance(error, RuntimeError) else None
-    if dead is None:
+    end = _death_of_a_loader_process(error)
+    if end is None:
         return None
-    end = ' '.join(dead.group(2).split('. ')[0].rstrip('.').split())
     return (
-        f'a process that loads data ({dead.group(1)}) {end}; if the memory was too small, take '
+        f'a process that loads data {end}; if the memory was too small, take '
         'fewer of them (train_dataloader.num_workers); --resume goes on from the last checkpoint'
     )
+
+
+def _death_of_a_loader_process(error: BaseException) -> str | None:
+    if isinstance(error, RuntimeError) and (dead := DEAD_WORKER.search(str(error))):
+        end = ' '.join(dead.group(2).split('. ')[0].rstrip('.').split())
+        return f'({dead.group(1)}) {end}'
+    if isinstance(error, (ConnectionError, EOFError, FileNotFoundError)):
+        frames = traceback.walk_tb(error.__traceback__)
+        if any(frame.f_globals.get('__name__') == TAKEOVER for frame, _ in frames):
+            return 'ended while it handed over a batch'
+    return None

@@ -6,6 +6,8 @@ import errno
 import os
 
 import pytest
+import torch
+import torch.multiprocessing
 from torch.utils.data import DataLoader
 
 from masasr_mm.errors import exit_with_user_errors
@@ -50,9 +52,26 @@ def test_a_dead_loader_process():
     assert ') exited unexpectedly; if the memory' in line
 
 
+def hand_over_and_die(queue):
+    queue.put(torch.zeros(1000))
+    queue.close()
+    queue.join_thread()
+    os._exit(1)
+
+
+def test_a_loader_process_that_dies_before_its_batch_was_taken():
+    context = torch.multiprocessing.get_context('fork')
+    queue = context.Queue()
+    process = context.Process(target=hand_over_and_die, args=(queue,))
+    process.start()
+    process.join()
+    line = explain(fault(queue.get))
+    assert line.startswith('a process that loads data ended while it handed over a batch; if the')
+
+
 @pytest.mark.parametrize(
     'error',
-    [FileNotFoundError(errno.ENOENT, 'no', 'x'), RuntimeError('shape'), ValueError('x'), OSError()],
+    [FileNotFoundError(errno.ENOENT, 'no', 'x'), RuntimeError('shape'), ConnectionResetError()],
 )
 def test_other_errors_may_be_of_the_code(error):
     assert explain(error) is None

@@ -108,16 +108,16 @@ def saved(work_dir: Path) -> list[str]:
     return [path.name for path in paths]
 
 
-@pytest.mark.parametrize(
-    ('fault', 'words'), [('exit', 'exited unexpectedly'), ('kill', 'killed by signal: Killed')]
-)
-def test_a_loader_process_dies(train, tmp_path, fault, words):
+@pytest.mark.parametrize('fault', ['exit', 'kill'])
+def test_a_loader_process_dies(train, tmp_path, fault):
     """After six items, three batches: the checkpoint of the second iteration is there."""
     transform = dict(type='FaultAt', number=12, fault=fault)
     result = train(tmp_path / 'work', 'train_cfg.max_iters=20', transform=transform, workers=1)
     line = one_error(result)
-    assert line.startswith('error: a process that loads data (')
-    assert words in line
+    assert line.startswith('error: a process that loads data ')
+    # It depends on the moment who notices first.
+    noticed = ('killed by signal: Killed', 'exited unexpectedly', 'ended while it handed over')
+    assert any(words in line for words in noticed)
     assert '--resume goes on' in line
     assert 'iter_2.pth' in saved(tmp_path / 'work')
 
