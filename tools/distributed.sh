@@ -41,7 +41,9 @@ run_distributed() {
     local address="${MASTER_ADDR:-127.0.0.1}" port="${PORT:-29500}" rendezvous
     rendezvous=(--node_rank "${NODE_RANK:-0}" --master_addr "$address" --master_port "$port")
     if [ "${MAX_RESTARTS:-0}" -gt 0 ]; then
-        # The fixed rendezvous of torch 2.14 hands restarted processes the addresses of dead ones.
+        # Both the fixed rendezvous of torch 2.14 and a store that torchrun shares between attempts
+        # may hand restarted processes the addresses of dead ones.
+        export TORCH_DISABLE_SHARE_RDZV_TCP_STORE=1
         rendezvous=(--rdzv_backend c10d --rdzv_endpoint "$address:$port" --rdzv_id "$port")
     fi
     exec "$PYTHON" -m torch.distributed.run --nnodes "$nodes" "${rendezvous[@]}" \

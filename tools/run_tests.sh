@@ -2,8 +2,11 @@
 # Runs the test suite, in an environment that it finds or makes.
 #
 #   bash tools/run_tests.sh [arguments for pytest]
+#   bash tools/run_tests.sh -n 0 FILE                one process: for a debugger
 set -euo pipefail
 source "$(dirname "${BASH_SOURCE[0]}")/environment.sh"
 use_environment runtime sample tests
 cd "$ROOT"
-exec "$PYTHON" -m pytest "$@"
+# One process a core, each with one thread: what the tests compute is small.
+export OMP_NUM_THREADS="${OMP_NUM_THREADS:-1}"
+exec "$PYTHON" -m pytest -n auto --maxprocesses 4 --dist loadfile "$@"
