@@ -71,6 +71,7 @@ class Project:
         for path in [*(ROOT / 'tools').glob('*.sh'), *(ROOT / 'tools').glob('*.py')]:
             shutil.copy(path, root / 'tools')
         shutil.copy(ROOT / 'setup.cfg', root)
+        (root / 'masasr_mm.py').write_text('import leaf')
         (root / 'backend.py').write_text(BACKEND)
         (root / 'pyproject.toml').write_text(PYPROJECT)
         self.wheel = load(root / 'backend.py').wheel
@@ -105,6 +106,7 @@ class Project:
             'PIP_CONFIG_FILE': os.devnull,
             'PIP_NO_INDEX': '1',
             'PIP_FIND_LINKS': self.wheels.as_uri(),
+            'PYTHONDONTWRITEBYTECODE': '1',
             **environment,
         }
         return subprocess.Popen(
@@ -166,6 +168,9 @@ class TestMaking:
         assert made.leaf() == '2.0'
         place = made.python('import sys; print(sys.path)')
         assert str(made.root) in place
+
+    def test_what_is_imported_is_compiled(self, made):
+        assert list(made.venv.rglob('__pycache__/leaf.*.pyc'))
 
     def test_the_second_run_changes_nothing(self, made):
         before = made.state.stat().st_mtime_ns

@@ -139,6 +139,10 @@ def install(lock: IO[str]) -> None:
     pip(arguments, lock)
     say('installing masasr_mm, editable')
     pip(['--no-deps', '-e', '.'], lock)
+    say('compiling what it imports')
+    # -I makes this Python keep the result even where PYTHONDONTWRITEBYTECODE says otherwise, which
+    # would have each command compile anew, for longer than it runs.
+    runs('-W', 'ignore', '-c', 'import masasr_mm')
 
 
 def pip(arguments: list[str], lock: IO[str]) -> None:
