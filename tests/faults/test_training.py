@@ -120,6 +120,7 @@ def test_a_loader_process_dies(train, tmp_path, fault):
     assert any(words in line for words in noticed)
     assert '--resume goes on' in line
     assert 'iter_2.pth' in saved(tmp_path / 'work')
+    assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
 
 
 def test_data_deleted_while_running(train, tmp_path, data):

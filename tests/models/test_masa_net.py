@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 import torch
 from mmagic.registry import MODELS
+from packaging import version
 from torch.nn import functional as F
 
 from masasr_mm.models import MASANet
@@ -175,6 +176,9 @@ def test_only_parts_of_the_network_can_be_checkpointed():
 
 
 @torch.no_grad()
+@pytest.mark.skipif(
+    version.parse(torch.__version__) < version.parse('2.10'), reason='the compiler of 2.9 stops'
+)
 def test_torch_compile_takes_the_network_in_one_graph():
     net = MASANet(**SMALL).eval()
     inputs = images()

@@ -80,6 +80,14 @@ class StopOnSignalHook(Hook):
         """
         self._request.close()
 
+    def after_failed_train(self, runner: Runner) -> None:
+        """Listen no longer, where :class:`ResumableTrainLoop` is ended by an error.
+
+        Args:
+            runner (Runner): The runner of the training.
+        """
+        self._request.close()
+
     def after_run(self, runner: Runner) -> None:
         """End the process if the training was stopped.
 

@@ -71,9 +71,20 @@ class ResumableTrainLoop(IterBasedTrainLoop):
     def run(self) -> nn.Module:
         """Train, from where a resumed run stands.
 
+        Where an error ends the training, hooks that have a method ``after_failed_train(runner)``
+        are called, and the error goes on.
+
         Returns:
             nn.Module: The trained model.
         """
+        try:
+            self._train()
+        except BaseException:
+            self.runner.call_hook('after_failed_train')
+            raise
+        return self.runner.model
+
+    def _train(self) -> None:
         self.runner.call_hook('before_train')
         self.runner.call_hook('before_train_epoch')
         if self._iter > 0:
@@ -86,7 +97,6 @@ class ResumableTrainLoop(IterBasedTrainLoop):
             self._validate_if_due()
         self.runner.call_hook('after_train_epoch')
         self.runner.call_hook('after_train')
-        return self.runner.model
 
     def resume_state(self) -> dict[str, Any]:
         """Return what a checkpoint must hold beside mmengine's; all processes must call this.
