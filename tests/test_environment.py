@@ -78,7 +78,7 @@ class Project:
         for name in ('leaf', 'mmcv_lite', 'mmcv'):
             self.add_wheel(name, '2.0')
         self.require(runtime='leaf', lite='mmcv_lite', full='mmcv', sample='leaf', tests='leaf')
-        self.require(constraints='')
+        self.require(export='leaf', demo='leaf', constraints='')
         self.need(10**6)
 
     def add_wheel(self, name: str, version: str) -> None:
@@ -422,7 +422,7 @@ class TestCheckRequirements:
         monkeypatch.setattr('platform.python_version', lambda: '3.13.0')
         assert 'this is 3.13.0' in check.complaints([])[0]
 
-    @pytest.mark.parametrize('name', ['runtime', 'lite', 'sample', 'tests', 'demo'])
+    @pytest.mark.parametrize('name', ['runtime', 'lite', 'sample', 'tests', 'demo', 'export'])
     def test_the_tested_set_is_within_the_ranges(self, check, name):
         lines = check.read_requirements('constraints')
         pins = {canonicalize_name(pin.name): pin for pin in lines}

@@ -27,6 +27,8 @@ BUILDING = 'building'
 LOG = VENV / 'install.log'
 #: Requirement files, requirements/<name>.txt.
 REQUIREMENTS = ('runtime', 'lite', 'sample', 'tests')
+#: Those of the page and of other formats: installed too, but a .venv made by hand may lack them.
+EXTRAS = ('export', 'demo')
 #: The versions of Python that every release in requirements/constraints.txt supports.
 CONSTRAINED = ((3, 11), (3, 12))
 #: Bytes that a whole environment takes, most of it torch and the CUDA libraries, and those that pip
@@ -130,7 +132,7 @@ def install(lock: IO[str]) -> None:
     STATE.write_text(BUILDING, encoding='utf-8')
     # mmcv and mmcv-lite overwrite each other: full mmcv, put in by hand, stays.
     full_mmcv = runs('-c', 'import importlib.metadata; importlib.metadata.version("mmcv")')
-    files = [name for name in REQUIREMENTS if not (full_mmcv and name == 'lite')]
+    files = [name for name in (*REQUIREMENTS, *EXTRAS) if not (full_mmcv and name == 'lite')]
     arguments = [f'-rrequirements/{name}.txt' for name in files]
     if sys.version_info[:2] in CONSTRAINED:
         arguments.append('-crequirements/constraints.txt')

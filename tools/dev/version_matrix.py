@@ -83,7 +83,9 @@ def constraints_without(packages: tuple[str, ...]) -> list[str]:
     lines = [line for line in lines if '==' in line]
     changed = {package.split('==')[0] for package in packages}
     if 'torch' in changed:
-        lines = [line for line in lines if not line.startswith(('nvidia-', 'cuda-', 'triton='))]
+        lines = [
+            line for line in lines if not line.startswith(('nvidia-', 'cuda-', 'triton=', 'sympy='))
+        ]
     return [line for line in lines if line.split('==')[0] not in changed]
 
 
