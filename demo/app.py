@@ -53,8 +53,10 @@ def parse_args() -> argparse.Namespace:
 
 def main(args: argparse.Namespace) -> None:
     """Serve the page until interrupted."""
+    from masasr_mm.allocator import keep_freed_memory
     from masasr_mm.errors import UserError
 
+    keep_freed_memory()
     # A job scheduler's way to end a process deletes uploads and results, too.
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     uploads, results, examples = map(_temporary_folder, ('uploads', 'results', 'examples'))

@@ -122,9 +122,11 @@ def _tile(text: str) -> int | str | None:
 def main(args: argparse.Namespace) -> int:
     """Super-resolve all photos, whatever happens to one of them."""
     # Heavy imports come after the arguments are read, so that --help is quick.
+    from masasr_mm.allocator import keep_freed_memory
     from masasr_mm.apis.photo_jobs import plan_jobs
     from masasr_mm.apis.photo_report import exit_status, summary
 
+    keep_freed_memory()
     infer = _inferencer(args)
     refs = None if args.self_ref else args.ref
     suffix = f'_x{infer.scale}' if args.suffix is None else args.suffix

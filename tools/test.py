@@ -40,10 +40,12 @@ def main() -> None:
     from mmengine.runner import Runner
 
     from masasr_mm import compat
+    from masasr_mm.allocator import keep_freed_memory
     from masasr_mm.apis.checkpoint import load_checkpoint, load_generator
     from masasr_mm.apis.config import check_data, load_config
     from masasr_mm.evaluation.extra_metrics import add_metrics
 
+    keep_freed_memory()
     config = load_config(args.config, args.cfg_options, args.work_dir)
     config.launcher = args.launcher
     config.load_from, config.resume = None, False

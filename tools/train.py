@@ -85,9 +85,11 @@ def main() -> None:
     from mmengine.runner import Runner
 
     from masasr_mm import compat
+    from masasr_mm.allocator import keep_freed_memory
     from masasr_mm.apis.checkpoint import check_start
     from masasr_mm.apis.config import check_data, load_config
 
+    keep_freed_memory()
     config = load_config(args.config, args.cfg_options, args.work_dir)
     config.launcher = args.launcher
     if args.amp:

@@ -24,6 +24,8 @@ class Variant(NamedTuple):
             Default: False.
         with_cp (bool | tuple[str, ...]): Gradient checkpointing, for a training step: of all parts
             or of some. Default: False.
+        give_back (bool): Give freed memory back to the system, as a program does that does not
+            call :func:`masasr_mm.allocator.keep_freed_memory`. Default: False.
     """
 
     dtype: str = 'float32'
@@ -31,6 +33,7 @@ class Variant(NamedTuple):
     layout: str | None = None
     compile: bool = False
     with_cp: bool | tuple[str, ...] = False
+    give_back: bool = False
 
     def changed(self, text: str) -> Variant:
         """Return this variant with some changes.
@@ -45,7 +48,12 @@ class Variant(NamedTuple):
             UserError: If there is no such option or value.
         """
         known = dict(
-            dtype=DTYPES, layout=tuple(LAYOUTS), tile='a number', compile=None, with_cp=None
+            dtype=DTYPES,
+            layout=tuple(LAYOUTS),
+            tile='a number',
+            compile=None,
+            with_cp=None,
+            give_back=None,
         )
         changes: dict[str, Any] = {}
         for part in text.split(','):
@@ -62,7 +70,7 @@ class Variant(NamedTuple):
             else:
                 raise UserError(
                     f'variant {text}: {part.strip()} is none of dtype={"|".join(DTYPES)}, tile=N, '
-                    f'layout={"|".join(LAYOUTS)}, compile, with_cp[=PART+PART]'
+                    f'layout={"|".join(LAYOUTS)}, compile, with_cp[=PART+PART], give_back'
                 )
         return self._replace(**changes)
 

@@ -9,7 +9,7 @@ from mmagic.registry import MODELS
 from mmengine.model import BaseModule
 from torch import Tensor, nn
 
-from .blocks import convolution, initialize
+from .blocks import JointConvolution, convolution, initialize
 
 
 class Moments(NamedTuple):
@@ -97,11 +97,9 @@ class _Adaptation(BaseModule):
 class _LearnedAdaptation(_Adaptation):
     """Adaptation whose β and γ are maps that convolutions predict from a style feature."""
 
-    def __init__(
-        self, style_channels: int, channels: int = 64, init_cfg: dict | None = None
-    ) -> None:
+    def __init__(self, style: nn.Conv2d, channels: int = 64, init_cfg: dict | None = None) -> None:
         super().__init__(channels, init_cfg)
-        self.style = nn.Sequential(convolution(style_channels, channels), nn.ReLU(inplace=True))
+        self.style = nn.Sequential(style, nn.ReLU(inplace=True))
         self.gamma = convolution(channels, channels)
         self.beta = convolution(channels, channels)
         initialize(self)
@@ -122,7 +120,7 @@ class SpatialAdaptationModule(_LearnedAdaptation):
     """
 
     def __init__(self, channels: int = 64, init_cfg: dict | None = None) -> None:
-        super().__init__(2 * channels, channels, init_cfg)
+        super().__init__(JointConvolution(channels), channels, init_cfg)
 
     def forward(  # noqa: D102  (documented above)
         self,
@@ -132,10 +130,11 @@ class SpatialAdaptationModule(_LearnedAdaptation):
         ref_moments: Moments | None = None,
     ) -> Tensor:
         lr_moments = lr_moments or moments(lr)
-        style = self.style(torch.cat((lr, ref), dim=1))
+        style = self.style((lr, ref))
         gamma = self.gamma(style).add_(lr_moments.deviation)
         beta = self.beta(style).add_(lr_moments.mean)
-        return torch.addcmul(beta, instance_normalize(ref, ref_moments), gamma)
+        del style
+        return beta.addcmul_(instance_normalize(ref, ref_moments), gamma)
 
 
 @MODELS.register_module()
@@ -173,7 +172,7 @@ class SpatiallyAdaptiveNormalization(_LearnedAdaptation):
     """SPADE of Table 3: γ and β from the LR feature alone, IN(F_Ref)·(1 + γ) + β."""
 
     def __init__(self, channels: int = 64, init_cfg: dict | None = None) -> None:
-        super().__init__(channels, channels, init_cfg)
+        super().__init__(convolution(channels, channels), channels, init_cfg)
 
     def forward(  # noqa: D102  (documented above)
         self,
@@ -183,5 +182,6 @@ class SpatiallyAdaptiveNormalization(_LearnedAdaptation):
         ref_moments: Moments | None = None,
     ) -> Tensor:
         style = self.style(lr)
-        normalized = instance_normalize(ref, ref_moments)
-        return torch.addcmul(self.beta(style), normalized, self.gamma(style).add_(1))
+        gamma, beta = self.gamma(style).add_(1), self.beta(style)
+        del style
+        return beta.addcmul_(instance_normalize(ref, ref_moments), gamma)

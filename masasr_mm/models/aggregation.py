@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import torch
 from mmagic.registry import MODELS
 from mmengine.model import BaseModule
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from .blocks import convolution, initialize
+from .blocks import JointConvolution, convolution, initialize
 
 
 def upsample(feature: Tensor) -> Tensor:
@@ -57,7 +56,7 @@ class DualResidualAggregationModule(BaseModule):
         super().__init__(init_cfg)
         self.ref_branch = _Branch(channels) if ref_branch else None
         self.lr_branch = _Branch(channels) if lr_branch else None
-        self.merge = convolution(2 * channels, channels)
+        self.merge = JointConvolution(channels)
         initialize(self)
 
     def refine_ref(self, lr: Tensor, ref: Tensor) -> Tensor:
@@ -100,5 +99,5 @@ class DualResidualAggregationModule(BaseModule):
         Returns:
             Tensor: Shape (N, C, 2H, 2W).
         """
-        both = torch.cat((self.refine_ref(lr, ref), self.refine_lr(lr, ref)), dim=1)
+        both = (refine(lr, ref) for refine in (self.refine_ref, self.refine_lr))
         return F.relu(self.merge(both), inplace=True)

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterable
 
 from mmagic.models.archs import ResidualBlockNoBN
 from torch import Tensor, nn
+from torch.nn import functional as F
 
 
 class ResidualBlock(ResidualBlockNoBN):
@@ -58,6 +60,40 @@ def convolution(in_channels: int, out_channels: int, stride: int = 1) -> nn.Conv
         nn.Conv2d: Maps (N, in, H, W) to (N, out, ⌈H/stride⌉, ⌈W/stride⌉).
     """
     return nn.Conv2d(in_channels, out_channels, kernel_size=3, stride=stride, padding=1)
+
+
+class JointConvolution(nn.Conv2d):
+    """The same convolution of several features side by side, which are never laid side by side.
+
+    A convolution of a concatenation is the sum of the convolutions of its parts, each with its
+    part of the weights. So the copy of all features is spared, and where they come one after
+    another, only one of them is there at a time.
+
+    Args:
+        channels (int): Channels of each feature, and channels out.
+        count (int): How many features. Default: 2.
+    """
+
+    def __init__(self, channels: int, count: int = 2) -> None:
+        super().__init__(count * channels, channels, kernel_size=3, padding=1)
+
+    def forward(self, features: Iterable[Tensor]) -> Tensor:
+        """Convolve features.
+
+        Args:
+            features (Iterable[Tensor]): ``count`` features, each of shape (N, C, H, W).
+
+        Returns:
+            Tensor: Shape (N, C, H, W).
+        """
+        merged = None
+        for weight, feature in zip(self.weight.split(self.out_channels, dim=1), features):
+            if merged is None:
+                merged = F.conv2d(feature, weight, self.bias, padding=1)
+            else:
+                merged = merged.add_(F.conv2d(feature, weight, padding=1))
+            del feature
+        return merged
 
 
 def initialize(module: nn.Module) -> None:

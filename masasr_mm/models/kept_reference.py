@@ -84,7 +84,7 @@ class KeptReference:
         """Yield the cells of a tile at every scale, 1× first."""
         scale = self.net.scale
         part = ref[:, :, scaled(rows.outer, scale), scaled(columns.outer, scale)]
-        features = self.net.encoder(part.contiguous(memory_format=torch.channels_last))
+        features = self.net.encoder(part.contiguous(memory_format=self.net.layout))
         for index in range(len(features)):
             inner = scaled(rows.inner, 2**index), scaled(columns.inner, 2**index)
             yield to_cells(features.pop()[:, :, inner[0], inner[1]], 2**index)

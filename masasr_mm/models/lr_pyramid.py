@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import torch
 from mmengine.model import BaseModule
 from torch import Tensor, nn
 
 from .aggregation import upsample
-from .blocks import convolution, initialize, residual_blocks
+from .blocks import JointConvolution, convolution, initialize, residual_blocks
 
 
 class LRPyramid(BaseModule):
@@ -23,7 +22,9 @@ class LRPyramid(BaseModule):
         super().__init__()
         self.levels = nn.ModuleList(
             nn.Sequential(
-                convolution(channels if level == num_levels - 1 else 2 * channels, channels),
+                convolution(channels, channels)
+                if level == num_levels - 1
+                else JointConvolution(channels),
                 nn.ReLU(inplace=True),
                 residual_blocks(channels, num_blocks),
             )
@@ -43,5 +44,5 @@ class LRPyramid(BaseModule):
         """
         merged = self.levels[-1](features[-1])
         for level, feature in zip(reversed(self.levels[:-1]), reversed(features[:-1])):
-            merged = level(torch.cat((upsample(merged), feature), dim=1))
+            merged = level((upsample(merged), feature))
         return merged

@@ -15,28 +15,12 @@ from torch.utils.checkpoint import checkpoint
 
 from .adaptation import Moments
 from .aggregation import upsample
-from .blocks import convolution, initialize, residual_blocks
+from .blocks import JointConvolution, convolution, initialize, residual_blocks
 from .lr_pyramid import LRPyramid
 from .matching import Matches
 
 CHECKPOINTED = ('encoder', 'adaptation', 'aggregations', 'refinements')
 """The parts of the network that gradient checkpointing can be used in."""
-
-
-def memory_format(image: Tensor) -> torch.memory_format:
-    """Return the layout in which the convolutions of an image are fastest.
-
-    On a CPU channels-last is faster forward and slower backward.
-
-    Args:
-        image (Tensor): What the network is run on.
-
-    Returns:
-        torch.memory_format: ``torch.channels_last`` or ``torch.contiguous_format``.
-    """
-    if image.device.type == 'cpu' and torch.is_grad_enabled():
-        return torch.contiguous_format
-    return torch.channels_last
 
 
 @MODELS.register_module()
@@ -64,6 +48,10 @@ class MASANet(BaseModule):
             for its time. Default: False.
         init_cfg (dict, optional): mmengine's initialisation config. Default: None.
 
+    Attributes:
+        layout (torch.memory_format): How features lie in memory; convolutions are fastest in
+            ``torch.channels_last``.
+
     Raises:
         ValueError: If the scale is no power of two, ``fusion_blocks`` does not fit it, or
             ``with_cp`` names what is no part.
@@ -74,6 +62,8 @@ class MASANet(BaseModule):
         >>> net(lq, torch.rand(1, 3, 160, 160), ref_down).shape
         torch.Size([1, 3, 160, 160])
     """
+
+    layout = torch.channels_last
 
     def __init__(
         self,
@@ -108,7 +98,7 @@ class MASANet(BaseModule):
         self.matching = build('MatchExtractionModule', matching)
         self.adaptation = build('SpatialAdaptationModule', adaptation, channels=channels)
         self.lr_pyramid = LRPyramid(channels, num_levels)
-        self.merge = nn.Sequential(convolution(2 * channels, channels), nn.ReLU(inplace=True))
+        self.merge = nn.Sequential(JointConvolution(channels), nn.ReLU(inplace=True))
         self.aggregations = nn.ModuleList(
             build('DualResidualAggregationModule', aggregation, channels=channels)
             for _ in fusion_blocks[1:]
@@ -161,9 +151,8 @@ class MASANet(BaseModule):
             ValueError: If a size does not fit.
         """
         self.check_sizes(lq, ref, ref_down)
-        layout = memory_format(lq)
         lq, ref, ref_down = (
-            image.contiguous(memory_format=layout) for image in (lq, ref, ref_down)
+            image.contiguous(memory_format=self.layout) for image in (lq, ref, ref_down)
         )
         lq_features = self._run('encoder', self.encoder, lq)
         [ref_down_feature] = self._run('encoder', self.encoder, ref_down, num_levels=1)
@@ -172,7 +161,7 @@ class MASANet(BaseModule):
         ref_features = self._run('encoder', self.encoder, ref)
         for index in range(len(self.refinements)):
             texture = self.matching.extract(ref_features.pop(), matches)
-            feature = self.fuse(index, feature, texture.contiguous(memory_format=layout))
+            feature = self.fuse(index, feature, texture.contiguous(memory_format=self.layout))
         return self.to_image(feature) + self.enlarge(lq), matches
 
     def fuse(
@@ -202,7 +191,7 @@ class MASANet(BaseModule):
         if index:
             merged = self._run('aggregations', self.aggregations[index - 1], feature, adapted)
         else:
-            merged = self.merge(torch.cat((adapted, feature), dim=1))
+            merged = self.merge((adapted, feature))
         del adapted
         return self._run('refinements', self.refinements[index], merged)
 

@@ -111,9 +111,7 @@ class TiledMASANet:
         """
         net = self.net
         net.check_sizes(lq, ref, ref_down)
-        lq, ref_down = (
-            image.contiguous(memory_format=torch.channels_last) for image in (lq, ref_down)
-        )
+        lq, ref_down = (image.contiguous(memory_format=net.layout) for image in (lq, ref_down))
         lq_features = net.encoder(lq)
         matches = net.matching(lq_features[0], net.encoder(ref_down, num_levels=1)[0])
         feature = net.lr_pyramid(lq_features)

@@ -14,7 +14,6 @@ from masasr_mm.evaluation.benchmark import (
     Case,
     build_network,
     check_case,
-    forced_layout,
     in_child,
     measure_inference,
     measure_training,
@@ -25,7 +24,7 @@ from masasr_mm.evaluation.benchmark import (
 from masasr_mm.evaluation.benchmark_report import Row, growing_pixels, growth_exponent
 from masasr_mm.evaluation.timing import REST
 from masasr_mm.evaluation.variants import Variant
-from masasr_mm.models import MASAEncoder, MASANet, masa_net
+from masasr_mm.models import MASAEncoder, MASANet
 from masasr_mm.models.tiling import TiledMASANet
 
 CASE = Case((16, 24), (64, 32))
@@ -82,16 +81,6 @@ def test_variants_are_what_they_say(small_config, calls, monkeypatch):
     assert isinstance(compiled[0], MASANet)
 
 
-def test_the_layout_is_the_networks_own_again():
-    image = torch.rand(1, 3, 4, 4)
-    with torch.no_grad():
-        with forced_layout('nchw'):
-            assert masa_net.memory_format(image) is torch.contiguous_format
-        assert masa_net.memory_format(image) is torch.channels_last
-        with forced_layout(None):
-            assert masa_net.memory_format(image) is torch.channels_last
-
-
 @pytest.mark.parametrize('with_cp', [(), ('encoder', 'adaptation')])
 def test_a_training_step(small_config, monkeypatch, with_cp):
     updated, seen = [], []
@@ -112,6 +101,13 @@ def test_a_training_step(small_config, monkeypatch, with_cp):
     assert [net.with_cp for net in seen] == [with_cp]
     for stage in ('encode LR', 'fuse 4×', 'backward', 'update'):
         assert min(measured.stages[stage]) > 0
+
+
+def test_a_training_step_in_another_layout_without_mmengines_log(small_config, calls, capfd):
+    case, variant = Case((16, 16), (64, 64), 2), Variant(layout='nchw')
+    measure_training(str(small_config), None, case, variant, 'cpu', 1)
+    assert {layout for _, layout, _ in calls} == {False}
+    assert 'weight' not in ''.join(capfd.readouterr())
 
 
 def test_random_images_and_batches(small_config):

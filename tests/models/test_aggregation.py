@@ -32,7 +32,8 @@ def test_aggregation_follows_the_paper(ref_branch, lr_branch):
     if lr_branch:  # Eq. 13
         residual = lr - module.lr_branch.down(ref).relu()
         refined_lr = transposed(module.lr_branch.up, lr + residual).relu()
-    expected = module.merge(torch.cat((refined_ref, refined_lr), 1)).relu()
+    both, merge = torch.cat((refined_ref, refined_lr), 1), module.merge
+    expected = F.conv2d(both, merge.weight, merge.bias, padding=1).relu()
     torch.testing.assert_close(module(lr, ref), expected)
 
 

@@ -53,7 +53,9 @@ def test_forward_is_the_wiring_of_figure_2a():
         matches = net.matching(lr1, net.encoder(ref_down)[0])
         f0 = net.lr_pyramid([lr1, lr2, lr3])
         r = net.adaptation(f0, net.matching.extract(ref1, matches))
-        f = net.refinements[0](net.merge[0](torch.cat((r, f0), 1)).relu())
+        merge = net.merge[0]
+        merged = F.conv2d(torch.cat((r, f0), 1), merge.weight, merge.bias, padding=1).relu()
+        f = net.refinements[0](merged)
         for index, feature in enumerate((ref2, ref4)):
             enlarged = F.interpolate(f, scale_factor=2, mode='bilinear')
             r = net.adaptation(enlarged, net.matching.extract(feature, matches))
@@ -150,7 +152,7 @@ def saved_bytes(net: MASANet, inputs) -> tuple[int, torch.Tensor]:
 
 
 @pytest.mark.parametrize(
-    ('with_cp', 'share'), [(True, 0.5), (('adaptation', 'aggregations'), 0.7), (['encoder'], 0.9)]
+    ('with_cp', 'share'), [(True, 0.5), (('adaptation', 'aggregations'), 0.8), (['encoder'], 0.9)]
 )
 def test_gradient_checkpointing_gives_the_same_gradients_in_less_memory(with_cp, share):
     config = dict(channels=4, fusion_blocks=(2, 2, 2), encoder=dict(num_blocks=2))
