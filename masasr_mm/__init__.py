@@ -8,6 +8,7 @@ compat.provide_mmcv_ops()
 compat.provide_mediapipe_face()
 compat.allow_mmengine_checkpoints()
 
-from . import apis, datasets, engine, evaluation, models, visualization  # noqa: E402
+with compat.without_import_warnings():
+    from . import apis, datasets, engine, evaluation, models, visualization
 
 __all__ = ['__version__', 'apis', 'datasets', 'engine', 'evaluation', 'models', 'visualization']

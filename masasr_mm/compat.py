@@ -9,7 +9,9 @@ import os
 import pickle
 import subprocess
 import sys
-from collections.abc import Callable
+import warnings
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from types import ModuleType
 from typing import TYPE_CHECKING
@@ -122,6 +124,21 @@ def keep_albumentations_offline() -> None:
     is imported.
     """
     os.environ.setdefault('NO_ALBUMENTATIONS_UPDATE', '1')
+
+
+@contextmanager
+def without_import_warnings() -> Iterator[None]:
+    """Keep quiet what mmagic's imports warn of and no user can change.
+
+    diffusers (0.24), which ``mmagic.models`` (1.2.0) imports, calls a function of torch by a name
+    that newer torch warns of, twice at each start of a program.
+
+    Yields:
+        None: Nothing.
+    """
+    with warnings.catch_warnings():
+        warnings.filterwarnings('ignore', '.*_register_pytree_node', FutureWarning)
+        yield
 
 
 def allow_mmengine_checkpoints() -> None:

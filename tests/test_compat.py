@@ -10,6 +10,7 @@ import socket
 import subprocess
 import sys
 import textwrap
+import warnings
 from pathlib import Path
 
 import numpy as np
@@ -211,6 +212,17 @@ import albumentations
         monkeypatch.setenv('NO_ALBUMENTATIONS_UPDATE', '0')
         compat.keep_albumentations_offline()
         assert os.environ['NO_ALBUMENTATIONS_UPDATE'] == '0'
+
+
+class TestWithoutImportWarnings:
+    def test_importing_prints_nothing(self):
+        result = run_python('import masasr_mm', PYTHONWARNINGS='')
+        assert result.returncode == 0, result.stderr
+        assert result.stderr == ''
+
+    def test_other_warnings_are_shown(self):
+        with pytest.warns(FutureWarning, match='something else'), compat.without_import_warnings():
+            warnings.warn('something else', FutureWarning, stacklevel=1)
 
 
 class TestAllowMMEngineCheckpoints:

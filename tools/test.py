@@ -5,8 +5,6 @@ from __future__ import annotations
 import argparse
 import os
 
-from masasr_mm.errors import exit_with_user_errors
-
 
 def parse_args() -> argparse.Namespace:
     """Read the command line."""
@@ -34,9 +32,8 @@ def parse_args() -> argparse.Namespace:
     return args
 
 
-def main() -> None:
+def main(args: argparse.Namespace) -> None:
     """Test."""
-    args = parse_args()
     from mmengine.runner import Runner
 
     from masasr_mm import compat
@@ -70,4 +67,7 @@ def main() -> None:
 
 
 if __name__ == '__main__':
-    exit_with_user_errors(main)
+    arguments = parse_args()
+    from masasr_mm.errors import exit_with_user_errors
+
+    exit_with_user_errors(lambda: main(arguments))

@@ -6,8 +6,6 @@ import argparse
 import os
 from typing import TYPE_CHECKING
 
-from masasr_mm.errors import UserError, exit_with_user_errors
-
 if TYPE_CHECKING:
     from mmengine.config import Config
 
@@ -49,6 +47,8 @@ def use_mixed_precision(optim_wrapper: dict) -> None:
     """Turn every optimizer wrapper of a config into its mixed precision sibling."""
     from mmengine.device import is_cuda_available, is_npu_available
 
+    from masasr_mm.errors import UserError
+
     if not (is_cuda_available() or is_npu_available()):
         raise UserError('--amp needs a GPU; on a CPU train without it')
     wrappers = [value for value in optim_wrapper.values() if isinstance(value, dict)]
@@ -79,9 +79,8 @@ def choose_start(config: Config, resume: str | None) -> None:
         config.resume, config.load_from = True, resume
 
 
-def main() -> None:
+def main(args: argparse.Namespace) -> None:
     """Train."""
-    args = parse_args()
     from mmengine.runner import Runner
 
     from masasr_mm import compat
@@ -107,4 +106,7 @@ def main() -> None:
 
 
 if __name__ == '__main__':
-    exit_with_user_errors(main)
+    arguments = parse_args()
+    from masasr_mm.errors import exit_with_user_errors
+
+    exit_with_user_errors(lambda: main(arguments))

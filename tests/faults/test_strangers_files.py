@@ -5,7 +5,6 @@ from __future__ import annotations
 import importlib.util
 import random
 import resource
-import sys
 from pathlib import Path
 
 import pytest
@@ -14,7 +13,7 @@ from mmengine.config import Config
 
 from masasr_mm.apis import MASAInferencer
 from masasr_mm.apis.checkpoint import check_start, load_tensors, save_checkpoint
-from masasr_mm.errors import UserError, exit_with_user_errors
+from masasr_mm.errors import UserError
 from tests.apis.conftest import MODEL
 from tests.conftest import REPOSITORY
 from tests.tools.scripts import call_tool, load_tool
@@ -66,11 +65,6 @@ def entry(request, monkeypatch, capsys, tmp_path, small_config):
             return f'error: {caught.value}'
         tool, *rest = arguments(path)
         module = load_tool(tool)
-        if tool == 'infer.py':  # its main takes the arguments
-            monkeypatch.setattr(sys, 'argv', [tool, *map(str, rest)])
-            parsed, main = module.parse_args(), module.main
-            module.main = lambda: main(parsed)
-            module.exit_with_user_errors = exit_with_user_errors
         capsys.readouterr()
         assert call_tool(module, monkeypatch, *rest) == 2
         error = capsys.readouterr().err

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+import inspect
 import os
 import subprocess
 import sys
@@ -10,6 +11,8 @@ from pathlib import Path
 from types import ModuleType
 
 import pytest
+
+from masasr_mm.errors import exit_with_user_errors
 
 REPOSITORY = Path(__file__).parents[2]
 
@@ -25,8 +28,11 @@ def load_tool(path: str) -> ModuleType:
 def call_tool(module: ModuleType, monkeypatch, *arguments: object) -> int:
     """Call a tool with command line arguments in this process; its exit status."""
     monkeypatch.setattr(sys, 'argv', [module.__file__, *map(str, arguments)])
+    takes_arguments = inspect.signature(module.main).parameters
     with pytest.raises(SystemExit) as caught:
-        module.exit_with_user_errors(module.main)
+        exit_with_user_errors(
+            lambda: module.main(module.parse_args()) if takes_arguments else module.main()
+        )
     return caught.value.code
 
 

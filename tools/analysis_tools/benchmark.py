@@ -6,8 +6,6 @@ import argparse
 import os
 from pathlib import Path
 
-from masasr_mm.errors import UserError, exit_with_user_errors
-
 TRAINING_SIZE = (160, 160)
 SWEEP = (64, 128, 192, 256)
 NUM_REFERENCES = 5
@@ -145,17 +143,17 @@ def measure_loader(args: argparse.Namespace, console) -> dict:
     return speed._asdict()
 
 
-def main() -> None:
+def main(args: argparse.Namespace) -> None:
     """Measure."""
     # Importing torch is work for a while; the load is taken before.
     load = os.getloadavg()[0] if hasattr(os, 'getloadavg') else 0
-    args = parse_args()
     import json
     from itertools import groupby
 
     from mmengine.device import get_device
     from rich.console import Console
 
+    from masasr_mm.errors import UserError
     from masasr_mm.evaluation import benchmark_report as report
     from masasr_mm.evaluation.timing import spread
     from masasr_mm.files import written_whole
@@ -183,4 +181,7 @@ def main() -> None:
 
 
 if __name__ == '__main__':
-    exit_with_user_errors(main)
+    arguments = parse_args()
+    from masasr_mm.errors import exit_with_user_errors
+
+    exit_with_user_errors(lambda: main(arguments))

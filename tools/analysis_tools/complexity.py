@@ -5,8 +5,6 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from masasr_mm.errors import UserError, exit_with_user_errors
-
 TABLE_2 = dict(matching=8.84e9, total=367.93e9, parameters=4.03e6)
 """The paper's numbers, for an LR of 128×128 and a reference of 512×512."""
 PANELS = dict(a='LR block', b='Ref↓ block', c='dilations')
@@ -31,30 +29,6 @@ def parse_args() -> argparse.Namespace:
         'work_dirs/complexity)',
     )
     return parser.parse_args()
-
-
-def build_network(path: str):
-    """Return the generator of a config."""
-    from mmagic.registry import MODELS
-
-    from masasr_mm.apis.config import load_config
-    from masasr_mm.models import MASANet
-
-    generator = load_config(path).get('model', {}).get('generator')
-    net = MODELS.build(generator) if generator else None
-    if not isinstance(net, MASANet):
-        raise UserError(f'{path}: its model.generator is no MASANet, so there is nothing to count')
-    return net
-
-
-def check_size(name: str, size: tuple[int, int], divisor: int) -> None:
-    """Refuse sizes that the network does not take."""
-    least = [max(1, -(-length // divisor)) * divisor for length in size]
-    if list(size) != least:
-        raise UserError(
-            f'--{name} {size[0]} {size[1]}: height and width must be multiples of {divisor}, '
-            f'such as {least[0]} {least[1]} (testing pads by itself)'
-        )
 
 
 def print_costs(console, costs: list, summary: dict, title: str) -> None:
@@ -150,18 +124,17 @@ def write(out: Path, content: dict, settings: list) -> None:
         plot_sweep(settings, out / 'complexity.png')
 
 
-def main() -> None:
+def main(args: argparse.Namespace) -> None:
     """Count."""
-    args = parse_args()
     from rich.console import Console
 
     from masasr_mm.evaluation import complexity
+    from masasr_mm.evaluation.benchmark import Case, build_network, check_case
     from masasr_mm.evaluation.matching_sweep import sweep
 
     net = build_network(args.config)
     lq, ref = tuple(args.lq), tuple(args.ref)
-    check_size('lq', lq, net.size_divisor)
-    check_size('ref', ref, net.scale)
+    check_case(net, Case(lq, ref))
 
     costs = complexity.network_costs(net, lq, ref)
     summary = dict(
@@ -186,4 +159,7 @@ def main() -> None:
 
 
 if __name__ == '__main__':
-    exit_with_user_errors(main)
+    arguments = parse_args()
+    from masasr_mm.errors import exit_with_user_errors
+
+    exit_with_user_errors(lambda: main(arguments))

@@ -5,8 +5,6 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from masasr_mm.errors import UserError, exit_with_user_errors
-
 
 def parse_args() -> argparse.Namespace:
     """Read the command line."""
@@ -38,6 +36,7 @@ def load(path: str, checkpoint: str, options: dict | None):
 
     from masasr_mm.apis.checkpoint import load_generator
     from masasr_mm.apis.config import check_data, load_config
+    from masasr_mm.errors import UserError
 
     config = load_config(path, options)
     check_data(config, 'test')
@@ -169,9 +168,10 @@ def write_json(measured: dict[str, list], path: Path) -> None:
         part.write_text(json.dumps(rows, indent=1, ensure_ascii=False), 'utf-8')
 
 
-def main() -> None:
+def main(args: argparse.Namespace) -> None:
     """Test with changed references."""
-    args = parse_args()
+    from masasr_mm.errors import UserError
+
     if args.images is not None and args.images < 1:
         raise UserError(f'--images {args.images}: at least one image is needed')
     pairs = [(args.config, args.checkpoint), *([args.baseline] if args.baseline else [])]
@@ -191,4 +191,7 @@ def main() -> None:
 
 
 if __name__ == '__main__':
-    exit_with_user_errors(main)
+    arguments = parse_args()
+    from masasr_mm.errors import exit_with_user_errors
+
+    exit_with_user_errors(lambda: main(arguments))

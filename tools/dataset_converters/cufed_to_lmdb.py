@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import argparse
 
-from masasr_mm.errors import exit_with_user_errors
-
 
 def parse_args() -> argparse.Namespace:
     """Read the command line."""
@@ -23,9 +21,8 @@ def parse_args() -> argparse.Namespace:
     return parser.parse_args()
 
 
-def main() -> None:
+def main(args: argparse.Namespace) -> None:
     """Pack."""
-    args = parse_args()
     from pathlib import Path
 
     from rich.console import Console
@@ -43,4 +40,7 @@ def main() -> None:
 
 
 if __name__ == '__main__':
-    exit_with_user_errors(main)
+    arguments = parse_args()
+    from masasr_mm.errors import exit_with_user_errors
+
+    exit_with_user_errors(lambda: main(arguments))

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import argparse
 
-from masasr_mm.errors import exit_with_user_errors
-
 EPILOG = """
 The files of --format torch and onnx take lq, ref and ref_down, RGB in [0, 1], of any size that
 suits the network; a size that is given with --lq or --ref is fixed. docs/deployment.md has more.
@@ -37,9 +35,8 @@ def parse_args() -> argparse.Namespace:
     return parser.parse_args()
 
 
-def main() -> None:
+def main(args: argparse.Namespace) -> None:
     """Export and say what the file takes."""
-    args = parse_args()
     from masasr_mm.apis.config import load_config
     from masasr_mm.deployment.export import export
 
@@ -60,4 +57,7 @@ def _size(fixed: tuple[int, int] | None, free: str) -> str:
 
 
 if __name__ == '__main__':
-    exit_with_user_errors(main)
+    arguments = parse_args()
+    from masasr_mm.errors import exit_with_user_errors
+
+    exit_with_user_errors(lambda: main(arguments))

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import argparse
 
-from masasr_mm.errors import exit_with_user_errors
-
 
 def parse_args() -> argparse.Namespace:
     """Read the command line."""
@@ -18,9 +16,8 @@ def parse_args() -> argparse.Namespace:
     return parser.parse_args()
 
 
-def main() -> None:
+def main(args: argparse.Namespace) -> None:
     """Convert and report."""
-    args = parse_args()
     import masasr_mm
     from masasr_mm.apis.checkpoint import load_tensors, save_checkpoint, state_dict_of
     from masasr_mm.models.released import from_released, to_released
@@ -37,4 +34,7 @@ def main() -> None:
 
 
 if __name__ == '__main__':
-    exit_with_user_errors(main)
+    arguments = parse_args()
+    from masasr_mm.errors import exit_with_user_errors
+
+    exit_with_user_errors(lambda: main(arguments))
