@@ -118,13 +118,14 @@ def state_dict_of(checkpoint: dict) -> dict:
 
 
 def load_checkpoint(path: str | os.PathLike) -> dict:
-    """Read a checkpoint in our format; one in the authors' is converted, with a log line.
+    """Read a checkpoint in our format; one in the authors' is converted.
 
     Args:
         path (str | os.PathLike): The file.
 
     Returns:
-        dict: ``state_dict`` with keys under ``generator.``, and ``meta``.
+        dict: ``state_dict`` with keys under ``generator.``, and ``meta``, which has ``converted``
+        for one of the authors'.
 
     Raises:
         UserError: If the file cannot be read or holds no MASA generator.
@@ -132,8 +133,7 @@ def load_checkpoint(path: str | os.PathLike) -> dict:
     checkpoint = load_tensors(path)
     state_dict = state_dict_of(checkpoint)
     if is_released(state_dict):
-        print_log(f"{path}: the authors' released format, converted in memory", 'current')
-        return dict(state_dict=from_released(state_dict, str(path)), meta={})
+        return dict(state_dict=from_released(state_dict, str(path)), meta=dict(converted=True))
     if not any(str(key).startswith(PREFIX) for key in state_dict):
         first = next(iter(state_dict))
         raise UserError(
@@ -144,6 +144,8 @@ def load_checkpoint(path: str | os.PathLike) -> dict:
 
 def load_generator(model: nn.Module, path: str | os.PathLike) -> dict:
     """Load the generator's weights into an editor model, every one of them.
+
+    That a file was in the authors' format is told in the log.
 
     Args:
         model (nn.Module): The editor ``MASA``, perhaps in a distributed wrapper.
@@ -163,6 +165,9 @@ def load_generator(model: nn.Module, path: str | os.PathLike) -> dict:
     generator.load_state_dict(
         {key[len(PREFIX) :]: value for key, value in weights if key.startswith(PREFIX)}
     )
+    meta = checkpoint.get('meta')
+    if isinstance(meta, dict) and meta.get('converted') is True:
+        print_log(f"{path}: the authors' released format, converted in memory", 'current')
     return checkpoint
 
 

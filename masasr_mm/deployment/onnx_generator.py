@@ -12,7 +12,7 @@ from torch import Tensor
 
 from ..errors import UserError
 from ..models.masa import pad_to
-from ..models.matching import Matches
+from ..models.matches import Matches
 from .interface import INPUTS, KEY, Interface
 
 

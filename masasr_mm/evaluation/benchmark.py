@@ -17,7 +17,6 @@ from mmengine.optim import build_optim_wrapper
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from ..allocator import keep_freed_memory
 from ..apis.config import load_config
 from ..errors import UserError
 from ..models import MASANet
@@ -63,12 +62,13 @@ class Measurement(NamedTuple):
     memory: int | None
 
 
-def in_child(function: Callable, *arguments: Any) -> Any:
+def in_child(function: Callable, *arguments: Any, first: Callable | None = None) -> Any:
     """Call a function in a fresh process, whose memory nothing else has used.
 
     Args:
         function (Callable): A function of a module.
         *arguments (Any): Its arguments; they and the result are sent between the processes.
+        first (Callable, optional): A function of a module, to call before. Default: None.
 
     Returns:
         Any: What the function returns.
@@ -76,7 +76,7 @@ def in_child(function: Callable, *arguments: Any) -> Any:
     Raises:
         UserError: If the process was killed.
     """
-    with ProcessPoolExecutor(1, mp_context=get_context('spawn')) as pool:
+    with ProcessPoolExecutor(1, get_context('spawn'), first) as pool:
         try:
             return pool.submit(function, *arguments).result()
         except BrokenProcessPool as error:
@@ -124,15 +124,13 @@ def measure_inference(
         config (str): The config file.
         options (dict, optional): Changes of the config.
         case (Case): What to run it on.
-        variant (Variant): How to run it.
+        variant (Variant): How to run it, but for ``give_back``, which is of a whole process.
         device (str): Where.
         runs (int): How many runs to take the time of.
 
     Returns:
         Measurement: Time and memory.
     """
-    if not variant.give_back:
-        keep_freed_memory()
     place = torch.device(device)
     net = build_network(config, options).to(place).eval()
     if variant.layout:
@@ -162,16 +160,13 @@ def measure_training(
         config (str): The config file.
         options (dict, optional): Changes of the config.
         case (Case): The batch; its HR images have ``scale`` times the size of the LR.
-        variant (Variant): How to run it; ``layout``, ``with_cp`` and ``give_back`` alone have a
-            meaning here.
+        variant (Variant): How to run it; ``layout`` and ``with_cp`` alone have a meaning here.
         device (str): Where.
         runs (int): How many steps to take the time of.
 
     Returns:
         Measurement: Time and memory.
     """
-    if not variant.give_back:
-        keep_freed_memory()
     place = torch.device(device)
     settings = load_config(config, options)
     settings.model.generator.with_cp = variant.with_cp

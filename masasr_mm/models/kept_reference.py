@@ -13,7 +13,7 @@ from torch.nn import functional as F
 
 from .layout import to_cells
 from .masa_net import MASANet
-from .matching import Matches
+from .matches import Matches
 from .spans import Span, scaled, spans
 
 Track = Callable[[list, str], Iterable]

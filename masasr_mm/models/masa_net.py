@@ -17,7 +17,7 @@ from .adaptation import Moments
 from .aggregation import upsample
 from .blocks import JointConvolution, convolution, initialize, residual_blocks
 from .lr_pyramid import LRPyramid
-from .matching import Matches
+from .matches import Matches
 
 CHECKPOINTED = ('encoder', 'adaptation', 'aggregations', 'refinements')
 """The parts of the network that gradient checkpointing can be used in."""

@@ -7,7 +7,7 @@ from typing import NamedTuple
 import numpy as np
 from torch import Tensor
 
-from .matching import Matches
+from .matches import Matches
 
 
 class MatchMaps(NamedTuple):

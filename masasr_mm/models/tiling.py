@@ -14,7 +14,7 @@ from .adaptation import Moments, moments
 from .aggregation import upsample
 from .kept_reference import KeptReference, Track, smaller_kind
 from .masa_net import MASANet
-from .matching import Matches
+from .matches import Matches
 from .spans import Span, scaled, spans
 
 # Pixels around a tile that a fusion module's convolutions see besides its residual blocks', at its

@@ -27,6 +27,12 @@ from masasr_mm.evaluation.variants import Variant
 from masasr_mm.models import MASAEncoder, MASANet
 from masasr_mm.models.tiling import TiledMASANet
 
+
+def to_root() -> None:
+    """Leave the folder."""
+    os.chdir('/')
+
+
 CASE = Case((16, 24), (64, 32))
 
 
@@ -136,6 +142,7 @@ def test_sizes_that_do_not_fit(small_config, case, message):
 
 def test_a_fresh_process():
     assert in_child(os.getpid) != os.getpid()
+    assert in_child(os.getcwd, first=to_root) == '/'
     with pytest.raises(UserError, match='was killed, most likely for lack of memory'):
         in_child(os._exit, 9)
 

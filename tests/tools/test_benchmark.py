@@ -7,6 +7,7 @@ import json
 import pytest
 from PIL import Image
 
+from masasr_mm.allocator import keep_freed_memory
 from masasr_mm.evaluation import benchmark
 
 from .scripts import call_tool, load_tool
@@ -19,10 +20,17 @@ CPU = benchmark.torch.device('cpu')
 def tool(monkeypatch):
     """The tool, measuring in this process; a yardstick that costs less."""
     monkeypatch.setenv('COLUMNS', '200')
-    monkeypatch.setattr(benchmark, 'in_child', lambda function, *arguments: function(*arguments))
+    module = load_tool('analysis_tools/benchmark.py')
+    module.called_first = []
+
+    def here(function, *arguments, first=None):
+        module.called_first.append(first)
+        return function(*arguments)
+
+    monkeypatch.setattr(benchmark, 'in_child', here)
     yardstick = benchmark.measure(lambda: 0, benchmark.StageTimer(benchmark.Clock(CPU)), CPU, 2)
     monkeypatch.setattr(benchmark, 'measure_yardstick', lambda *_: yardstick)
-    return load_tool('analysis_tools/benchmark.py')
+    return module
 
 
 def run(tool, monkeypatch, out, config, *arguments):
@@ -34,10 +42,17 @@ def run(tool, monkeypatch, out, config, *arguments):
 def test_variants_of_one_case(tool, monkeypatch, capsys, tmp_path, small_config):
     content = run(
         tool, monkeypatch, tmp_path, small_config, '--lq', 16, 24, '--stages', '--tile', 8,
-        '--variants', 'tile=16', 'dtype=bfloat16',
+        '--variants', 'tile=16', 'dtype=bfloat16,give_back',
     )  # fmt: skip
+    # The yardstick is measured as in any program; the network as the tools run it.
+    assert tool.called_first == [None, keep_freed_memory, keep_freed_memory, None]
     printed = capsys.readouterr().out
-    for text in ('inference: LR 16×24, Ref 64×96', 'tile=8', 'dtype=bfloat16, tile=8', 'fuse 4×'):
+    for text in (
+        'inference: LR 16×24, Ref 64×96',
+        'tile=8',
+        'dtype=bfloat16, tile=8, give_back',
+        'fuse 4×',
+    ):
         assert text in printed
     assert [row['variant']['tile'] for row in content['rows']] == [8, 16, 8]
     for row in content['rows']:

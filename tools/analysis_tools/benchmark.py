@@ -90,6 +90,7 @@ def measure_all(args: argparse.Namespace, planned: list[tuple], device: str) -> 
     """Measure the yardstick and everything planned, with a progress bar."""
     from rich.progress import Progress
 
+    from masasr_mm.allocator import keep_freed_memory
     from masasr_mm.evaluation import benchmark
     from masasr_mm.evaluation.benchmark_report import Row
 
@@ -103,7 +104,9 @@ def measure_all(args: argparse.Namespace, planned: list[tuple], device: str) -> 
             if section == 'training':
                 work = benchmark.measure_training
             arguments = (args.config, args.cfg_options, case, variant, device, args.runs)
-            rows.append(Row(section, case, variant, benchmark.in_child(work, *arguments)))
+            first = None if variant.give_back else keep_freed_memory
+            measured = benchmark.in_child(work, *arguments, first=first)
+            rows.append(Row(section, case, variant, measured))
     return yardstick, rows
 
 
