@@ -67,7 +67,8 @@ def agreement(lq: np.ndarray, ref_down: np.ndarray, position: np.ndarray) -> flo
     """
     grey, ref_grey = _luminance(lq), _luminance(ref_down)
     detail, found = _detail(grey), _detail(ref_grey[position[..., 0], position[..., 1]])
-    variance, found_variance = _local_mean(detail**2), _local_mean(found**2)
+    # OpenCV's running sums fall a little below 0 where a large image is flat.
+    variance, found_variance = (np.maximum(_local_mean(values**2), 0) for values in (detail, found))
     contrast = np.sqrt(variance)
     if contrast.mean() < 0.5:
         return 1.0

@@ -86,3 +86,11 @@ def test_a_prediction_tells_similarity_and_agreement(stereo):
     prediction = Prediction(left, left, right, right, 1, maps)
     assert prediction.similarity == pytest.approx(0.5)
     assert prediction.agreement == agreement(left, right, position)
+
+
+def test_a_flat_part_beside_a_busy_one_does_not_count():
+    """There running sums fall below zero, of which there is no root."""
+    image = np.zeros((200, 200, 3), np.uint8)
+    image[:100, :100] = np.random.default_rng(0).integers(0, 255, (100, 100, 1))
+    same = np.stack(np.mgrid[:200, :200], axis=-1)
+    assert agreement(image, image, same) == pytest.approx(1, abs=0.02)
