@@ -25,6 +25,7 @@ from ..models.tiling import TiledMASANet
 from .memory import added_peak_memory
 from .stages import network_stages, training_stages
 from .timing import Clock, StageTimer
+from .unfolded_matching import UnfoldedMatching
 from .variants import LAYOUTS, Variant
 
 Size = tuple[int, int]
@@ -133,8 +134,7 @@ def measure_inference(
     """
     place = torch.device(device)
     net = build_network(config, options).to(place).eval()
-    if variant.layout:
-        net.layout = LAYOUTS[variant.layout]
+    arrange(net, variant)
     lq, ref, ref_down = (image.to(place) for image in random_images(net, case))
     timer = StageTimer(Clock(place))
     if variant.compile:
@@ -160,7 +160,8 @@ def measure_training(
         config (str): The config file.
         options (dict, optional): Changes of the config.
         case (Case): The batch; its HR images have ``scale`` times the size of the LR.
-        variant (Variant): How to run it; ``layout`` and ``with_cp`` alone have a meaning here.
+        variant (Variant): How to run it; ``layout``, ``unfolded`` and ``with_cp`` alone have
+            a meaning here.
         device (str): Where.
         runs (int): How many steps to take the time of.
 
@@ -174,14 +175,26 @@ def measure_training(
     logging.disable(logging.INFO)  # mmengine logs every parameter here
     editor.init_weights()
     editor = editor.to(place).train()
-    if variant.layout:
-        editor.generator.layout = LAYOUTS[variant.layout]
+    arrange(editor.generator, variant)
     optimizers = build_optim_wrapper(editor, settings.optim_wrapper)
     logging.disable(logging.NOTSET)
     batch = random_batch(editor.generator, case)
     timer = StageTimer(Clock(place))
     with network_stages(editor.generator, timer), training_stages(optimizers, timer):
         return measure(lambda: editor.train_step(batch, optimizers), timer, place, runs)
+
+
+def arrange(net: MASANet, variant: Variant) -> None:
+    """Let a network lie in memory, and match, as a variant says.
+
+    Args:
+        net (MASANet): The network; changed in place.
+        variant (Variant): The variant.
+    """
+    if variant.layout:
+        net.layout = LAYOUTS[variant.layout]
+    if variant.unfolded:
+        net.matching = UnfoldedMatching.like(net.matching)
 
 
 def measure_yardstick(device: str, runs: int) -> Measurement:

@@ -84,7 +84,7 @@ def matching_costs(
         blocks = matches.blocks
         coarse = multiply_adds(matching.coarse_match, lr, ref_down, blocks)
         fine = multiply_adds(matching.fine_match, lr, ref_down, matches.coarse_index, blocks)
-    dy, dx = matching.ref_block_size(ref_down, blocks)
+    dy, dx = matching.ref_block_size(matches.grid, blocks)
     patch = matching.patch_size**2 * channels
     height, width = ref_down_size
     candidates = blocks[0] * blocks[1] * height * width * len(matching.dilations)

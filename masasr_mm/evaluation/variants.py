@@ -26,6 +26,8 @@ class Variant(NamedTuple):
             or of some. Default: False.
         give_back (bool): Give freed memory back to the system, as a program does that does not
             call :func:`masasr_mm.allocator.keep_freed_memory`. Default: False.
+        unfolded (bool): Match in the released way, see
+            :class:`~masasr_mm.evaluation.unfolded_matching.UnfoldedMatching`. Default: False.
     """
 
     dtype: str = 'float32'
@@ -34,6 +36,7 @@ class Variant(NamedTuple):
     compile: bool = False
     with_cp: bool | tuple[str, ...] = False
     give_back: bool = False
+    unfolded: bool = False
 
     def changed(self, text: str) -> Variant:
         """Return this variant with some changes.
@@ -54,6 +57,7 @@ class Variant(NamedTuple):
             compile=None,
             with_cp=None,
             give_back=None,
+            unfolded=None,
         )
         changes: dict[str, Any] = {}
         for part in text.split(','):
@@ -70,7 +74,8 @@ class Variant(NamedTuple):
             else:
                 raise UserError(
                     f'variant {text}: {part.strip()} is none of dtype={"|".join(DTYPES)}, tile=N, '
-                    f'layout={"|".join(LAYOUTS)}, compile, with_cp[=PART+PART], give_back'
+                    f'layout={"|".join(LAYOUTS)}, compile, with_cp[=PART+PART], give_back, '
+                    'unfolded'
                 )
         return self._replace(**changes)
 

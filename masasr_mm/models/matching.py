@@ -130,12 +130,9 @@ class MatchExtractionModule(BaseModule):
             each block, and the same as flat indices into the Ref↓ grid, shape (N, h, w).
         """
         n, channels, grid_height, grid_width = ref_down.shape
-        height, width = self.ref_block_size(ref_down, blocks)
-        rim = 2 * self.radius
-        top = coarse_index // grid_width - (height + rim) // 2
-        left = coarse_index % grid_width - (width + rim) // 2
-        top = top.clamp(0, grid_height - height - rim).flatten()
-        left = left.clamp(0, grid_width - width - rim).flatten()
+        grid, rim = (grid_height, grid_width), 2 * self.radius
+        height, width = self.ref_block_size(grid, blocks)
+        top, left = self.ref_block_corners(coarse_index, grid, blocks)
 
         lr_pixels = self._rimmed_blocks(lr, blocks)
         ref_pixels = ref_down.permute(0, 2, 3, 1).reshape(-1, channels)
@@ -149,11 +146,34 @@ class MatchExtractionModule(BaseModule):
             window = ref_pixels[rows[group][:, :, None] + columns[group][:, None, :]]
             found.append(self._best_candidates(lr_pixels[group], window))
         index = torch.cat(found)
+        index = index.view(n, -1, *index.shape[1:])
+        return index, self.positions(index, coarse_index, grid, blocks)
 
-        y = top[:, None, None] + index // width + self.radius
-        x = left[:, None, None] + index % width + self.radius
-        position = (y * grid_width + x).view(n, -1, *index.shape[1:])
-        return index.view_as(position), from_blocks(position, blocks)
+    def positions(
+        self,
+        index: Tensor,
+        coarse_index: Tensor,
+        grid: tuple[int, int],
+        blocks: tuple[int, int],
+    ) -> Tensor:
+        """Return where on the Ref↓ grid the chosen candidates lie.
+
+        Args:
+            index (Tensor): D, shape (N, K, ky, kx), flat indices into the candidates of a block.
+            coarse_index (Tensor): Centres of the Ref↓ blocks, shape (N, K).
+            grid (tuple[int, int]): Size of the Ref↓ grid, (H, W).
+            blocks (tuple[int, int]): Blocks in a column and in a row, (py, px).
+
+        Returns:
+            Tensor: Flat indices into the grid, shape (N, h, w).
+        """
+        top, left = (
+            corner.view_as(coarse_index)[..., None, None]
+            for corner in self.ref_block_corners(coarse_index, grid, blocks)
+        )
+        _, width = self.ref_block_size(grid, blocks)
+        y, x = top + index // width + self.radius, left + index % width + self.radius
+        return from_blocks(y * grid[1] + x, blocks)
 
     def similarity(self, lr: Tensor, ref_down: Tensor, position: Tensor) -> Tensor:
         """Return the cosine similarity of every LR patch with the patch it was matched to (Eq. 4).
@@ -265,14 +285,32 @@ class MatchExtractionModule(BaseModule):
         weights = weights / weights.sum(dim=-1, keepdim=True)
         return sources.view(n * h * w, -1), weights.view(n * h * w, -1)
 
-    def ref_block_size(self, ref_down: Tensor, blocks: tuple[int, int]) -> tuple[int, int]:
+    def ref_block_corners(
+        self, coarse_index: Tensor, grid: tuple[int, int], blocks: tuple[int, int]
+    ) -> tuple[Tensor, Tensor]:
+        """Return where the Ref↓ blocks with their rims lie: shifted, not cut, into the grid.
+
+        Args:
+            coarse_index (Tensor): Centres of the Ref↓ blocks, shape (N, K).
+            grid (tuple[int, int]): Size of the Ref↓ grid, (H, W).
+            blocks (tuple[int, int]): Blocks in a column and in a row, (py, px).
+
+        Returns:
+            tuple[Tensor, Tensor]: First row and first column of every block, shape (N·K,).
+        """
+        height, width = (size + 2 * self.radius for size in self.ref_block_size(grid, blocks))
+        top = (coarse_index // grid[1] - height // 2).clamp(0, grid[0] - height)
+        left = (coarse_index % grid[1] - width // 2).clamp(0, grid[1] - width)
+        return top.flatten(), left.flatten()
+
+    def ref_block_size(self, grid: tuple[int, int], blocks: tuple[int, int]) -> tuple[int, int]:
         """Return how many candidates a Ref↓ block has in height and width.
 
         A block of Ref↓ that has the LR's size holds ``ref_block_ratio`` times as many positions
         as an LR block, made odd; it never reaches over the grid.
 
         Args:
-            ref_down (Tensor): F_Ref↓, shape (N, C, H, W).
+            grid (tuple[int, int]): Size of the Ref↓ grid, (H, W).
             blocks (tuple[int, int]): Blocks in a column and in a row, (py, px).
 
         Returns:
@@ -283,7 +321,7 @@ class MatchExtractionModule(BaseModule):
                 2 * torch.sym_int(size // (2 * count) * self.ref_block_ratio) + 1,
                 size - 2 * self.radius,
             )
-            for size, count in zip(ref_down.shape[2:], blocks)
+            for size, count in zip(grid, blocks)
         )
         return height, width
 

@@ -12,6 +12,7 @@ from masasr_mm.errors import UserError
 from masasr_mm.evaluation import benchmark
 from masasr_mm.evaluation.benchmark import (
     Case,
+    arrange,
     build_network,
     check_case,
     in_child,
@@ -23,8 +24,9 @@ from masasr_mm.evaluation.benchmark import (
 )
 from masasr_mm.evaluation.benchmark_report import Row, growing_pixels, growth_exponent
 from masasr_mm.evaluation.timing import REST
+from masasr_mm.evaluation.unfolded_matching import UnfoldedMatching
 from masasr_mm.evaluation.variants import Variant
-from masasr_mm.models import MASAEncoder, MASANet
+from masasr_mm.models import MASAEncoder, MASANet, MatchExtractionModule
 from masasr_mm.models.tiling import TiledMASANet
 
 
@@ -85,6 +87,16 @@ def test_variants_are_what_they_say(small_config, calls, monkeypatch):
     monkeypatch.setattr(torch, 'compile', lambda net: compiled.append(net) or net)
     assert list(infer(small_config, Variant(compile=True), runs=1).stages) == [REST]
     assert isinstance(compiled[0], MASANet)
+
+
+def test_a_network_is_arranged_as_the_variant_says(small_config):
+    net = build_network(str(small_config))
+    arrange(net, Variant())
+    assert net.layout is torch.channels_last
+    assert type(net.matching) is MatchExtractionModule
+    arrange(net, Variant(layout='nchw', unfolded=True))
+    assert net.layout is torch.contiguous_format
+    assert type(net.matching) is UnfoldedMatching
 
 
 @pytest.mark.parametrize('with_cp', [(), ('encoder', 'adaptation')])

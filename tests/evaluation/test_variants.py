@@ -15,6 +15,7 @@ from masasr_mm.evaluation.variants import Variant
         ('layout=nchw', Variant(layout='nchw')),
         ('compile', Variant(compile=True)),
         ('dtype=bfloat16, tile=64', Variant(dtype='bfloat16', tile=64)),
+        ('unfolded,layout=nchw,give_back', Variant(layout='nchw', give_back=True, unfolded=True)),
         ('with_cp,layout=channels_last', Variant(with_cp=True, layout='channels_last')),
         ('with_cp=encoder+adaptation', Variant(with_cp=('encoder', 'adaptation'))),
     ],

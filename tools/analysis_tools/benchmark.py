@@ -33,7 +33,8 @@ def parse_args() -> argparse.Namespace:
         '--variants', nargs='+', default=[], metavar='V',
         help="compare with others: 'layout=nchw', 'tile=128', 'dtype=bfloat16', 'compile', "
         "'with_cp' or 'with_cp=encoder+aggregations' (training alone), 'give_back' (memory that is "
-        'freed, to the system), or several of them with commas between',
+        "freed, to the system), 'unfolded' (matching in the released way), or several of them with "
+        'commas between',
     )  # fmt: skip
     add('--stages', action='store_true', help='print a row for every stage')
     add('--train', action='store_true', help='measure training steps')
