@@ -40,7 +40,9 @@ def moments(feature: Tensor) -> Moments:
     Returns:
         Moments: Of every channel.
     """
-    variance, mean = torch.var_mean(feature, dim=(2, 3), correction=0, keepdim=True)
+    # torch.var_mean takes five times as long where channels are last.
+    mean = feature.mean(dim=(2, 3), keepdim=True)
+    variance = (feature - mean).square_().mean(dim=(2, 3), keepdim=True)
     return Moments(mean, variance, feature.shape[2] * feature.shape[3])
 
 
