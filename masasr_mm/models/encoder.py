@@ -69,6 +69,8 @@ class MASAEncoder(BaseModule):
         """
         features = []
         for level in self.levels[:num_levels]:
-            image = level(image)
+            # Layer by layer: called as a whole, a level would hold its first feature to its end.
+            for layer in (*level[:2], *level[2]):
+                image = layer(image)
             features.append(image)
         return features

@@ -66,7 +66,7 @@ def test_time_counts_for_the_stage_that_it_passes_in(net, images):
     clock = Hands()
     hooks = [
         net.matching.register_forward_pre_hook(lambda *_: clock.move(1)),
-        net.encoder.levels[1].register_forward_hook(lambda *_: clock.move(10)),
+        net.encoder.levels[1][0].register_forward_hook(lambda *_: clock.move(10)),
     ]
     timer = StageTimer(clock)
     with network_stages(net, timer), timer.whole():

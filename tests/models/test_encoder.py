@@ -27,7 +27,7 @@ def test_what_is_not_asked_for_is_not_computed():
     encoder = MASAEncoder(channels=4)
     called = []
     for index, level in enumerate(encoder.levels):
-        level.register_forward_hook(lambda *_, index=index: called.append(index))
+        level[0].register_forward_hook(lambda *_, index=index: called.append(index))
     features = encoder(torch.rand(1, 3, 16, 12), num_levels=1)
     assert called == [0]
     assert [tuple(feature.shape) for feature in features] == [(1, 4, 16, 12)]
