@@ -73,6 +73,12 @@ def parse_args() -> argparse.Namespace:
         help='run in tiles of N LR pixels, for the same result in less memory (default: auto, '
         'where the whole would not fit into the free memory)',
     )
+    parser.add_argument(
+        '--ref-dtype',
+        choices=('float32', 'bfloat16', 'float16'),
+        help='in which tiles keep the reference: float16 takes half the memory for a difference '
+        'that is not seen (default: as --dtype)',
+    )
     output = parser.add_argument_group('output')
     output.add_argument(
         '--out',
@@ -154,9 +160,8 @@ def _inferencer(args: argparse.Namespace):
     if args.backend == 'torch':
         from masasr_mm.apis import MASAInferencer
 
-        return MASAInferencer(
-            args.checkpoint, args.config, args.device, args.dtype, dict(tile=args.tile)
-        )
+        test_cfg = dict(tile=args.tile, ref_dtype=args.ref_dtype)
+        return MASAInferencer(args.checkpoint, args.config, args.device, args.dtype, test_cfg)
     from masasr_mm.deployment.onnx_inferencer import ONNXInferencer
     from masasr_mm.errors import UserError
 
@@ -166,12 +171,13 @@ def _inferencer(args: argparse.Namespace):
         device=None if args.device == 'cpu' else args.device,
         dtype=None if args.dtype == 'float32' else args.dtype,
         tile=args.tile if isinstance(args.tile, int) else None,
+        ref_dtype=args.ref_dtype,
     )
     for option, value in fixed.items():
         if value is not None:
             raise UserError(
-                f'--{option} {value} does not go with --backend onnxruntime, which runs the whole '
-                'network of the file in float32 on the CPU'
+                f'--{option.replace("_", "-")} {value} does not go with --backend onnxruntime, '
+                'which runs the whole network of the file in float32 on the CPU'
             )
     return ONNXInferencer(args.checkpoint)
 

@@ -93,6 +93,7 @@ def test_what_onnxruntime_cannot_do_is_told(monkeypatch, tmp_path):
     for options, message in (
         (['--tile', '64'], '--tile 64 does not go with --backend onnxruntime'),
         (['--dtype', 'float16'], '--dtype float16 does not go'),
+        (['--ref-dtype', 'float16'], '--ref-dtype float16 does not go'),
         (['--device', 'cuda'], '--device cuda does not go'),
         (['--device', 'cpu', '--tile', 'auto'], 'ONNX file not found: a.onnx'),
     ):

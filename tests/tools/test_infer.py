@@ -10,10 +10,12 @@ import sys
 
 import numpy as np
 import pytest
+import torch
 from PIL import Image
 
 from masasr_mm.apis import MASAInferencer
 from masasr_mm.errors import UserError
+from masasr_mm.models.kept_reference import KeptReference
 from masasr_mm.visualization.match_picture import draw_matches
 from tests.conftest import REPOSITORY
 
@@ -230,3 +232,23 @@ def test_tiles_give_the_same_picture(tool, folder, small_checkpoint):
         assert tool(*common, '--tile', tile, '--out', folder / f'{tile}.png') == 0
     tiled, whole = (read(folder / f'{tile}.png').astype(int) for tile in ('16', 'none'))
     assert np.abs(tiled - whole).max() <= 1
+
+
+def test_the_reference_may_be_kept_in_half_precision(tool, folder, small_checkpoint, monkeypatch):
+    common = [folder / 'photos' / 'a.png', '--ref', folder / 'ref.png', '--tile', '16']
+    common += ['--checkpoint', small_checkpoint]
+    kept = set()
+    make_room = KeptReference._room
+
+    def spy(self, *arguments):
+        room = make_room(self, *arguments)
+        kept.add(room.dtype)
+        return room
+
+    monkeypatch.setattr(KeptReference, '_room', spy)
+    for dtype in ('float32', 'float16'):
+        options = ['--ref-dtype', dtype, '--out', folder / f'{dtype}.png']
+        assert tool(*common, *options) == 0
+    assert kept == {torch.float32, torch.float16}
+    half, exact = (read(folder / f'{dtype}.png').astype(int) for dtype in ('float16', 'float32'))
+    assert np.abs(half - exact).max() <= 1
