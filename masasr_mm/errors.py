@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import signal
 import sys
 from collections.abc import Callable
 
@@ -60,6 +61,10 @@ def exit_with_user_errors(main: Callable[[], int | None]) -> None:
         line = explain(error)
         if line is None:
             raise
+        if hasattr(signal, 'SIGCHLD'):
+            # torch's handler raises, wherever the program is, when the death of a loader process
+            # is told late; that death has been told already.
+            signal.signal(signal.SIGCHLD, signal.SIG_DFL)
         print(f'error: {line}', file=sys.stderr)
         status = 2
     finally:

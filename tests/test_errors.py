@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import pickle
+import signal
 
 import pytest
 from torch.utils.data import DataLoader, Dataset
@@ -72,3 +74,24 @@ def test_it_survives_the_way_between_processes():
     error = pickle.loads(pickle.dumps(UserError('a.png: missing')))
     assert isinstance(error, UserError)
     assert one_line(error) == 'a.png: missing'
+
+
+@pytest.mark.skipif(not hasattr(signal, 'SIGCHLD'), reason='this system has no such signal')
+def test_a_death_that_is_told_twice_is_one_line(capsys):
+    """torch raises at the signal, which may come when the first error is being told."""
+
+    def late(*_) -> None:
+        raise RuntimeError('DataLoader worker (pid 7) is killed by signal: Killed.')
+
+    def main() -> None:
+        raise RuntimeError('DataLoader worker (pid 7) exited unexpectedly with exit code 3.')
+
+    before = signal.signal(signal.SIGCHLD, late)
+    try:
+        with pytest.raises(SystemExit) as caught:
+            exit_with_user_errors(main)
+        os.kill(os.getpid(), signal.SIGCHLD)
+    finally:
+        signal.signal(signal.SIGCHLD, before)
+    assert caught.value.code == 2
+    assert capsys.readouterr().err.count('\n') == 1
