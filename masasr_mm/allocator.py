@@ -17,10 +17,11 @@ def keep_freed_memory() -> bool:
     """Let this process keep the memory of large tensors that it frees, for those that follow.
 
     glibc gives every block above 32 MB back to the system when it is freed, and the next block of
-    that size comes as pages that are cleared one by one. On a CPU that takes up to two fifths of
-    the time of a network whose every feature is such a block. Here blocks of up to 2 GB stay with
-    the process until it ends, some of them unused between others: that adds about a tenth to the
-    peak. So this is for programs, not for importing; the command line tools call it.
+    that size comes as pages that are cleared one by one, on a CPU a good part of the time of a
+    network whose every feature is such a block. Here blocks of up to 2 GB stay with the process
+    until it ends, some of them unused between others: that adds a tenth to a third to the peak
+    (docs/performance.md). So this is for programs, not for importing; the command line tools call
+    it.
 
     Returns:
         bool: Whether it is so now; ``False`` with another C library than glibc, or where

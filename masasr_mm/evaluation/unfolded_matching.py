@@ -15,8 +15,9 @@ class UnfoldedMatching(MatchExtractionModule):
     """MEM by unfolding all patches, gathering and folding, as the released code works.
 
     Stages 1 to 3 follow Eq. 1–5 literally: patches are cut out, normalised and multiplied, and
-    the matched ones of 3s×3s pixels are laid down again and averaged. The results are those of
-    :class:`MatchExtractionModule`, the time and memory are what that class is there to spare.
+    the matched ones of 3s×3s pixels are laid down again and averaged. Arguments and results of
+    all methods are those of :class:`MatchExtractionModule`; time and memory are what that class
+    is there to spare.
 
     Args:
         **settings: As for :class:`MatchExtractionModule`.
@@ -36,16 +37,7 @@ class UnfoldedMatching(MatchExtractionModule):
         return cls(**{name: getattr(matching, name) for name in names})
 
     def coarse_match(self, lr: Tensor, ref_down: Tensor, blocks: tuple[int, int]) -> Tensor:
-        """Do Stage 1 with all dilated patches of Ref↓ unfolded (Eq. 1).
-
-        Args:
-            lr (Tensor): F_LR, shape (N, C, h, w).
-            ref_down (Tensor): F_Ref↓, shape (N, C, H, W).
-            blocks (tuple[int, int]): Blocks in a column and in a row, (py, px).
-
-        Returns:
-            Tensor: Flat indices into the Ref↓ grid, shape (N, K).
-        """
+        """Do Stage 1 with all dilated patches of Ref↓ unfolded (Eq. 1)."""
         similarity = 0
         for dilation in self.dilations:
             patches = self._centre_patches(lr, blocks, dilation).flatten(2)
@@ -58,17 +50,7 @@ class UnfoldedMatching(MatchExtractionModule):
     def fine_match(
         self, lr: Tensor, ref_down: Tensor, coarse_index: Tensor, blocks: tuple[int, int]
     ) -> tuple[Tensor, Tensor]:
-        """Do Stage 2 with all patches of both blocks unfolded (Eq. 2–3).
-
-        Args:
-            lr (Tensor): F_LR, shape (N, C, h, w).
-            ref_down (Tensor): F_Ref↓, shape (N, C, H, W).
-            coarse_index (Tensor): Centres of the Ref↓ blocks, shape (N, K).
-            blocks (tuple[int, int]): Blocks in a column and in a row, (py, px).
-
-        Returns:
-            tuple[Tensor, Tensor]: As of :class:`MatchExtractionModule`.
-        """
+        """Do Stage 2 with all patches of both blocks unfolded (Eq. 2–3)."""
         lr_blocks = self._rimmed_blocks(lr, blocks).permute(0, 3, 1, 2)
         grid = (ref_down.shape[2], ref_down.shape[3])
         ref_blocks = self._ref_blocks(ref_down, coarse_index, grid, blocks)
@@ -82,15 +64,7 @@ class UnfoldedMatching(MatchExtractionModule):
         return index, self.positions(index, coarse_index, grid, blocks)
 
     def extract(self, ref: Tensor, matches: Matches) -> Tensor:
-        """Do Stage 3 with all patches of 3s×3s pixels unfolded, then folded (Eq. 5).
-
-        Args:
-            ref (Tensor): F_Ref^s, shape (N, C, s·H, s·W).
-            matches (Matches): What the matching found.
-
-        Returns:
-            Tensor: M^s, shape (N, C, s·h, s·w).
-        """
+        """Do Stage 3 with all patches of 3s×3s pixels unfolded, then folded (Eq. 5)."""
         scale = ref.shape[2] // matches.grid[0]
         blocks = self._ref_blocks(ref, matches.coarse_index, matches.grid, matches.blocks)
         patch = self.patch_size * scale

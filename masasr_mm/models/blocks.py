@@ -92,7 +92,7 @@ class JointConvolution(nn.Conv2d):
                 merged = F.conv2d(feature, weight, self.bias, padding=1)
             else:
                 merged = merged.add_(F.conv2d(feature, weight, padding=1))
-            del feature
+            del feature  # before the next one is made
         return merged
 
 

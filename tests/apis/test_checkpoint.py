@@ -10,6 +10,7 @@ import torch
 from mmagic.registry import MODELS
 
 import masasr_mm  # noqa: F401
+from masasr_mm.apis import checkpoint
 from masasr_mm.apis.checkpoint import load_checkpoint, load_generator, load_tensors, save_checkpoint
 from masasr_mm.errors import UserError
 from masasr_mm.models.released import to_released
@@ -36,10 +37,15 @@ def test_ours_goes_in_whole(tmp_path):
         assert torch.equal(have, need)
 
 
-def test_a_released_file_is_converted_in_memory(tmp_path):
+def test_a_released_file_is_converted_in_memory(tmp_path, monkeypatch):
+    told = []
+    monkeypatch.setattr(checkpoint, 'print_log', lambda text, *_: told.append(text))
     source, target = editor(), editor()
     torch.save(to_released(source.state_dict()), tmp_path / 'masa_rec.pth')
+    load_checkpoint(tmp_path / 'masa_rec.pth')
     load_generator(target, tmp_path / 'masa_rec.pth')
+    assert len(told) == 1
+    assert "masa_rec.pth: the authors' released format" in told[0]
     for have, need in zip(target.generator.parameters(), source.generator.parameters()):
         assert torch.equal(have, need)
 
