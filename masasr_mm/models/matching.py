@@ -12,6 +12,8 @@ from .layout import from_blocks, from_cells, to_blocks, to_cells
 from .matches import Matches
 
 EPS = 1e-12
+# Stage 1 is a convolution with a kernel for each block; with more, its output leaves the cache.
+BLOCKS_AT_ONCE = 256
 
 
 @MODELS.register_module()
@@ -31,9 +33,9 @@ class MatchExtractionModule(BaseModule):
         patch_size (int): Height and width of a patch, odd. Default: 3.
         dilations (tuple[int, ...]): Dilations of the centre patches in Stage 1.
             Default: (1, 2, 3).
-        max_elements (int, optional): Similarities that may be held at once; more blocks than fit
-            are matched one group after another. None matches all at once, without a loop whose
-            length depends on the sizes. Default: 2**25.
+        max_elements (int, optional): Similarities that may be held at once; what does not fit is
+            matched in groups of blocks and strips of Ref↓, one after another. None matches all at
+            once, without a loop whose length depends on the sizes. Default: 2**23.
         init_cfg (dict, optional): mmengine's initialisation config. Default: None.
     """
 
@@ -43,7 +45,7 @@ class MatchExtractionModule(BaseModule):
         ref_block_ratio: float = 1.5,
         patch_size: int = 3,
         dilations: tuple[int, ...] = (1, 2, 3),
-        max_elements: int | None = 2**25,
+        max_elements: int | None = 2**23,
         init_cfg: dict | None = None,
     ) -> None:
         super().__init__(init_cfg)
@@ -96,22 +98,18 @@ class MatchExtractionModule(BaseModule):
             Tensor: Flat indices into the Ref↓ grid, shape (N, K).
         """
         n, _, grid_height, grid_width = ref_down.shape
+        count = blocks[0] * blocks[1]
         centres = [self._centre_patches(lr, blocks, dilation) for dilation in self.dilations]
         norms = [self._dilated_norm(ref_down, dilation) for dilation in self.dilations]
+        reach = max(self.dilations) * self.radius
+        ref_down = F.pad(ref_down, [0, 0, reach, reach]).flatten(0, 1)[None]
+        strips = self._groups(grid_height, n * grid_width * min(count, BLOCKS_AT_ONCE))
         found = []
-        for group in self._groups(blocks[0] * blocks[1], n * grid_height * grid_width):
-            similarity = 0
-            for dilation, patches, norm in zip(self.dilations, centres, norms):
-                kernels = patches[:, group]
-                products = F.conv2d(
-                    ref_down.flatten(0, 1)[None],
-                    kernels.flatten(0, 1),
-                    padding=dilation * self.radius,
-                    dilation=dilation,
-                    groups=n,
-                )
-                similarity = similarity + products.view(n, -1, grid_height, grid_width) / norm
-            found.append(similarity.flatten(2).argmax(dim=2))
+        for group in self._groups(count, n * grid_width, BLOCKS_AT_ONCE):
+            kernels = [patches[:, group].flatten(0, 1) for patches in centres]
+            best, index = zip(*(self._best_in(ref_down, kernels, norms, rows) for rows in strips))
+            strip = torch.stack(best, dim=2).argmax(dim=2, keepdim=True)
+            found.append(torch.stack(index, dim=2).gather(2, strip).squeeze(2))
         return torch.cat(found, dim=1)
 
     def fine_match(
@@ -339,12 +337,43 @@ class MatchExtractionModule(BaseModule):
             )
         return py, px
 
-    def _groups(self, count: int, elements: int) -> list[slice]:
-        """Part blocks into groups whose similarities, ``elements`` for each block, may be held."""
+    def _groups(self, count: int, elements: int, most: int | None = None) -> list[slice]:
+        """Part things into groups, at ``most`` so many, that have no more than ``max_elements``.
+
+        Each thing has so many ``elements``; a group has one thing at least.
+        """
         if self.max_elements is None:
-            return [slice(None)]
-        size = max(1, self.max_elements // elements)
-        return [slice(start, start + size) for start in range(0, count, size)]
+            return [slice(0, count)]
+        size = max(1, min(self.max_elements // elements, most or count))
+        return [slice(start, min(start + size, count)) for start in range(0, count, size)]
+
+    def _best_in(
+        self, ref_down: Tensor, kernels: list[Tensor], norms: list[Tensor], rows: slice
+    ) -> tuple[Tensor, Tensor]:
+        """Return the best similarity of Stage 1 in some rows of Ref↓, and where it is.
+
+        Args:
+            ref_down (Tensor): F_Ref↓, shape (1, N·C, H + 2·reach, W), with rows of zeros on both
+                sides as far as the centre patches reach.
+            kernels (list[Tensor]): The centre patches of some blocks for each dilation,
+                shape (N·B, C, patch, patch).
+            norms (list[Tensor]): Of the patches of Ref↓, for each dilation, shape (N, 1, H, W).
+            rows (slice): Rows of Ref↓.
+
+        Returns:
+            tuple[Tensor, Tensor]: The highest sum of cosines, and its flat index into the Ref↓
+            grid, the lowest of equal ones, both of shape (N, B).
+        """
+        n, _, _, grid_width = norms[0].shape
+        reach, total = max(self.dilations) * self.radius, None
+        for dilation, patches, norm in zip(self.dilations, kernels, norms):
+            extent = dilation * self.radius
+            strip = ref_down[:, :, rows.start + reach - extent : rows.stop + reach + extent]
+            products = F.conv2d(strip, patches, padding=(0, extent), dilation=dilation, groups=n)
+            cosine = products.view(n, -1, *products.shape[2:]).div_(norm[:, :, rows])
+            total = cosine if total is None else total.add_(cosine)
+        best, index = total.flatten(2).max(dim=2)
+        return best, index + rows.start * grid_width
 
     def _pad(self, feature: Tensor) -> Tensor:
         return F.pad(feature, [self.radius] * 4, mode='replicate')

@@ -83,6 +83,15 @@ def test_result_does_not_depend_on_how_many_blocks_are_matched_at_once():
     assert torch.equal(whole.fine_index, grouped.fine_index)
 
 
+@pytest.mark.parametrize('max_elements', [1, 40, 1000, None])
+def test_the_first_of_equal_blocks_is_chosen_however_ref_down_is_cut(max_elements):
+    """Of a Ref↓ that holds the same picture three times, one below the other."""
+    picture = features(1, 4, 12, 20).mul(8).round()
+    lr, ref_down = picture[:, :, 2:10, 6:14], picture.repeat(1, 1, 3, 1)
+    module = MatchExtractionModule(max_elements=max_elements)
+    assert module(lr, ref_down).coarse_index.item() == 6 * 20 + 10
+
+
 def test_an_image_finds_itself():
     """With LR = Ref↓ every inner position matches itself with similarity 1."""
     module = MatchExtractionModule()
