@@ -151,18 +151,28 @@ class MASANet(BaseModule):
             ValueError: If a size does not fit.
         """
         self.check_sizes(lq, ref, ref_down)
-        lq, ref, ref_down = (
-            image.contiguous(memory_format=self.layout) for image in (lq, ref, ref_down)
-        )
-        lq_features = self._run('encoder', self.encoder, lq)
-        [ref_down_feature] = self._run('encoder', self.encoder, ref_down, num_levels=1)
-        matches = self.matching(lq_features[0], ref_down_feature)
-        feature = self.lr_pyramid(lq_features)
-        ref_features = self._run('encoder', self.encoder, ref)
+        feature, matches = self.match(lq, ref_down)
+        ref_features = self._encode(ref)
         for index in range(len(self.refinements)):
-            texture = self.matching.extract(ref_features.pop(), matches)
-            feature = self.fuse(index, feature, texture.contiguous(memory_format=self.layout))
+            # Held by no name, so that each of them is freed as soon as it has been used.
+            feature = self.fuse(index, feature, self.matching.extract(ref_features.pop(), matches))
         return self.to_image(feature) + self.enlarge(lq), matches
+
+    def match(self, lq: Tensor, ref_down: Tensor) -> tuple[Tensor, Matches]:
+        """Encode the LR image and Ref↓, and match them.
+
+        Args:
+            lq (Tensor): As in :meth:`forward`.
+            ref_down (Tensor): As in :meth:`forward`.
+
+        Returns:
+            tuple[Tensor, Matches]: The feature that the decoder begins with, shape (N, C, h, w),
+            and the matches.
+        """
+        lq_features = self._encode(lq)
+        [ref_down_feature] = self._encode(ref_down, num_levels=1)
+        matches = self.matching(lq_features[0], ref_down_feature)
+        return self.lr_pyramid(lq_features), matches
 
     def fuse(
         self,
@@ -185,6 +195,7 @@ class MASANet(BaseModule):
         Returns:
             Tensor: The decoder's next feature, shape (N, C, s·h, s·w).
         """
+        texture = texture.contiguous(memory_format=self.layout)
         lr = upsample(feature) if index else feature
         adapted = self._run('adaptation', self.adaptation, lr, texture, lr_moments, ref_moments)
         del lr, texture
@@ -229,6 +240,10 @@ class MASANet(BaseModule):
                 f'ref is {ref.shape[2]}×{ref.shape[3]} but must be {self.scale} times ref_down, '
                 f'{expected[0]}×{expected[1]}'
             )
+
+    def _encode(self, image: Tensor, num_levels: int | None = None) -> list[Tensor]:
+        image = image.contiguous(memory_format=self.layout)
+        return self._run('encoder', self.encoder, image, num_levels=num_levels)
 
     def _run(self, name: str, part: nn.Module, *inputs: Any, **options: Any) -> Any:
         """Call a part of the network, by gradient checkpointing if that is asked for."""

@@ -213,7 +213,9 @@ class MatchExtractionModule(BaseModule):
         Returns:
             Tensor: M^s, shape (N, C, s·h, s·w).
         """
-        return self.extract_cells(to_cells(ref, ref.shape[2] // matches.grid[0]), matches)
+        cells = to_cells(ref, ref.shape[2] // matches.grid[0])
+        del ref  # which frees a feature that the caller has no name for
+        return self.extract_cells(cells, matches)
 
     def extract_cells(self, cells: Tensor, matches: Matches) -> Tensor:
         """Do what :meth:`extract` does from a reference feature that lies ready in cells.

@@ -111,11 +111,7 @@ class TiledMASANet:
         """
         net = self.net
         net.check_sizes(lq, ref, ref_down)
-        lq, ref_down = (image.contiguous(memory_format=net.layout) for image in (lq, ref_down))
-        lq_features = net.encoder(lq)
-        matches = net.matching(lq_features[0], net.encoder(ref_down, num_levels=1)[0])
-        feature = net.lr_pyramid(lq_features)
-        del lq_features
+        feature, matches = net.match(lq, ref_down)
         # The encoder keeps few features at a time, so its tiles may be larger.
         kind = smaller_kind(matches)
         kept = kind(net, ref, matches, 2 * self.tile, self.ref_dtype, self.track)
