@@ -9,30 +9,33 @@ import sys
 
 import pytest
 
-from masasr_mm.allocator import VARIABLES, keep_freed_memory
+from masasr_mm.allocator import LARGEST, VARIABLES, keep_freed_memory
 
-# Takes and frees 64 MB again and again; prints how many pages had to come from the system at last.
+# Takes and frees so many bytes again and again; prints how many pages had to come from the system
+# at last.
 WORK = """
 import resource
 import sys
 import torch
 from masasr_mm.allocator import keep_freed_memory
 
-kept = keep_freed_memory() if sys.argv[1:] else None
-for _ in range(30):  # until glibc has found where blocks of this size can stay
-    torch.ones(2**24)
+size = int(sys.argv[1])
+kept = keep_freed_memory() if sys.argv[2:] else None
+for _ in range(2**31 // size):  # until glibc has found where blocks of this size can stay
+    torch.ones(size // 4)
 before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt
 for _ in range(5):
-    torch.ones(2**24)
+    torch.ones(size // 4)
 print(kept, resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before)
 """
-PAGES = 2**26 // 4096
+SIZE = 2**26
+PAGES = SIZE // 4096
 
 
-def run(*arguments: str, **environment: str) -> tuple[str, int]:
+def run(*arguments: str, size: int = SIZE, **environment: str) -> tuple[str, int]:
     own = {name: value for name, value in os.environ.items() if name not in VARIABLES}
     result = subprocess.run(
-        [sys.executable, '-c', WORK, *arguments],
+        [sys.executable, '-c', WORK, str(size), *arguments],
         capture_output=True,
         text=True,
         check=True,
@@ -48,6 +51,11 @@ glibc_alone = pytest.mark.skipif(platform.libc_ver()[0] != 'glibc', reason='anot
 @glibc_alone
 def test_a_tensor_lies_where_the_freed_one_lay():
     assert run('keep') == ('True', pytest.approx(0, abs=PAGES / 10))
+
+
+@glibc_alone
+def test_a_very_large_tensor_is_given_back():
+    assert run('keep', size=2 * LARGEST)[1] > 5 * PAGES
 
 
 @glibc_alone
