@@ -22,7 +22,7 @@ def keep_freed_memory() -> bool:
     glibc gives every block above 32 MB back to the system when it is freed, and the next block of
     that size comes as pages that are cleared one by one, on a CPU a good part of the time of a
     network whose every feature is such a block. Here blocks of up to 256 MB stay with the process
-    until it ends, some of them unused between others: that adds a tenth to a third to the peak
+    until it ends, some of them unused between others: that adds up to a half to the peak
     (docs/performance.md). So this is for programs, not for importing; the command line tools call
     it.
 
