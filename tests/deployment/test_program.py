@@ -8,6 +8,7 @@ import torch
 from masasr_mm.deployment.interface import Interface
 from masasr_mm.deployment.program import interface_of
 from masasr_mm.errors import UserError
+from masasr_mm.models import MatchExtractionModule
 
 from .conftest import pictures
 
@@ -39,7 +40,7 @@ def test_fixed_sizes_are_rounded_to_what_the_network_takes(network):
 
 
 def test_the_network_is_left_as_it_is(program, network):
-    assert network.matching.max_elements == 2**23
+    assert network.matching.max_elements == MatchExtractionModule().max_elements
 
 
 @pytest.mark.parametrize('text', [None, 'no JSON', '[]', '{"scale": 4}'])
