@@ -16,8 +16,8 @@ class Moments(NamedTuple):
     """Mean and variance of every channel of a feature over the whole image (Eq. 7–8).
 
     Attributes:
-        mean (Tensor): Shape (N, C, 1, 1).
-        variance (Tensor): Biased, shape (N, C, 1, 1).
+        mean (Tensor): Shape (N, C, 1, 1), float32 or wider.
+        variance (Tensor): Biased, shape (N, C, 1, 1), float32 or wider.
         count (int): How many pixels they are of.
     """
 
@@ -27,12 +27,15 @@ class Moments(NamedTuple):
 
     @property
     def deviation(self) -> Tensor:
-        """Tensor: The unbiased standard deviation, shape (N, C, 1, 1)."""
-        return (self.variance * (self.count / (self.count - 1))).sqrt()
+        """Tensor: The unbiased standard deviation, shape (N, C, 1, 1); of one pixel it is 0."""
+        variance = self.variance * (self.count / max(1, self.count - 1))
+        # The root has an infinite slope at 0; as with torch.std, a constant channel has none.
+        constant = variance == 0
+        return variance.masked_fill(constant, 1).sqrt().masked_fill(constant, 0)
 
 
 def moments(feature: Tensor) -> Moments:
-    """Measure a feature.
+    """Measure a feature, in float32 at least: half precision holds no square of a small number.
 
     Args:
         feature (Tensor): Shape (N, C, H, W).
@@ -40,6 +43,7 @@ def moments(feature: Tensor) -> Moments:
     Returns:
         Moments: Of every channel.
     """
+    feature = feature.to(torch.promote_types(feature.dtype, torch.float32))
     # torch.var_mean takes five times as long where channels are last.
     mean = feature.mean(dim=(2, 3), keepdim=True)
     variance = (feature - mean).square_().mean(dim=(2, 3), keepdim=True)

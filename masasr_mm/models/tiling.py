@@ -56,11 +56,12 @@ class MomentsOfTiles:
         """Return the moments of all tiles together.
 
         Args:
-            dtype (torch.dtype): Of the feature.
+            dtype (torch.dtype): Of the feature; statistics of half precision stay in float32.
 
         Returns:
             Moments: Of the whole image.
         """
+        dtype = torch.promote_types(dtype, torch.float32)
         return Moments(self.mean.to(dtype), self.variance.to(dtype), self.count)
 
 

@@ -103,6 +103,15 @@ def test_moments_of_tiles_are_those_of_the_image():
     torch.testing.assert_close(have.deviation, feature.std((2, 3), keepdim=True))
 
 
+def test_moments_of_tiles_in_half_precision_are_in_float32():
+    feature = torch.full((1, 1, 8, 8), 1.0, dtype=torch.float16)
+    feature[..., ::2] = 1.0009765625
+    measured = MomentsOfTiles()
+    measured.add(feature)
+    have = measured.result(torch.float16)
+    torch.testing.assert_close(have.deviation, feature.float().std((2, 3), keepdim=True))
+
+
 def test_halo_of_the_encoder_is_what_it_depends_on():
     torch.manual_seed(0)
     encoder = MASAEncoder(channels=2, num_levels=3, num_blocks=2)
