@@ -12,14 +12,9 @@ from tests.tools.commands import error_line, run_python
 APP = REPOSITORY / 'demo' / 'app.py'
 
 
-def test_help_is_complete_and_quick():
-    code = (
-        "import runpy, sys\nsys.argv = ['app.py', '--help']\n"
-        f"try:\n    runpy.run_path({str(APP)!r}, run_name='__main__')\n"
-        "except SystemExit as end:\n    print('torch' in sys.modules, end.code)"
-    )
-    result = run_python('-c', code)
-    assert result.stdout.splitlines()[-1] == 'False 0'
+def test_help_is_complete():
+    result = run_python(APP, '--help')
+    assert result.returncode == 0
     for option in ('--checkpoint', '--device', '--host', '--port', '--keep-seconds'):
         assert option in result.stdout
     assert '127.0.0.1' in result.stdout
@@ -34,7 +29,7 @@ def test_without_gradio_it_says_what_to_install(tmp_path):
         PYTHONPATH=f'{tmp_path}:{REPOSITORY}',
         TMPDIR=str(tmp_path),
     )
-    assert 'pip install -r requirements/demo.txt' in error_line(result)
+    assert "pip install 'gradio" in error_line(result)
     assert [path.name for path in tmp_path.iterdir() if path.name.startswith('masasr')] == []
 
 

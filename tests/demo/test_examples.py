@@ -7,11 +7,10 @@ from pathlib import Path
 from PIL import Image
 
 from masasr_mm.apis import MASAInferencer
+from masasr_mm.demo.examples import write_examples
 
 
 def test_references_show_their_photo(small_checkpoint, tmp_path):
-    from examples import write_examples
-
     examples = write_examples(tmp_path)
     infer = MASAInferencer(small_checkpoint, device='cpu')
     (first, [first_ref]), (second, [second_ref]) = examples

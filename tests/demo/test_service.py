@@ -10,6 +10,7 @@ import pytest
 from PIL import Image
 
 from masasr_mm.apis import MASAInferencer
+from masasr_mm.demo.service import Limits, Service, devices
 from masasr_mm.errors import UserError
 from masasr_mm.visualization.match_picture import draw_matches
 
@@ -29,8 +30,6 @@ def files(photos, tmp_path):
 @pytest.fixture
 def make(small_checkpoint, tmp_path):
     """A service with other limits than usual."""
-    from service import Limits, Service
-
     (tmp_path / 'results').mkdir()
     return lambda **limits: Service(
         str(small_checkpoint), None, tmp_path / 'results', Limits(**limits)
@@ -126,21 +125,15 @@ def test_use_begins_the_time_to_live_anew(make, files):
 
 
 def test_a_wrong_checkpoint_is_told_before_anyone_comes(tmp_path):
-    from service import Limits, Service
-
     with pytest.raises(UserError, match='checkpoint not found'):
         Service('missing.pth', None, tmp_path, Limits()).warm_up('cpu')
 
 
 def test_the_processor_is_always_there():
-    from service import devices
-
     assert devices()[-1] == 'cpu'
 
 
 def test_limits_are_told_in_words():
-    from service import Limits
-
     assert Limits(0.5, 12, 5, 2, 20).in_words() == (
         'Photos of at most 0.5 megapixels, at most 5 references of 12 megapixels together, files '
         'of at most 2 MB. Your files are deleted after 20 seconds.'

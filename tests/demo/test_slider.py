@@ -10,10 +10,10 @@ import numpy as np
 from PIL import Image
 from skimage import data
 
+from masasr_mm.demo.slider import LARGEST, slider
+
 
 def test_both_pictures_are_inside_and_named():
-    from slider import slider
-
     photo = data.astronaut()
     html = slider(photo, photo[::-1], 'before it', 'after it')
     after, before = (
@@ -28,8 +28,6 @@ def test_both_pictures_are_inside_and_named():
 
 
 def test_large_pictures_become_smaller():
-    from slider import LARGEST, slider
-
     html = slider(*[np.zeros((100, 2 * LARGEST, 3), np.uint8)] * 2, 'a', 'b')
     content = re.findall(r'data:image/webp;base64,([^"]+)"', html)[0]
     assert Image.open(io.BytesIO(base64.b64decode(content))).size == (LARGEST, 50)

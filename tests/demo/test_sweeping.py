@@ -5,10 +5,10 @@ from __future__ import annotations
 import os
 import time
 
+from masasr_mm.demo.sweeping import sweep, sweep_always
+
 
 def test_old_files_are_deleted_and_others_stay(tmp_path):
-    from sweeping import sweep
-
     (tmp_path / 'a').mkdir()
     names = ('a/old', 'a/new', 'kept')
     for name in names:
@@ -21,8 +21,6 @@ def test_old_files_are_deleted_and_others_stay(tmp_path):
 
 
 def test_it_goes_on(tmp_path):
-    from sweeping import sweep_always
-
     (tmp_path / 'before').touch()
     thread = sweep_always(tmp_path, 0.5)
     assert thread.daemon

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import sys
 
 import numpy as np
 import pytest
@@ -12,7 +11,6 @@ from mmengine.config import Config
 from PIL import Image
 
 from masasr_mm.apis import MASAInferencer
-from masasr_mm.errors import UserError
 from tests.apis.conftest import MODEL
 
 from .commands import run_python
@@ -83,23 +81,6 @@ def test_mistakes_are_told(config, small_checkpoint, tmp_path, monkeypatch, caps
     assert code == 2
     assert 'no generator of type MASANet' in capsys.readouterr().err
     assert not out.exists()
-
-
-def test_what_onnxruntime_cannot_do_is_told(monkeypatch, tmp_path):
-    tool = load_tool('infer.py')
-    Image.new('RGB', (16, 16)).save(tmp_path / 'a.png')
-    common = ['a.png', '--self-ref', '--backend', 'onnxruntime', '--checkpoint', 'a.onnx']
-    monkeypatch.chdir(tmp_path)
-    for options, message in (
-        (['--tile', '64'], '--tile 64 does not go with --backend onnxruntime'),
-        (['--dtype', 'float16'], '--dtype float16 does not go'),
-        (['--ref-dtype', 'float16'], '--ref-dtype float16 does not go'),
-        (['--device', 'cuda'], '--device cuda does not go'),
-        (['--device', 'cpu', '--tile', 'auto'], 'ONNX file not found: a.onnx'),
-    ):
-        monkeypatch.setattr(sys, 'argv', ['infer.py', *common, *options])
-        with pytest.raises(UserError, match=message):
-            tool.main(tool.parse_args())
 
 
 @pytest.mark.slow

@@ -6,10 +6,10 @@ from collections.abc import Callable
 from pathlib import Path
 
 import gradio as gr
-from service import Service, devices
-from slider import slider
 
-from masasr_mm.errors import UserError
+from ..errors import UserError
+from .service import Service, devices
+from .slider import slider
 
 INTRODUCTION = """
 # MASA-SR

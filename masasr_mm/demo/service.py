@@ -14,11 +14,11 @@ import numpy as np
 import torch
 from PIL import Image
 
-from masasr_mm.apis import MASAInferencer
-from masasr_mm.apis.photos import Photo, read_photo, super_resolved, write_photo
-from masasr_mm.apis.prediction import LOW_AGREEMENT, Prediction
-from masasr_mm.errors import UserError
-from masasr_mm.visualization.match_picture import draw_matches
+from ..apis import MASAInferencer
+from ..apis.photos import Photo, read_photo, super_resolved, write_photo
+from ..apis.prediction import LOW_AGREEMENT, Prediction
+from ..errors import UserError
+from ..visualization.match_picture import draw_matches
 
 MEGA = 1_000_000
 PREVIEW = 480

@@ -1,0 +1,1 @@
+"""The command ``masasr``: photos from file to file."""

@@ -1,0 +1,108 @@
+"""The command ``masasr``."""
+
+from __future__ import annotations
+
+import argparse
+import signal
+import sys
+from typing import TYPE_CHECKING
+
+from ..errors import UserError, exit_with_user_errors
+from .photo_options import parse_args
+
+if TYPE_CHECKING:
+    from ..apis import MASAInferencer
+    from ..apis.photo_report import Outcome
+
+
+def main() -> None:
+    """Read the command line, do what it says, and leave the process with an exit status."""
+    options = parse_args()
+    exit_with_user_errors(lambda: run(options))
+
+
+def run(options: argparse.Namespace) -> int:
+    """Super-resolve all photos, whatever happens to one of them.
+
+    Args:
+        options (argparse.Namespace): From :func:`~masasr_mm.cli.photo_options.parse_args`.
+
+    Returns:
+        int: The exit status: 0 if all went well, 1 if a photo failed, 130 if interrupted.
+
+    Raises:
+        UserError: If what is asked for cannot be begun with.
+    """
+    from ..allocator import keep_freed_memory
+    from ..apis.photo_jobs import plan_jobs
+    from ..apis.photo_report import exit_status, summary
+    from .photo_progress import with_progress
+    from .photo_steps import PhotoSteps
+
+    keep_freed_memory()
+    infer = make_inferencer(options)
+    refs = None if options.self_ref else options.ref
+    suffix = f'_x{infer.scale}' if options.suffix is None else options.suffix
+    jobs, kind = plan_jobs(options.lq, refs, options.out, suffix, options.format)
+    super_resolve = PhotoSteps(infer, kind, options)
+    outcomes = []
+    # A job scheduler's way to end a process leaves no half of a file either.
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    try:
+        for job in with_progress(jobs):
+            outcomes.append(super_resolve(job))
+            _tell(outcomes[-1])
+    except KeyboardInterrupt:
+        print(f'interrupted: {summary(outcomes, len(jobs))}', file=sys.stderr)
+        return 130
+    if len(jobs) > 1:
+        print(summary(outcomes, len(jobs)))
+        for outcome in outcomes:
+            if outcome.status == 'failed':
+                print(f'failed: {outcome.line}', file=sys.stderr)
+    return exit_status(outcomes)
+
+
+def make_inferencer(options: argparse.Namespace) -> MASAInferencer:
+    """Return what super-resolves: the network in PyTorch, or an exported one.
+
+    Args:
+        options (argparse.Namespace): From :func:`~masasr_mm.cli.photo_options.parse_args`.
+
+    Returns:
+        MASAInferencer: With its weights loaded.
+
+    Raises:
+        UserError: If the weights cannot be used, or an option does not go with them.
+    """
+    if options.backend == 'torch':
+        from ..apis import MASAInferencer
+
+        test_cfg = dict(tile=options.tile, ref_dtype=options.ref_dtype)
+        return MASAInferencer(
+            options.checkpoint, options.config, options.device, options.dtype, test_cfg
+        )
+    from ..deployment.onnx_inferencer import ONNXInferencer
+
+    # The file holds the network as it is, so that none of these can be changed any more.
+    fixed = dict(
+        config=options.config,
+        device=None if options.device == 'cpu' else options.device,
+        dtype=None if options.dtype == 'float32' else options.dtype,
+        tile=options.tile if isinstance(options.tile, int) else None,
+        ref_dtype=options.ref_dtype,
+    )
+    for option, value in fixed.items():
+        if value is not None:
+            raise UserError(
+                f'--{option.replace("_", "-")} {value} does not go with --backend onnxruntime, '
+                'which runs the whole network of the file in float32 on the CPU'
+            )
+    return ONNXInferencer(options.checkpoint)
+
+
+def _tell(outcome: Outcome) -> None:
+    """Print what became of a photo: results to standard output, trouble to standard error."""
+    print(outcome.line, file=sys.stderr if outcome.status == 'failed' else sys.stdout, flush=True)
+    if outcome.warning:
+        print(f'warning: {outcome.warning}', file=sys.stderr, flush=True)

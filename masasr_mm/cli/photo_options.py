@@ -1,0 +1,131 @@
+"""What the command ``masasr`` can be told; nothing heavy is imported to read it."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Sequence
+
+DESCRIPTION = 'Super-resolve your own photos with the texture of sharp ones.'
+
+EPILOG = """
+examples:
+  masasr photo.jpg --ref sharp.jpg --checkpoint masa_rec.pth
+  masasr photos --ref sharp1.jpg sharp2.jpg --checkpoint C --out results
+  masasr photos --ref references --checkpoint C --compare
+      photos/a.jpg goes with references/a.png, or with all in references/a/
+  masasr 'photos/**/*.png' --self-ref --checkpoint C --out results --format webp
+
+exit status: 0 all written, 1 some photo failed, 2 wrong use, 130 interrupted
+"""
+
+
+def parse_args(arguments: Sequence[str] | None = None) -> argparse.Namespace:
+    """Read the command line.
+
+    Args:
+        arguments (Sequence[str], optional): Its words without the command's name. Default: None,
+            those of this process.
+
+    Returns:
+        argparse.Namespace: The options, under their names.
+    """
+    parser = argparse.ArgumentParser(
+        description=DESCRIPTION, epilog=EPILOG, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument(
+        'lq', metavar='LQ', nargs='+', help='photos of any size: files, folders or patterns'
+    )
+    source = parser.add_mutually_exclusive_group(required=True)
+    source.add_argument(
+        '--ref',
+        nargs='+',
+        metavar='REF',
+        help='sharp photos of a similar scene, which serve every photo; or one folder, whose files '
+        'and folders pair with the photos by name',
+    )
+    source.add_argument(
+        '--self-ref', action='store_true', help='no reference: every photo is its own'
+    )
+    parser.add_argument(
+        '--checkpoint',
+        required=True,
+        metavar='CKPT',
+        help="a checkpoint, ours or the authors'; with --backend onnxruntime an ONNX file",
+    )
+    parser.add_argument(
+        '--backend',
+        choices=('torch', 'onnxruntime'),
+        default='torch',
+        help='what runs the network: PyTorch, or onnxruntime on the CPU with a file of '
+        'tools/deployment/export.py (default: torch)',
+    )
+    parser.add_argument(
+        '--config',
+        metavar='C',
+        help='config of the model, Python code that is run (default: what the checkpoint says)',
+    )
+    parser.add_argument('--device', help="such as 'cpu' or 'cuda:0' (default: the best there is)")
+    parser.add_argument(
+        '--dtype',
+        choices=('float32', 'bfloat16', 'float16'),
+        default='float32',
+        help='of the convolutions; the matching is always done in float32 (default: float32)',
+    )
+    parser.add_argument(
+        '--tile',
+        type=_tile,
+        default='auto',
+        metavar='auto|none|N',
+        help='run in tiles of N LR pixels, for the same result in less memory (default: auto, '
+        'where the whole would not fit into the free memory)',
+    )
+    parser.add_argument(
+        '--ref-dtype',
+        choices=('float32', 'bfloat16', 'float16'),
+        help='in which tiles keep the reference: float16 takes half the memory for a difference '
+        'that is not seen (default: as --dtype)',
+    )
+    output = parser.add_argument_group('output')
+    output.add_argument(
+        '--out',
+        metavar='FILE_OR_DIR',
+        help='file for one photo, or folder (default: beside the photo, or beside the folder)',
+    )
+    output.add_argument(
+        '--suffix', help="goes to the end of a photo's name (default: the scale, such as _x4)"
+    )
+    output.add_argument(
+        '--format', choices=('png', 'jpg', 'webp', 'tiff'), help='(default: as --out, or png)'
+    )
+    output.add_argument(
+        '--quality',
+        type=_quality,
+        default=95,
+        metavar='1-100',
+        help='of jpg and webp (default: 95)',
+    )
+    output.add_argument(
+        '--compare', action='store_true', help='also write bicubic, result and reference in a row'
+    )
+    output.add_argument(
+        '--matches', action='store_true', help='also draw where the texture came from'
+    )
+    output.add_argument(
+        '--skip-existing', action='store_true', help='leave out photos whose result is there'
+    )
+    return parser.parse_args(arguments)
+
+
+def _quality(text: str) -> int:
+    value = int(text) if text.isdigit() else 0
+    if not 1 <= value <= 100:
+        raise argparse.ArgumentTypeError(f'{text} is not a whole number from 1 to 100')
+    return value
+
+
+def _tile(text: str) -> int | str | None:
+    if text in ('auto', 'none'):
+        return None if text == 'none' else text
+    if not text.isdigit() or int(text) < 8:
+        raise argparse.ArgumentTypeError(f'{text} is not auto, none or a whole number from 8')
+    return int(text)

@@ -1,0 +1,86 @@
+"""One photo, from its file to the file of its result."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from ..apis.photo_jobs import Job
+from ..apis.photo_report import Outcome, failed, skipped, written
+from ..apis.photos import Photo, read_photo, super_resolved, write_photo, write_picture
+from ..apis.prediction import Prediction
+from ..errors import UserError
+from ..visualization.comparison import compare
+from ..visualization.match_picture import draw_matches
+
+if TYPE_CHECKING:
+    from ..apis import MASAInferencer
+
+
+class PhotoSteps:
+    """What is done with every photo: read, prepare the references, super-resolve, write.
+
+    Args:
+        infer (MASAInferencer): The network.
+        kind (str): Format of the results, a key of :data:`~masasr_mm.apis.photos.FORMATS`.
+        options (argparse.Namespace): What the command was told.
+    """
+
+    def __init__(self, infer: MASAInferencer, kind: str, options: argparse.Namespace) -> None:
+        self.infer = infer
+        self.kind = kind
+        self.options = options
+
+    def __call__(self, job: Job) -> Outcome:
+        """Do one photo, and tell what became of it.
+
+        Args:
+            job (Job): The photo, its references and where the result goes.
+
+        Returns:
+            Outcome: Also where it failed: no photo stops those that follow.
+        """
+        if self.options.skip_existing and job.out.exists():
+            return skipped(job)
+        try:
+            return self._super_resolve(job)
+        except Exception as error:
+            return failed(job, error)
+
+    def _super_resolve(self, job: Job) -> Outcome:
+        """Go through the steps; the result's file comes last, so that it stands for all of them."""
+        start = time.perf_counter()
+        photo = read_photo(job.lq)
+        prediction = self.infer.predict(photo.rgb, self._references(job, photo))
+        self._write_pictures(prediction, job.out)
+        outcome = written(job, prediction, time.perf_counter() - start)
+        result = super_resolved(photo, prediction.image)
+        write_photo(result, job.out, self.kind, self.options.quality)
+        return outcome
+
+    def _references(self, job: Job, photo: Photo) -> list[np.ndarray]:
+        """Return what the network shall take texture from."""
+        if self.options.self_ref:
+            return [photo.rgb]
+        if not job.refs:
+            inside = Path(self.options.ref[0]) / job.lq.stem
+            raise UserError(
+                f'{job.lq}: no reference of that name; expected {inside}.* or images in '
+                f'{inside}{os.sep}'
+            )
+        return [read_photo(path).rgb for path in job.refs]
+
+    def _write_pictures(self, prediction: Prediction, out: Path) -> None:
+        """Write the pictures that were asked for beside the result."""
+        lq, image, ref = prediction.lq, prediction.image, prediction.ref
+        count = prediction.num_refs
+        if self.options.compare:
+            write_picture(compare(lq, image, ref, count), out.with_name(f'{out.stem}_compare.png'))
+        if self.options.matches:
+            picture = draw_matches(lq, image, ref, prediction.matches, count)
+            write_picture(picture, out.with_name(f'{out.stem}_matches.png'))

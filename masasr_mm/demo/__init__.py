@@ -1,0 +1,1 @@
+"""The command ``masasr-demo``: a page in the browser."""
