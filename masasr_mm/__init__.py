@@ -4,6 +4,7 @@ from . import compat
 from .version import __version__
 
 compat.keep_albumentations_offline()
+compat.provide_numpy_bool8()
 compat.provide_mmcv_ops()
 compat.provide_mediapipe_face()
 compat.allow_mmengine_checkpoints()

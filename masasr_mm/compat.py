@@ -116,6 +116,23 @@ def provide_mediapipe_face() -> bool:
     return True
 
 
+def provide_numpy_bool8() -> bool:
+    """Let mmagic be imported beside numpy 2.
+
+    ``mmagic.utils`` (1.2.0) names ``numpy.bool8``, an alias of ``numpy.bool_`` that numpy 2 no
+    longer has. Call this before mmagic is imported.
+
+    Returns:
+        bool: Whether the alias was put in; ``False`` with numpy 1, which has it.
+    """
+    import numpy as np
+
+    if np.lib.NumpyVersion(np.__version__) < '2.0.0' or 'bool8' in vars(np):
+        return False
+    np.bool8 = np.bool_
+    return True
+
+
 def keep_albumentations_offline() -> None:
     """Keep albumentations from asking the package registry for news whenever it is imported.
 

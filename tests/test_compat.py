@@ -192,6 +192,28 @@ controlnet_aux.MediapipeFaceDetector()
         assert result.returncode == 0, result.stderr
 
 
+class TestProvideNumpyBool8:
+    def test_numpy_1_is_left_alone(self, monkeypatch):
+        monkeypatch.delitem(vars(np), 'bool8', raising=False)
+        monkeypatch.setattr(np, '__version__', '1.26.4')
+        assert not compat.provide_numpy_bool8()
+        assert 'bool8' not in vars(np)
+
+    def test_numpy_2_gets_the_alias_once(self, monkeypatch):
+        monkeypatch.setattr(np, '__version__', '2.5.5')
+        monkeypatch.setattr(np, 'bool8', None, raising=False)  # taken away again after the test
+        del np.bool8
+        assert compat.provide_numpy_bool8()
+        assert np.bool8 is np.bool_
+        assert not compat.provide_numpy_bool8()
+
+    def test_mmagic_names_it(self):
+        # where this fails, the work-around can go
+        import mmagic.utils.trans_utils
+
+        assert 'np.bool8' in Path(mmagic.utils.trans_utils.__file__).read_text()
+
+
 class TestKeepAlbumentationsOffline:
     def test_no_question_on_import(self):
         code = """

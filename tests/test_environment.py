@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.util
 import os
 import shutil
 import signal
@@ -11,23 +10,23 @@ import subprocess
 import sys
 import time
 from pathlib import Path
-from types import ModuleType
 
 import pytest
-from packaging.requirements import Requirement
-from packaging.utils import canonicalize_name
 
-ROOT = Path(__file__).resolve().parent.parent
-# The small project builds itself and the packages that it needs with this, without setuptools.
+from .conftest import REPOSITORY as ROOT
+
+# The small project and the packages that it needs are built with this, without setuptools.
 BACKEND = """
-import pathlib, time, zipfile
+import os, pathlib, signal, time, zipfile
 
-def wheel(folder, name, version, content):
+def wheel(folder, name, version, *metadata):
     path = pathlib.Path(folder) / f'{name}-{version}-py3-none-any.whl'
     info = f'{name}-{version}.dist-info'
     files = {
-        **content,
-        f'{info}/METADATA': f'Metadata-Version: 2.1\\nName: {name}\\nVersion: {version}\\n',
+        f'{name}.py': f'version = {version!r}',
+        f'{info}/METADATA': '\\n'.join(
+            ['Metadata-Version: 2.1', f'Name: {name}', f'Version: {version}', *metadata]
+        ),
         f'{info}/WHEEL': 'Wheel-Version: 1.0\\nRoot-Is-Purelib: true\\nTag: py3-none-any\\n',
     }
     files[f'{info}/RECORD'] = ''.join(f'{file},,\\n' for file in [*files, f'{info}/RECORD'])
@@ -40,7 +39,13 @@ def build_editable(folder, config_settings=None, metadata_directory=None):
     pathlib.Path('building').touch()
     while pathlib.Path('hold').exists():
         time.sleep(0.05)
-    return wheel(folder, 'masasr_mm', '0.1.0', {'masasr_mm.pth': str(pathlib.Path.cwd())})
+    extras = ['lite', 'sample', 'tests', 'export', 'demo']
+    read = lambda name: pathlib.Path('requirements', f'{name}.txt').read_text().split()
+    needs = [f'Requires-Dist: {line}' for line in read('runtime')]
+    for extra in extras:
+        needs += [f'Provides-Extra: {extra}']
+        needs += [f'Requires-Dist: {line}; extra == "{extra}"' for line in read(extra)]
+    return wheel(folder, 'masasr_mm', '0.1.0', *needs)
 """
 PYPROJECT = """
 [build-system]
@@ -50,91 +55,66 @@ backend-path = ['.']
 """
 
 
-def load(path: Path) -> ModuleType:
-    """Import a file that is in no package."""
-    spec = importlib.util.spec_from_file_location(path.stem, path)
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
-
-
 class Project:
     """A copy of the scripts with requirements that a folder of tiny wheels serves."""
 
     def __init__(self, root: Path):
         self.root = root
-        self.wheels = root / 'wheels'
         self.venv = root / '.venv'
         self.state = self.venv / 'masasr_mm.state'
         for folder in ('tools', 'requirements', 'wheels'):
             (root / folder).mkdir(parents=True)
-        for path in [*(ROOT / 'tools').glob('*.sh'), *(ROOT / 'tools').glob('*.py')]:
+        for path in (ROOT / 'tools').glob('*.sh'):
             shutil.copy(path, root / 'tools')
         shutil.copy(ROOT / 'setup.cfg', root)
-        (root / 'masasr_mm.py').write_text('import leaf')
         (root / 'backend.py').write_text(BACKEND)
         (root / 'pyproject.toml').write_text(PYPROJECT)
-        self.wheel = load(root / 'backend.py').wheel
         for name in ('leaf', 'mmcv_lite', 'mmcv'):
             self.add_wheel(name, '2.0')
         self.require(runtime='leaf', lite='mmcv_lite', full='mmcv', sample='leaf', tests='leaf')
         self.require(export='leaf', demo='leaf', constraints='')
-        self.need(10**6)
 
     def add_wheel(self, name: str, version: str) -> None:
         """Make a package with one module that knows its version."""
-        content = {f'{name}.py': f'version = {version!r}'}
-        self.wheel(self.wheels, name, version, content)
+        variables = {}
+        exec(BACKEND, variables)
+        variables['wheel'](self.root / 'wheels', name, version)
 
     def require(self, **files: str) -> None:
         """Write requirement files."""
         for name, content in files.items():
             (self.root / 'requirements' / f'{name}.txt').write_text(content + '\n')
 
-    def need(self, size: int) -> None:
-        """Set how many bytes the script thinks it needs on the disk."""
-        path = self.root / 'tools' / 'environment.py'
-        lines = path.read_text().splitlines()
-        number = next(i for i, line in enumerate(lines) if line.startswith('ENVIRONMENT_SIZE,'))
-        lines[number] = f'ENVIRONMENT_SIZE, DOWNLOAD_SIZE = {size}, {size}'
-        path.write_text('\n'.join(lines))
-
-    def start(self, *command: str, **environment: str) -> subprocess.Popen:
-        """Start a command, tools/environment.py if none is given."""
+    def start(self, *command: object, **environment: str) -> subprocess.Popen:
+        """Start a command; without one, what every script does first."""
+        use = 'set -eu; source tools/environment.sh; use_environment runtime; echo "$PYTHON"'
         variables = {
             **os.environ,
             'PIP_CONFIG_FILE': os.devnull,
             'PIP_NO_INDEX': '1',
-            'PIP_FIND_LINKS': self.wheels.as_uri(),
-            'PYTHONDONTWRITEBYTECODE': '1',
+            'PIP_FIND_LINKS': (self.root / 'wheels').as_uri(),
             **environment,
         }
         return subprocess.Popen(
-            command or [sys.executable, 'tools/environment.py'],
+            [str(word) for word in command or ('bash', '-c', use)],
             cwd=self.root,
             env=variables,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,
+            start_new_session=True,
         )
 
-    def run(self, *command: str, **environment: str) -> tuple[int, str, str]:
-        """Run a command; give its exit status, output and error output."""
-        return self.finish(self.start(*command, **environment))
-
-    def finish(self, process: subprocess.Popen) -> tuple[int, str, str]:
-        """Wait for a process; give its exit status, output and error output."""
+    def run(self, *command: object, **environment: str) -> tuple[int, list[str], str]:
+        """Run a command; give its exit status, its lines and its error output."""
+        process = self.start(*command, **environment)
         output, error = process.communicate(timeout=120)
-        return process.returncode, output, error
-
-    def python(self, code: str) -> str:
-        """Run Python code in the environment; give its output."""
-        command = [str(self.venv / 'bin' / 'python'), '-I', '-c', code]
-        return subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()
+        return process.returncode, output.splitlines(), error
 
     def leaf(self) -> str:
         """Give the version of the package that the environment has."""
-        return self.python('import leaf; print(leaf.version)')
+        command = [self.venv / 'bin' / 'python', '-Ic', 'import leaf; print(leaf.version)']
+        return subprocess.check_output(command, text=True).strip()
 
 
 @pytest.fixture
@@ -142,297 +122,148 @@ def project(tmp_path) -> Project:
     return Project(tmp_path / 'my project')
 
 
-def wait_for(path: Path) -> None:
-    """Wait until a file is there."""
-    for _ in range(1200):
-        if path.exists():
-            return
-        time.sleep(0.05)
-    raise TimeoutError(path)
+@pytest.fixture
+def bare_path(tmp_path) -> Path:
+    """A folder for PATH that holds what the shell scripts need, and no Python."""
+    folder = tmp_path / 'bin'
+    folder.mkdir()
+    for name in ('bash', 'dirname', 'cat', 'cksum'):
+        (folder / name).symlink_to(shutil.which(name))
+    return folder
 
 
-@pytest.fixture(scope='module')
-def made(tmp_path_factory) -> Project:
-    """A project whose environment was made; tests that use it leave it complete."""
-    project = Project(tmp_path_factory.mktemp('made') / 'my project')
-    status, output, error = project.run()
-    assert (status, error) == (0, '')
-    assert 'creating .venv' in output
-    assert 'ready after' in output
-    return project
+def error_line(status: int, error: str) -> str:
+    """Give the one line that a failure is told in."""
+    assert status == 1
+    assert error.startswith('error: ')
+    assert error.count('\n') == 1
+    return error[len('error: ') :].strip()
 
 
 @pytest.mark.slow
-class TestMaking:
-    def test_everything_is_there(self, made):
-        assert made.leaf() == '2.0'
-        place = made.python('import sys; print(sys.path)')
-        assert str(made.root) in place
+def test_made_once_and_brought_up_to_date(project):
+    python = str(project.venv / 'bin' / 'python')
+    status, lines, error = project.run()
+    assert (status, error) == (0, '')
+    assert lines[0].startswith('environment: creating .venv with Python 3.')
+    assert lines[-1] == python
+    assert project.leaf() == '2.0'
 
-    def test_what_is_imported_is_compiled(self, made):
-        assert list(made.venv.rglob('__pycache__/leaf.*.pyc'))
+    assert project.run()[1] == [f'environment: using {project.venv}', python]
 
-    def test_the_second_run_changes_nothing(self, made):
-        before = made.state.stat().st_mtime_ns
-        status, output, _ = made.run()
-        assert status == 0
-        assert output.splitlines() == [f'environment: using {made.venv}']
-        assert made.state.stat().st_mtime_ns == before
+    project.add_wheel('leaf', '3.0')
+    project.require(constraints='leaf==3.0')
+    status, lines, error = project.run()
+    assert (status, error) == (0, '')
+    assert not any('creating' in line for line in lines)
+    assert project.leaf() == '3.0'
 
-    def test_changed_requirements_are_installed_in_place(self, made):
-        made.add_wheel('leaf', '3.0')
-        made.require(constraints='leaf==3.0')
-        status, output, error = made.run()
-        assert (status, error) == (0, '')
-        assert 'installing' in output
-        assert 'creating' not in output
-        assert made.leaf() == '3.0'
+    pip = [python, '-m', 'pip', '--no-input']
+    subprocess.run([*pip, 'uninstall', '-qy', 'mmcv_lite'], check=True)
+    subprocess.run(
+        [
+            *pip,
+            'install',
+            '-q',
+            '--no-index',
+            project.root / 'wheels' / 'mmcv-2.0-py3-none-any.whl',
+        ],
+        check=True,
+    )
+    project.require(sample='leaf>=1')
+    assert project.run()[0] == 0
+    installed = subprocess.check_output([*pip, 'list', '--format=freeze'], text=True).split()
+    assert 'mmcv==2.0' in installed
+    assert not any(line.startswith('mmcv_lite') for line in installed)
 
-    def test_full_mmcv_stays(self, made):
-        made.python("""if True:
-            import subprocess, sys
-            pip = [sys.executable, '-m', 'pip']
-            subprocess.run([*pip, 'uninstall', '-qy', 'mmcv_lite'], check=True)
-            subprocess.run([*pip, 'install', '-q', '--no-index', '--find-links', 'wheels', 'mmcv'],
-                           check=True, cwd=sys.prefix + '/..')
-        """)
-        made.require(sample='leaf>=1')
-        assert made.run()[0] == 0
-        names = 'import importlib.metadata as m; print([d.name for d in m.distributions()])'
-        assert 'mmcv' in eval(made.python(names))
-        assert 'mmcv_lite' not in eval(made.python(names))
+    (project.venv / 'bin' / 'python').unlink()
+    (project.venv / 'bin' / 'python').symlink_to('/nowhere/python')
+    status, lines, error = project.run()
+    assert (status, error) == (0, '')
+    assert lines[0].startswith('environment: creating .venv')
 
-    def test_a_broken_python_is_replaced(self, made):
-        (made.venv / 'bin' / 'python').unlink()
-        (made.venv / 'bin' / 'python').symlink_to('/nowhere/python')
-        status, output, error = made.run()
-        assert (status, error) == (0, '')
-        assert 'removing an incomplete .venv' in output
-        assert made.run()[1].splitlines() == [f'environment: using {made.venv}']
 
-    def test_interruptions(self, made):
-        hold, building = made.root / 'hold', made.root / 'building'
-        hold.touch()
-        building.unlink()
-        made.require(sample='leaf>=1.1')
-        process = made.start()
-        wait_for(building)
-        process.send_signal(signal.SIGTERM)
-        status, _, error = made.finish(process)
-        assert status == 130
-        assert error.strip() == 'interrupted: run it again to go on'
-        assert made.state.read_text() == 'building'
-
-        building.unlink()
-        killed = made.start()
-        wait_for(building)
-        killed.kill()
-        waiting = 'environment: another process is at work'
-        # By its own Python, as where .venv is activated: the new one must not be made with that.
-        second = made.start(str(made.venv / 'bin' / 'python'), 'tools/environment.py')
-        assert second.stdout.readline().startswith(waiting)  # for pip, which was not killed
-        hold.unlink()
-        status, output, error = made.finish(second)
-        assert (status, error) == (0, '')
-        assert 'removing an incomplete .venv' in output
-        killed.communicate(timeout=60)
-        assert made.leaf()
-
-    def test_two_at_once(self, made):
-        hold, building = made.root / 'hold', made.root / 'building'
-        hold.touch()
-        building.unlink()
-        made.require(sample='leaf>=1.2')
-        first = made.start()
-        wait_for(building)
-        second = made.start()
-        assert second.stdout.readline().startswith('environment: another process is at work')
-        hold.unlink()
-        assert made.finish(first)[0] == 0
-        status, output, _ = made.finish(second)
-        assert status == 0
-        assert output.splitlines() == [f'environment: using {made.venv}']
+@pytest.mark.slow
+def test_an_interrupted_one_is_made_anew(project):
+    (project.root / 'hold').touch()
+    process = project.start()
+    while not (project.root / 'building').exists():
+        assert process.poll() is None
+        time.sleep(0.05)
+    os.killpg(process.pid, signal.SIGKILL)
+    process.communicate()
+    assert project.state.read_text() == 'building\n'
+    (project.root / 'hold').unlink()
+    # By its own Python, as where .venv is activated: the new one must not be made with that.
+    path = f'{project.venv / "bin"}{os.pathsep}{os.environ["PATH"]}'
+    status, lines, error = project.run(PATH=path)
+    assert (status, error) == (0, '')
+    assert lines[0].startswith('environment: creating .venv')
+    assert project.leaf() == '2.0'
 
 
 class TestWhatIsMissing:
     """Each ends in one line on the standard error output, and an exit status."""
 
-    def test_disk_space(self, project):
-        project.need(10**18)
-        status, _, error = project.run()
-        assert status == 1
-        assert error.startswith(f'error: not enough disk space in {project.root}: ')
-        assert error.count('\n') == 1
-        assert not project.venv.exists()
-
-    def test_permission_to_write(self, project):
-        project.venv.symlink_to('/proc/nowhere')  # where not even root may write
-        status, _, error = project.run()
-        assert status == 1
-        assert error.startswith('error: [Errno ')
-        assert error.count('\n') == 1
-
     def test_package(self, project):
         project.require(runtime='branch>=1')
         status, _, error = project.run()
-        assert status == 1
-        log = project.venv / 'install.log'
-        reason = 'No matching distribution found for branch>=1'
-        assert error == f'error: pip failed: {reason} (all of it: {log})\n'
+        reason, log = 'No matching distribution found for branch>=1', project.venv / 'install.log'
+        assert error_line(status, error) == f'pip failed: ERROR: {reason} (all of it: {log})'
         assert reason in log.read_text()
 
-    def test_registry(self, project, monkeypatch, tmp_path):
-        environment = load(project.root / 'tools' / 'environment.py')
-        monkeypatch.setattr(environment, 'PYTHON', Path(sys.executable))
-        monkeypatch.setattr(environment, 'LOG', tmp_path / 'install.log')
-        monkeypatch.setenv('PIP_CONFIG_FILE', os.devnull)
-        monkeypatch.setenv('PIP_FIND_LINKS', '')
-        monkeypatch.setenv('PIP_RETRIES', '1')
+    def test_registry(self, project):
+        project.require(runtime='branch')
         # Nobody answers at this port of this machine.
-        monkeypatch.setenv('PIP_INDEX_URL', 'http://127.0.0.1:9/simple')
-        message = 'no package registry can be reached: No matching distribution found for branch'
-        raises = pytest.raises(environment.SetupError, match=message)
-        with (project.root / 'setup.cfg').open() as lock, raises:
-            environment.pip(['--dry-run', 'branch'], lock)
+        offline = dict(PIP_INDEX_URL='http://127.0.0.1:9/simple', PIP_RETRIES='1')
+        status, _, error = project.run(PIP_NO_INDEX='0', **offline)
+        assert 'no package registry can be reached' in error_line(status, error)
 
     def test_packages_in_an_environment_made_by_hand(self, project):
         (project.venv / 'bin').mkdir(parents=True)
         status, _, error = project.run()
-        assert status == 1
-        assert error.startswith(f'error: {project.venv} was made by hand and lacks requirements')
+        message = f'{project.venv} was made by hand and lacks requirements'
+        assert error_line(status, error).startswith(message)
         assert list(project.venv.iterdir()) == [project.venv / 'bin']
 
-    @pytest.fixture
-    def bare_path(self, tmp_path) -> Path:
-        """A folder for PATH that holds what the shell scripts need, and no Python."""
-        folder = tmp_path / 'bin'
-        folder.mkdir()
-        for name in ('bash', 'dirname'):
-            (folder / name).symlink_to(shutil.which(name))
-        return folder
-
-    def test_python(self, project, bare_path):
+    @pytest.mark.parametrize('script', ['', '[[ "$2" != *ensurepip* ]]', 'exit 1'])
+    def test_python(self, project, bare_path, script):
+        if script:  # one without the module venv, or an old one
+            python = bare_path / 'python3.10'
+            python.write_text(f'#!/bin/bash\n{script}\n')
+            python.chmod(0o755)
         status, _, error = project.run('bash', 'tools/run_tests.sh', PATH=str(bare_path))
-        assert status == 1
-        assert error.startswith('error: no Python 3.9 to 3.12 found; install one')
-        assert error.count('\n') == 1
-
-    def test_venv_module(self, project, bare_path):
-        python = bare_path / 'python3.10'
-        python.write_text('#!/bin/bash\n[[ "$2" != *ensurepip* ]]\n')
-        python.chmod(0o755)
-        status, _, error = project.run('bash', 'tools/run_tests.sh', PATH=str(bare_path))
-        assert status == 1
-        assert error.startswith('error: python3.10 has no venv module; install it')
-        assert error.count('\n') == 1
-
-    def test_old_python(self, project, bare_path):
-        python = bare_path / 'python3'
-        python.write_text('#!/bin/bash\nexit 1\n')
-        python.chmod(0o755)
-        status, _, error = project.run('bash', 'tools/run_tests.sh', PATH=str(bare_path))
-        assert status == 1
-        assert error.startswith('error: no Python 3.9 to 3.12 found')
-
-
-class TestChoosing:
-    CODE = 'set -eu; source tools/environment.sh; use_environment runtime; echo "$PYTHON"'
-
-    @pytest.fixture
-    def active_path(self, tmp_path) -> str:
-        """A PATH on which the Python that runs the tests is the active one."""
-        folder = tmp_path / 'bin'
-        folder.mkdir()
-        script = folder / 'python'
-        script.write_text(f'#!/bin/bash\nexec "{sys.executable}" "$@"\n')
-        script.chmod(0o755)
-        return f'{folder}{os.pathsep}{os.environ["PATH"]}'
-
-    def test_the_active_environment_if_it_has_everything(self, project, active_path):
-        project.require(runtime='pytest>=7', lite='packaging')
-        status, output, _ = project.run(
-            'bash', '-c', self.CODE + '; "$PYTHON" -c "import sys; print(sys.path[1])"',
-            PATH=active_path, PYTHONPATH='',
-        )  # fmt: skip
-        python = shutil.which('python', path=active_path)
-        assert status == 0
-        assert output.splitlines() == [
-            f'environment: using the active {python}',
-            python,
-            str(project.root),
-        ]
+        message = 'no Python 3.10 to 3.13 with the module venv found; install one'
+        assert error_line(status, error).startswith(message)
         assert not project.venv.exists()
 
-    def test_its_own_if_the_active_one_lacks_something(self, made, active_path):
-        status, output, _ = made.run('bash', '-c', self.CODE, PATH=active_path)
+
+class TestActiveEnvironment:
+    @pytest.fixture
+    def path(self, bare_path) -> str:
+        """A PATH on which the Python that runs the tests is the active one."""
+        script = bare_path / 'python'
+        script.write_text(f'#!/bin/bash\nexec "{sys.executable}" "$@"\n')
+        script.chmod(0o755)
+        return f'{bare_path}{os.pathsep}{os.environ["PATH"]}'
+
+    @pytest.mark.parametrize('mmcv', ['lite', 'full'])
+    def test_used_if_it_has_everything(self, project, path, mmcv):
+        project.require(runtime='pytest>=7', lite='no-such', full='no-such')
+        project.require(**{mmcv: 'packaging'})
+        status, lines, _ = project.run(PATH=path)
+        python = shutil.which('python', path=path)
         assert status == 0
-        assert output.splitlines()[-1] == str(made.venv / 'bin' / 'python')
+        assert lines == [f'environment: using the active {python}', python]
+        assert not project.venv.exists()
 
-    def test_not_its_own_active_but_incomplete(self, project):
-        project.require(runtime='pytest', lite='pytest')
-        version = f'python{sys.version_info[0]}.{sys.version_info[1]}'
-        packages = project.venv / 'lib' / version / 'site-packages'
-        packages.mkdir(parents=True)
-        (packages / 'all.pth').write_text(str(Path(pytest.__file__).parent.parent))
-        python = project.venv / 'bin' / 'python'
-        python.parent.mkdir()
-        python.symlink_to(sys._base_executable)
-        home = Path(sys._base_executable).parent
-        (project.venv / 'pyvenv.cfg').write_text(f'home = {home}\n')
-        path = f'{python.parent}{os.pathsep}{os.environ["PATH"]}'
-
-        project.state.write_text('building')
-        project.need(10**18)  # so that it does not take the time to make it
-        status, output, error = project.run('bash', '-c', self.CODE, PATH=path)
-        assert status == 1, output
-        assert 'removing an incomplete .venv' in output
-        assert 'disk space' in error
-
-    def test_a_failure_stops_the_script(self, project, active_path):
-        project.need(10**18)
-        status, output, _ = project.run('bash', 'tools/run_tests.sh', PATH=active_path)
-        assert status == 1
-        assert 'pytest' not in output
-
-
-class TestCheckRequirements:
-    @pytest.fixture(scope='class')
-    def check(self) -> ModuleType:
-        return load(ROOT / 'tools' / 'check_requirements.py')
-
-    def test_this_environment(self, check):
-        assert check.complaints(['runtime', 'sample', 'tests']) == []
-
-    def test_complaints(self, check):
-        version = importlib.metadata.version('pytest')
-        assert check.complaint(Requirement('pytest>=7')) is None
-        assert check.complaint(Requirement('pytest<7')) == f'pytest<7 ({version} is installed)'
-        missing = Requirement('no-such-package>=1')
-        assert check.complaint(missing) == 'no-such-package>=1 (not installed)'
-
-    def test_one_of_the_two_mmcv_is_enough(self, check, project):
-        check.ROOT = project.root
-        project.require(runtime='pytest', lite='pytest', full='no-such-package')
-        assert check.complaints(['runtime']) == []
-        project.require(lite='pytest<7')
-        assert len(check.complaints(['runtime'])) == 1
-        check.ROOT = ROOT
-
-    def test_versions_of_python(self, check, monkeypatch):
-        monkeypatch.setattr('platform.python_version', lambda: '3.13.0')
-        assert 'this is 3.13.0' in check.complaints([])[0]
-
-    @pytest.mark.parametrize('name', ['runtime', 'lite', 'sample', 'tests', 'demo', 'export'])
-    def test_the_tested_set_is_within_the_ranges(self, check, name):
-        lines = check.read_requirements('constraints')
-        pins = {canonicalize_name(pin.name): pin for pin in lines}
-        for requirement in check.read_requirements(name):
-            (pin,) = pins[canonicalize_name(requirement.name)].specifier
-            assert requirement.specifier.contains(pin.version), requirement
-
-    def test_neither_mmcv_is_a_requirement(self, check):
-        names = {requirement.name for requirement in check.read_requirements('runtime')}
-        assert not names & {'mmcv', 'mmcv-lite'}
+    @pytest.mark.parametrize('lacking', ['pytest<7', 'leaf'])
+    def test_not_used_if_it_lacks_something(self, project, path, lacking):
+        # 'leaf' is what pip would find and install
+        project.require(runtime=f'{lacking}\nno-such' if lacking == 'pytest<7' else lacking)
+        (project.venv / 'bin').mkdir(parents=True)
+        status, _, error = project.run(PATH=path)
+        assert 'was made by hand' in error_line(status, error)
 
 
 @pytest.mark.parametrize(
@@ -448,8 +279,8 @@ class TestCheckRequirements:
     ],
 )
 def test_usage(script, arguments, project):
-    status, output, error = project.run('bash', f'tools/{script}.sh', *arguments)
-    assert (status, output) == (2, '')
+    status, lines, error = project.run('bash', f'tools/{script}.sh', *arguments)
+    assert (status, lines) == (2, [])
     assert error.startswith('usage: ')
     assert f'tools/{script}.sh' in error
     assert error.count('\n') == 1
@@ -541,10 +372,10 @@ pathlib.Path(sys.argv[-1], 'photo_x4.png').touch()
     def test_twice(self, quickstart, project):
         status, output, error = quickstart()
         assert (status, error) == (0, ''), output
-        runs = [line for line in output.splitlines() if line.endswith(' runs')]
+        runs = [line for line in output if line.endswith(' runs')]
         assert runs == ['make_sample runs', 'train runs', 'test runs', 'infer runs']
         work_dir = project.root / 'work_dirs' / 'quickstart'
-        lines = output.splitlines()[-4:]
+        lines = output[-4:]
         assert lines[0].endswith(str(work_dir / 'iter_2.pth'))
         assert lines[1].endswith(str(work_dir / 'photo' / 'photo_x4.png'))
         assert lines[2].endswith(str(work_dir / 'test' / 'vis' / '000.png'))
@@ -553,17 +384,15 @@ pathlib.Path(sys.argv[-1], 'photo_x4.png').touch()
         status, output, _ = quickstart()
         assert status == 0
         assert 'train runs' not in output
-        assert 'done before' in output
-        assert 'best_PSNR_iter_1.pth' in output.splitlines()[-4]
+        assert any('done before' in line for line in output)
+        assert 'best_PSNR_iter_1.pth' in output[-4]
 
     def test_no_environment(self, quickstart, project):
         project.require(runtime='no-such-package')
-        project.need(10**18)
-        status, output, error = quickstart()
-        assert status == 1
-        assert error.startswith('error: not enough disk space')
-        assert error.count('\n') == 1
-        assert 'sample data' not in output
+        (project.venv / 'bin').mkdir(parents=True)
+        status, lines, error = quickstart()
+        assert 'was made by hand' in error_line(status, error)
+        assert not any('sample data' in line for line in lines)
 
     def test_a_failure_ends_it(self, quickstart, project):
         work_dir = project.root / 'work_dirs' / 'quickstart'

@@ -5,10 +5,17 @@ from __future__ import annotations
 import argparse
 import platform
 import sys
+from collections.abc import Iterator
 from importlib import import_module, metadata
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-ROOT = Path(__file__).resolve().parent.parent
+if TYPE_CHECKING:
+    from packaging.requirements import Requirement
+
+REQUIREMENTS = Path(__file__).resolve().parent.parent / 'requirements'
+#: Requirement files of which one is enough: mmcv-lite, or mmcv.
+EITHER = ('lite', 'full')
 #: What matters to how the package works, besides what requirements/ names.
 FURTHER = ('safetensors', 'onnxruntime', 'lmdb', 'gradio', 'lpips')
 
@@ -41,15 +48,34 @@ def installed(name: str) -> str | None:
         return None
 
 
+def read_requirements(name: str) -> Iterator[Requirement]:
+    """Read ``requirements/<name>.txt``.
+
+    Args:
+        name (str): The name of the file without its folder and ending.
+
+    Yields:
+        Requirement: Every line that is meant for this Python.
+    """
+    from packaging.requirements import Requirement
+
+    for line in (REQUIREMENTS / f'{name}.txt').read_text(encoding='utf-8').splitlines():
+        if line.strip() and not line.startswith('#'):
+            requirement = Requirement(line)
+            if requirement.marker is None or requirement.marker.evaluate():
+                yield requirement
+
+
 def pinned_versions() -> dict[str, str]:
     """Return the versions that were tested as a whole, from requirements/constraints.txt.
 
     Returns:
-        dict[str, str]: Names in lower case and versions.
+        dict[str, str]: Canonical names and versions.
     """
-    lines = (ROOT / 'requirements' / 'constraints.txt').read_text(encoding='utf-8').splitlines()
-    pairs = (line.split('==') for line in lines if '==' in line)
-    return {name.lower(): version for name, version in pairs}
+    from packaging.utils import canonicalize_name
+
+    pins = read_requirements('constraints')
+    return {canonicalize_name(pin.name): str(pin.specifier).lstrip('=') for pin in pins}
 
 
 def judge(version: str | None, allowed: str, pinned: str | None, needed: bool) -> str:
@@ -80,8 +106,7 @@ def package_rows() -> list[tuple[str, str, str, str, str]]:
     Returns:
         list[tuple]: Name, installed, tested and allowed versions, and what that means.
     """
-    sys.path.insert(0, str(ROOT / 'tools'))
-    from check_requirements import EITHER, read_requirements
+    from packaging.utils import canonicalize_name
 
     has_mmcv = {name: installed(name) for name in ('mmcv', 'mmcv-lite')}
     pinned, rows = pinned_versions(), []
@@ -91,14 +116,14 @@ def package_rows() -> list[tuple[str, str, str, str, str]]:
         wanted += [(one, not any(has_mmcv.values())) for one in read_requirements(kind)]
     for requirement, needed in wanted:
         version, allowed = installed(requirement.name), str(requirement.specifier)
-        tested = pinned.get(requirement.name.lower())
+        tested = pinned.get(canonicalize_name(requirement.name))
         meaning = judge(version, allowed, tested, needed)
         rows.append((requirement.name, version or '-', tested or '-', allowed or 'any', meaning))
     if all(has_mmcv.values()):
         both = 'overwrite each other: uninstall both, install one'
         rows.append(('mmcv and mmcv-lite', 'both', '-', 'one', f'does not fit: {both}'))
     for name in FURTHER:
-        version, tested = installed(name), pinned.get(name)
+        version, tested = installed(name), pinned.get(canonicalize_name(name))
         meaning = judge(version, '', tested, needed=False)
         rows.append((name, version or '-', tested or '-', 'optional', meaning))
     return rows
@@ -159,7 +184,7 @@ def main() -> int:
     for row in packages:
         table.add_row(*row, style=None if row[-1] in ('tested', 'allowed', '-') else 'bold red')
     console.print(table)
-    python = f'{platform.python_version()} (tested: 3.11), {platform.platform()}'
+    python = f'{platform.python_version()} (tested: 3.10 to 3.13), {platform.platform()}'
     facts = [('Python', python), *([] if args.no_import else machine_rows())]
     table = Table(box=box.SIMPLE, show_header=False)
     for row in facts:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import io
 import os
 from pathlib import Path
-from typing import Union
 
 import numpy as np
 from PIL import Image, ImageOps
@@ -13,7 +12,7 @@ from PIL import Image, ImageOps
 from ..datasets.transforms.decoding import EIGHT_BIT_MODES, decode_rgb
 from ..errors import UserError
 
-ImageInput = Union[str, os.PathLike, np.ndarray, Image.Image]
+ImageInput = str | os.PathLike | np.ndarray | Image.Image
 
 
 def read_rgb(image: ImageInput) -> np.ndarray:

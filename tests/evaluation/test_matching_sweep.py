@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+
 import pytest
 
 from masasr_mm.evaluation.matching_sweep import sweep
@@ -46,7 +48,7 @@ def test_ref_blocks(settings):
 
 def test_dilations(settings):
     found = list(formulas(settings, 'c').values())
-    steps = [after - before for before, after in zip(found, found[1:])]
+    steps = [after - before for before, after in itertools.pairwise(found)]
     assert steps == [256 * 128**2 * 9 * 64] * 3
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import colorsys
+import itertools
 
 import numpy as np
 import pytest
@@ -62,7 +63,7 @@ def test_every_strength_changes_more_than_the_one_before(name):
         [s for s in change.strengths if s <= change.neutral][::-1],
     ):
         differences = [np.abs(changed(name, s).astype(int) - IMAGE).mean() for s in side]
-        assert all(before < after for before, after in zip(differences, differences[1:]))
+        assert all(before < after for before, after in itertools.pairwise(differences))
     assert change.strongest != change.neutral
 
 

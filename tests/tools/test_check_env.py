@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import importlib.util
+import sys
 from importlib import metadata
 
 import pytest
+from packaging.utils import canonicalize_name
 
 from .scripts import load_tool
 
@@ -33,8 +35,21 @@ def test_this_environment_is_told(tool, monkeypatch, capsys):
 def test_pinned_versions(tool):
     pinned = tool.pinned_versions()
     assert pinned['mmengine'] == '0.10.7'
-    assert pinned['imageio'] == '2.38.1'
+    assert pinned['imageio'] == ('2.38.0' if sys.version_info < (3, 11) else '2.38.1')
+    assert pinned['numpy'].startswith('1.' if sys.version_info < (3, 13) else '2.')
     assert not any(name.startswith('#') for name in pinned)
+
+
+@pytest.mark.parametrize('name', ['runtime', 'lite', 'sample', 'tests', 'demo', 'export'])
+def test_the_tested_set_is_within_the_ranges(tool, name):
+    pinned = tool.pinned_versions()
+    for requirement in tool.read_requirements(name):
+        assert requirement.specifier.contains(pinned[canonicalize_name(requirement.name)])
+
+
+def test_neither_mmcv_is_a_requirement(tool):
+    names = {requirement.name for requirement in tool.read_requirements('runtime')}
+    assert not names & {'mmcv', 'mmcv-lite'}
 
 
 @pytest.mark.parametrize(
@@ -53,12 +68,12 @@ def test_meanings(tool, version, allowed, pinned, needed, meaning):
 
 
 def test_what_is_wrong_is_told(tool, monkeypatch, capsys):
-    versions = dict(numpy='2.1.0', mmcv='2.1.0', einops=None)
+    versions = dict(albumentations='2.0.0', mmcv='2.1.0', einops=None)
     installed = tool.installed
     monkeypatch.setattr(tool, 'installed', lambda name: versions.get(name, installed(name)))
     monkeypatch.setenv('COLUMNS', '160')
     monkeypatch.setattr('sys.argv', ['check_env.py', '--no-import'])
     assert tool.main() == 1
     printed = capsys.readouterr().out
-    assert 'not as it should be: numpy, einops, mmcv and mmcv-lite' in printed
+    assert 'not as it should be: albumentations, einops, mmcv and mmcv-lite' in printed
     assert 'overwrite each other' in printed

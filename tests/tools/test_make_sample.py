@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import os
 from pathlib import Path
@@ -138,7 +139,7 @@ def test_similarity_falls(sample):
     folder = sample / 'test/CUFED5'
     image, *references = (grey(folder / f'000_{number}.png') for number in range(6))
     correlations = [correlation(image, reference) for reference in references]
-    assert all(first > second + 0.01 for first, second in zip(correlations, correlations[1:]))
+    assert all(first > second + 0.01 for first, second in itertools.pairwise(correlations))
     counts = [len(matches(image, reference)) for reference in references]
     assert counts[0] > 1.1 * counts[1] > 3 * counts[2] > 10 * max(counts[3:])
 
