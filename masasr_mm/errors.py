@@ -46,6 +46,10 @@ def exit_with_user_errors(main: Callable[[], int | None]) -> None:
     printed to standard error as one line and gives exit status 2, an interruption by the keyboard
     gives 130.
     """
+    for stream in (sys.stdout, sys.stderr):
+        # A console or file of Windows may have no letter such as →.
+        if hasattr(stream, 'reconfigure'):
+            stream.reconfigure(errors='replace')
     raise_exceptions = logging.raiseExceptions
     # A disk that is full is told once, at the end, and not at every line of the log.
     logging.raiseExceptions = False

@@ -4,11 +4,13 @@
 #   use_environment runtime sample      # names of the files requirements/*.txt that are needed
 #
 # Then ROOT is the checkout and PYTHON a Python that has all of it: the active one if it does, else
-# that of ROOT/.venv, which is made at the first call and used until the requirements change.
+# that of ROOT/.venv, which is made at the first call and used until the requirements change. The
+# variables VENV and PYTHON choose another folder and the Python that it is made with.
 # shellcheck shell=bash
 
 ROOT="$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd -P)"
-VENV="$ROOT/.venv"
+VENV="${VENV:-$ROOT/.venv}"
+CHOSEN="${PYTHON:-}"
 STATE="$VENV/masasr_mm.state" # 'building', or the fingerprint of what was installed
 
 fail() {
@@ -43,10 +45,10 @@ satisfies() {
 # Prints a Python that can make a virtual environment; the version that is tested most comes first.
 base_python() {
     local name
-    for name in python3.11 python3.12 python3.13 python3.10 python3 python; do
+    for name in ${CHOSEN:-python3.11 python3.12 python3.13 python3.10 python3 python}; do
         fits "$name" 'ensurepip, venv' && echo "$name" && return
     done
-    fail "no Python 3.10 to 3.13 with the module venv found; install one" \
+    fail "no Python 3.10 to 3.13 with the module venv found${CHOSEN:+ at $CHOSEN}; install one" \
         "(Debian and Ubuntu: apt-get install python3-venv) and run this again"
 }
 
@@ -79,7 +81,8 @@ use_environment() {
     PYTHON="$VENV/bin/python"
     if [ "$(cat "$STATE" 2>/dev/null)" = "$(fingerprint)" ] && fits "$PYTHON"; then
         echo "environment: using $VENV"
-    elif PYTHON="$(command -v python || command -v python3)" && satisfies "$PYTHON" "$@"; then
+    elif [ -z "$CHOSEN" ] && PYTHON="$(command -v python || command -v python3)" &&
+        satisfies "$PYTHON" "$@"; then
         echo "environment: using the active $PYTHON"
     else
         PYTHON="$VENV/bin/python"

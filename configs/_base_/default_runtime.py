@@ -1,3 +1,5 @@
+import sys
+
 default_scope = 'mmagic'
 custom_imports = dict(imports=['masasr_mm'], allow_failed_imports=False)
 
@@ -38,7 +40,10 @@ custom_hooks = [
 
 env_cfg = dict(
     cudnn_benchmark=False,
-    mp_cfg=dict(mp_start_method='fork', opencv_num_threads=1),
+    # forked processes start at once, but only Linux forks what has used threads safely
+    mp_cfg=dict(
+        mp_start_method='fork' if sys.platform == 'linux' else 'spawn', opencv_num_threads=1
+    ),
     dist_cfg=dict(backend='nccl'),
 )
 # Generator and discriminator are updated one after the other, so each has its own wrapper. Without

@@ -15,15 +15,17 @@ SIGNALS = (signal.SIGTERM, signal.SIGINT)
 def outlive_stop_signals(worker_id: int = 0) -> None:
     """Let a worker of a data loader outlive signals that are sent to all processes of a job.
 
-    The process that it works for still ends it, by SIGTERM or when it has no more work.
+    The process that it works for still ends it, by SIGTERM or when it has no more work. On macOS
+    and Windows, which do not tell who has sent a signal, SIGTERM ends it whoever sends it.
 
     Args:
         worker_id (int): Not used; data loaders pass it. Default: 0.
     """
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    # Only who waits for a signal learns who has sent it.
-    signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTERM})
-    threading.Thread(target=_end_by_parent, daemon=True).start()
+    if hasattr(signal, 'sigwaitinfo'):
+        # Only who waits for a signal learns who has sent it.
+        signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTERM})
+        threading.Thread(target=_end_by_parent, daemon=True).start()
 
 
 def _end_by_parent() -> None:
@@ -80,4 +82,5 @@ def _in_forked_process() -> None:
         outlive_stop_signals()
 
 
-os.register_at_fork(after_in_child=_in_forked_process)
+if hasattr(os, 'register_at_fork'):  # Windows does not fork
+    os.register_at_fork(after_in_child=_in_forked_process)

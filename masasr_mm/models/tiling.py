@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import math
-import os
 from collections.abc import Iterator
 from itertools import product
 
 import torch
 from torch import Tensor, nn
 
+from ..free_memory import free_memory
 from .adaptation import Moments, moments
 from .aggregation import upsample
 from .kept_reference import KeptReference, Track, smaller_kind
@@ -40,7 +40,9 @@ class MomentsOfTiles:
             tile (Tensor): Shape (N, C, H, W); no pixel of the image in two tiles.
         """
         mean, variance, count = moments(tile)
-        mean, variance = mean.double(), variance.double()
+        # Apple's mps knows no float64
+        precise = torch.float32 if tile.device.type == 'mps' else torch.float64
+        mean, variance = mean.to(precise), variance.to(precise)
         if not self.count:
             self.mean, self.variance, self.count = mean, variance, count
             return
@@ -199,17 +201,3 @@ def choose_tile(net: MASANet, lq: Tensor, ref: Tensor) -> int | None:
     pixels += REF_FEATURES_AT_ONCE * ref.shape[2:].numel()
     needed = len(lq) * pixels * net.to_image.in_channels * lq.element_size()
     return None if needed < 0.8 * free_memory(lq.device) else DEFAULT_TILE
-
-
-def free_memory(device: torch.device) -> int:
-    """Return how many bytes of memory are free.
-
-    Args:
-        device (torch.device): A GPU, or anything else for the main memory.
-
-    Returns:
-        int: Bytes.
-    """
-    if device.type == 'cuda':
-        return torch.cuda.mem_get_info(device)[0]
-    return os.sysconf('SC_AVPHYS_PAGES') * os.sysconf('SC_PAGE_SIZE')

@@ -103,7 +103,8 @@ def commands(
     Returns:
         list[list[str]]: Command lines.
     """
-    versions, python = SETS[name], str(environment / 'bin' / 'python')
+    versions = SETS[name]
+    python = str(environment / ('Scripts' if os.name == 'nt' else 'bin') / 'python')
     pip = [python, '-m', 'pip', 'install', '--quiet']
     constraints = ['-c', f'{environment}.txt']
     files = ['runtime', versions.mmcv, 'sample', 'tests']

@@ -1,0 +1,63 @@
+"""How much memory is free."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import psutil
+import torch
+
+GROUPS = Path('/sys/fs/cgroup')
+MEMBERSHIP = Path('/proc/self/cgroup')
+"""Tells the control groups of this process, by which Linux limits containers and batch jobs."""
+
+
+def free_memory(device: torch.device) -> int:
+    """Return how many bytes of memory can still be taken.
+
+    Args:
+        device (torch.device): A CUDA device, or anything else for the main memory, which Apple's
+            mps shares.
+
+    Returns:
+        int: Bytes; of the main memory what the system can give without swapping, file caches
+        among it, and no more than a container or batch job is allowed.
+    """
+    if device.type == 'cuda':
+        return torch.cuda.mem_get_info(device)[0]
+    return min([psutil.virtual_memory().available, *_left_in_groups()])
+
+
+def _left_in_groups() -> Iterator[int]:
+    """Yield what the limit of each control group leaves; nothing outside of Linux."""
+    try:
+        lines = MEMBERSHIP.read_text(encoding='utf-8').splitlines()
+    except OSError:
+        return
+    for line in lines:
+        _, controllers, path = line.split(':', 2)
+        if not controllers:
+            base, names = GROUPS, ('memory.max', 'memory.current', 'inactive_file')
+        elif 'memory' in controllers.split(','):
+            base = GROUPS / 'memory'
+            names = ('memory.limit_in_bytes', 'memory.usage_in_bytes', 'total_inactive_file')
+        else:
+            continue
+        group = base / path.lstrip('/')
+        # In a container the path may be the host's, whose folders are not there.
+        for folder in (group, *group.parents):
+            if folder.is_relative_to(base):
+                yield from _left_in_group(folder, *names)
+
+
+def _left_in_group(folder: Path, limit: str, usage: str, cache: str) -> Iterator[int]:
+    """Yield what one control group leaves, if it has a limit."""
+    try:
+        allowed = int((folder / limit).read_text(encoding='utf-8'))
+        used = int((folder / usage).read_text(encoding='utf-8'))
+        statistics = (folder / 'memory.stat').read_text(encoding='utf-8').splitlines()
+    except (OSError, ValueError):  # no such group, or 'max': no limit
+        return
+    cached = dict(line.split(maxsplit=1) for line in statistics).get(cache, 0)
+    yield max(0, allowed - used + int(cached))

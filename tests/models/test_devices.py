@@ -1,0 +1,116 @@
+"""All of a forward pass lies on one device, whichever it is.
+
+Under FakeTensorMode tensors have a device and a shape but no data, so that no GPU is needed; an
+operation on tensors of two devices raises as it does on a GPU.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+import pytest
+import torch
+from mmagic.registry import MODELS
+from mmagic.structures import DataSample
+from torch import Tensor, nn
+from torch._subclasses.fake_tensor import FakeTensorMode
+from torch.overrides import TorchFunctionMode
+
+from masasr_mm.models import MASANet, tiling
+from masasr_mm.models.kept_reference import KeptFeatures, KeptTexture
+from masasr_mm.models.tiling import TiledMASANet
+
+NETWORK = dict(channels=8, fusion_blocks=(1, 1, 1), encoder=dict(num_blocks=1))
+
+
+class Answers(TorchFunctionMode):
+    """Answers what only data could tell."""
+
+    def __torch_function__(self, func, types, args=(), kwargs=None):
+        if func is Tensor.nonzero:
+            return torch.zeros(3, args[0].dim(), dtype=torch.int64, device=args[0].device)
+        if func is Tensor.numpy:
+            assert args[0].device.type == 'cpu'
+            return np.zeros(args[0].shape, str(args[0].dtype).removeprefix('torch.'))
+        return func(*args, **(kwargs or {}))
+
+
+@pytest.fixture(autouse=True)
+def _no_data() -> Iterator[None]:
+    with FakeTensorMode(), Answers(), torch.no_grad():
+        yield
+
+
+def on_gpu(build):
+    """Build something where tensors are made on a GPU unless told otherwise."""
+    with torch.device('cuda'):
+        return build()
+
+
+def images(*sizes: tuple[int, int]) -> list[Tensor]:
+    return on_gpu(lambda: [torch.rand(1, 3, *size) for size in sizes])
+
+
+def network() -> MASANet:
+    return on_gpu(lambda: MASANet(**NETWORK)).eval()
+
+
+def test_tensors_of_two_devices_raise():
+    with pytest.raises(RuntimeError, match='device'):
+        network()(torch.rand(1, 3, 32, 40), *images((128, 192), (32, 48)))
+
+
+def test_forward():
+    out = network()(*images((32, 40), (128, 192), (32, 48)))
+    assert (out.device.type, out.shape) == ('cuda', (1, 3, 128, 160))
+
+
+@pytest.mark.parametrize('dtype', [torch.bfloat16, torch.float16])
+def test_forward_with_autocast(dtype, monkeypatch):
+    # autocast turns itself off where there is no GPU
+    monkeypatch.setattr('torch.cuda.amp.common.amp_definitely_not_available', lambda: False)
+    monkeypatch.setattr('torch.cuda.is_bf16_supported', lambda *args, **kwargs: True)
+    net, dtypes = network(), []
+    net.encoder.register_forward_hook(lambda module, inputs, out: dtypes.append(out[0].dtype))
+    with torch.autocast('cuda', dtype):
+        out = net(*images((32, 40), (128, 192), (32, 48)))
+    assert (out.device.type, out.shape) == ('cuda', (1, 3, 128, 160))
+    assert set(dtypes) == {dtype}
+
+
+@pytest.mark.parametrize('kind', [KeptFeatures, KeptTexture])
+def test_tiles(kind, monkeypatch):
+    monkeypatch.setattr(tiling, 'smaller_kind', lambda matches: kind)
+    out, matches = TiledMASANet(network(), 16).super_resolve(
+        *images((32, 40), (128, 192), (32, 48))
+    )
+    assert (out.device.type, out.shape) == ('cuda', (1, 3, 128, 160))
+    assert matches.similarity.device.type == 'cuda'
+
+
+@pytest.mark.parametrize('tile', [None, 16])
+@pytest.mark.parametrize('adaptation', ['SpatialAdaptationModule', 'NoAdaptation'])
+def test_predict_of_the_editor(tile, adaptation):
+    def build() -> nn.Module:
+        preprocessor = dict(type='DataPreprocessor', mean=[0.0] * 3, std=[255.0] * 3)
+        return MODELS.build(
+            dict(
+                type='MASA',
+                generator=dict(type='MASANet', adaptation=dict(type=adaptation), **NETWORK),
+                pixel_loss=dict(type='L1Loss'),
+                data_preprocessor=preprocessor,
+                test_cfg=dict(tile=tile, bicubic=True),
+            )
+        )
+
+    editor = on_gpu(build).eval()
+    editor.data_preprocessor.to('cuda')
+    lq, ref, ref_down, gt = images((30, 41), (120, 160), (30, 40), (120, 164))
+    samples = DataSample.stack(
+        [DataSample(ref_img=ref[0], ref_down=ref_down[0], gt_img=gt[0], metainfo=dict(pad=0))]
+    )
+    [sample] = editor(lq, samples, mode='predict')
+    assert sample.output.pred_img.shape == (3, 120, 164)
+    assert sample.output.pred_img.device.type == 'cpu'
+    assert sample.output.matches.position.shape == (30, 41, 2)
