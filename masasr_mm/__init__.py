@@ -8,6 +8,7 @@ compat.provide_numpy_bool8()
 compat.provide_mmcv_ops()
 compat.provide_mediapipe_face()
 compat.allow_mmengine_checkpoints()
+compat.provide_configs_by_name()
 
 with compat.without_import_warnings():
     from . import apis, datasets, engine, evaluation, models, visualization

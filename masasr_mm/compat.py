@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import codecs
+import functools
 import importlib
 import importlib.util
 import os
@@ -21,6 +22,9 @@ from .errors import UserError
 if TYPE_CHECKING:
     from torch import Tensor, nn
 
+PACKAGE = Path(__file__).resolve().parent
+#: How a name begins that means one of our configs.
+OUR_CONFIGS = f'{PACKAGE.name}::'
 #: What torch.distributed reads from the environment, and where each launcher puts it.
 LAUNCHER_VARIABLES = {
     'pytorch': dict(RANK='RANK', WORLD_SIZE='WORLD_SIZE', MASTER_ADDR='MASTER_ADDR'),
@@ -265,6 +269,44 @@ def _first_slurm_host() -> str:
             '--launcher slurm: scontrol does not tell the hosts of the job; set MASTER_ADDR to the '
             'host of rank 0'
         ) from error
+
+
+def provide_configs_by_name() -> None:
+    """Let mmengine find ``masasr_mm::masa_x4_cufed5.py``, in its hub and as a config's ``_base_``.
+
+    mmengine (0.10.7) takes such names of OpenMMLab's own packages alone, wants a folder in them,
+    and asks pkg_resources for the package, which setuptools no longer has.
+    """
+    from mmengine.config import Config
+    from mmengine.hub import hub
+
+    for_others = Config._get_cfg_path
+
+    def get_cfg_path(cfg_path: str, filename: str) -> tuple[str, str | None]:
+        if not cfg_path.startswith(OUR_CONFIGS):
+            return for_others(cfg_path, filename)
+        path = PACKAGE / '.mim' / 'configs' / cfg_path.removeprefix(OUR_CONFIGS)
+        if not path.is_file():
+            raise UserError(f'{filename}: there is no {path}, which {cfg_path} means')
+        return str(path), None  # the scope is mmagic's, as in any config of ours
+
+    Config._get_cfg_path = staticmethod(get_cfg_path)
+    for name, answer in dict(
+        _get_package_and_cfg_path=lambda path: (PACKAGE.name, path.removeprefix(OUR_CONFIGS)),
+        install_package=lambda package: None,
+        get_installed_path=lambda package: str(PACKAGE),
+    ).items():
+        setattr(hub, name, _ours_or_else(answer, getattr(hub, name)))
+
+
+def _ours_or_else(answer: Callable, otherwise: Callable) -> Callable:
+    """Return a function that gives ``answer`` for this package, or for one of its configs."""
+
+    @functools.wraps(otherwise)
+    def choose(name: str):
+        return (answer if name.partition('::')[0] == PACKAGE.name else otherwise)(name)
+
+    return choose
 
 
 def without_wrappers(module: nn.Module, state_dict: dict[str, Tensor]) -> dict[str, Tensor]:

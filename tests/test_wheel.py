@@ -1,0 +1,158 @@
+"""The wheel, in an environment of its own outside of the checkout, from an empty folder."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import socket
+import subprocess
+import sys
+import tarfile
+import time
+import urllib.request
+import zipfile
+from pathlib import Path
+
+import pytest
+from PIL import Image
+
+from tests.apis.conftest import photos, small_checkpoint, small_model  # noqa: F401
+from tests.conftest import REPOSITORY
+from tests.tools.commands import kill_group, run, succeed
+
+pytestmark = pytest.mark.slow
+MIM = {'model-index.yml', 'configs/masa_x4_cufed5.py', 'configs/_base_/models/masa.py',
+       'configs/metafile.yml', 'tools/train.py', 'tools/test.py', 'tools/check_env.py',
+       'requirements/constraints.txt'}  # fmt: skip
+
+
+class Installed:
+    """An environment that holds the wheel, and all else of the one that runs the tests."""
+
+    def __init__(self, folder: Path):
+        source = folder / 'source'
+        others = shutil.ignore_patterns('.*', 'build', 'data', 'work_dirs', '*.egg-info', 'tests')
+        shutil.copytree(REPOSITORY, source, ignore=others)
+        build = f'from setuptools import build_meta as b; print(b.build_sdist({str(folder)!r}))'
+        name = succeed(run(sys.executable, '-c', build, cwd=source)).stdout.split()[-1]
+        self.sdist = folder / name
+        pip = [sys.executable, '-m', 'pip', '--disable-pip-version-check']
+        # from the archive of the sources, so that it, too, holds what is needed
+        succeed(run(*pip, 'wheel', '-qq', '--no-deps', '--no-build-isolation', '-w', folder,
+                    self.sdist, cwd=folder))  # fmt: skip
+        [self.wheel] = folder.glob('*.whl')
+        self.bin = folder / 'environment' / 'bin'
+        succeed(run(sys.executable, '-m', 'venv', '--without-pip', folder / 'environment'))
+        [site] = (folder / 'environment').glob('lib/python*/site-packages')
+        succeed(run(*pip, '--python', self.bin / 'python', 'install', '-q', '--no-deps',
+                    '--no-index', self.wheel, PYTHONPATH=''))  # fmt: skip
+        # The folder is not searched for .pth files, such as that of an editable masasr_mm.
+        (site / 'others.pth').write_text(str(Path(pytest.__file__).parent.parent))
+        self.site = site
+        self.folder = folder / 'empty'
+        self.folder.mkdir()
+
+    def run(self, command: str, *arguments: object):
+        """Run a command of the environment in its folder."""
+        path = f'{self.bin}{os.pathsep}{os.environ["PATH"]}'
+        return run(self.bin / command, *arguments, cwd=self.folder, PYTHONPATH='', PATH=path)
+
+
+@pytest.fixture(scope='module')
+def installed(tmp_path_factory) -> Installed:
+    return Installed(tmp_path_factory.mktemp('wheel'))
+
+
+@pytest.fixture(scope='module')
+def own_config(installed, small_config) -> Path:
+    """A config that inherits one of the wheel's."""
+    _, _, rest = small_config.read_text().partition("masa_x4_sample.py'\n")
+    path = installed.folder / 'own.py'
+    path.write_text("_base_ = 'masasr_mm::masa_x4_sample.py'\n" + rest)
+    return path
+
+
+def test_wheel_and_sdist_hold_configs_and_tools(installed):
+    in_wheel = set(zipfile.ZipFile(installed.wheel).namelist())
+    with tarfile.open(installed.sdist) as archive:
+        in_sdist = {name.partition('/')[2] for name in archive.getnames()}
+    assert {f'masasr_mm/.mim/{name}' for name in MIM} <= in_wheel & in_sdist
+    assert not {name for name in in_wheel if name.startswith(('tests', 'configs', 'build'))}
+
+
+def test_configs_by_name(installed, own_config):
+    code = """
+import masasr_mm
+from mmengine.config import Config
+from mmengine.hub import get_config
+print(masasr_mm.__file__)
+print(get_config('masasr_mm::masa_x4_cufed5.py').model.gan_loss.type)
+print(get_config('masasr_mm::ablations/table3_spade.py').model.generator.adaptation.type)
+config = Config.fromfile('own.py')
+print(config.model.generator.channels, config.model.type, '_scope_' in config.pretty_text)
+"""
+    result = succeed(installed.run('python', '-c', code))
+    *_, place, loss, adaptation, own = result.stdout.splitlines()
+    assert place == str(installed.site / 'masasr_mm' / '__init__.py')
+    assert loss == 'GANLoss'
+    assert adaptation == 'SpatiallyAdaptiveNormalization'
+    assert own == '8 MASA False'
+
+
+def test_mim_train_and_test(installed, own_config):
+    work_dir = ['--work-dir', 'work']
+    result = installed.run('python', '-W', 'ignore', '-m', 'mim', 'train', 'masasr_mm', own_config,
+                           *work_dir, '--cfg-options', 'train_cfg.max_iters=2')  # fmt: skip
+    succeed(result)
+    assert str(installed.site / 'masasr_mm' / '.mim' / 'tools' / 'train.py') in result.stdout
+    assert (installed.folder / 'work' / 'iter_2.pth').is_file()
+    result = installed.run('python', '-W', 'ignore', '-m', 'mim', 'test', 'masasr_mm', own_config,
+                           '--checkpoint', 'work/iter_2.pth', *work_dir)  # fmt: skip
+    assert 'bicubic' in succeed(result).stdout
+
+
+def test_the_photo_command(installed, small_checkpoint, photos):  # noqa: F811
+    lq, ref, _ = photos
+    for name, pixels in dict(lq=lq, ref=ref).items():
+        Image.fromarray(pixels).save(installed.folder / f'{name}.png')
+    succeed(installed.run('masasr', 'lq.png', '--ref', 'ref.png', '--checkpoint', small_checkpoint,
+                          '--out', 'sr.png'))  # fmt: skip
+    size = Image.open(installed.folder / 'sr.png').size
+    assert size == (4 * lq.shape[1], 4 * lq.shape[0])
+
+
+def test_the_page(installed, small_checkpoint):  # noqa: F811
+    pytest.importorskip('gradio')
+    with socket.socket() as server:
+        server.bind(('127.0.0.1', 0))
+        port = server.getsockname()[1]
+    process = subprocess.Popen(
+        [installed.bin / 'masasr-demo', '--checkpoint', small_checkpoint, '--port', str(port)],
+        cwd=installed.folder,
+        env={**os.environ, 'PYTHONPATH': '', 'OMP_NUM_THREADS': '1'},
+        start_new_session=True,
+        stdout=subprocess.DEVNULL,
+    )
+    try:
+        page = wait_for_page(f'http://127.0.0.1:{port}', process)
+    finally:
+        kill_group(process.pid)
+        process.wait()
+    assert 'gradio' in page
+
+
+def wait_for_page(address: str, process: subprocess.Popen, seconds: float = 120) -> str:
+    """Return a page as soon as it is served."""
+    for _ in range(int(seconds / 0.5)):
+        assert process.poll() is None
+        try:
+            with urllib.request.urlopen(address) as answer:
+                return answer.read().decode()
+        except OSError:
+            time.sleep(0.5)
+    raise TimeoutError(address)
+
+
+def test_the_environment_can_be_checked(installed):
+    tool = installed.site / 'masasr_mm' / '.mim' / 'tools' / 'check_env.py'
+    assert 'tested' in succeed(installed.run('python', tool, '--no-import')).stdout
