@@ -16,6 +16,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from mmengine.config import Config
 from mmengine.evaluator import BaseMetric
 from mmengine.logging import HistoryBuffer, MessageHub
 from mmengine.model import BaseModel
@@ -413,3 +414,18 @@ class TestInitProcessGroupWithoutGPU:
         monkeypatch.setenv('PATH', str(tmp_path))
         with pytest.raises(UserError, match='set MASTER_ADDR'):
             compat.init_process_group_without_gpu('slurm')
+
+
+class TestProvideConfigsByName:
+    def test_a_name_that_means_nothing_is_told(self, tmp_path):
+        (tmp_path / 'own.py').write_text("_base_ = 'masasr_mm::none.py'")
+        with pytest.raises(
+            UserError, match=r'own.py: there is no .*none.py, which masasr_mm::none'
+        ):
+            Config.fromfile(tmp_path / 'own.py')
+
+    def test_names_of_other_packages_go_their_way(self, tmp_path, monkeypatch):
+        monkeypatch.setattr('mmengine.config.config.is_installed', lambda package: False)
+        (tmp_path / 'own.py').write_text("_base_ = 'mmagic::masa/none.py'")
+        with pytest.raises(ModuleNotFoundError, match='mmagic is not installed'):
+            Config.fromfile(tmp_path / 'own.py')
