@@ -9,6 +9,7 @@ compat.provide_mmcv_ops()
 compat.provide_mediapipe_face()
 compat.allow_mmengine_checkpoints()
 compat.provide_configs_by_name()
+compat.provide_configs_in_hub()
 
 with compat.without_import_warnings():
     from . import apis, datasets, engine, evaluation, models, visualization

@@ -272,13 +272,13 @@ def _first_slurm_host() -> str:
 
 
 def provide_configs_by_name() -> None:
-    """Let mmengine find ``masasr_mm::masa_x4_cufed5.py``, in its hub and as a config's ``_base_``.
+    """Let mmengine find ``masasr_mm::masa_x4_cufed5.py`` where a config names it as its ``_base_``.
 
     mmengine (0.10.7) takes such names of OpenMMLab's own packages alone, wants a folder in them,
-    and asks pkg_resources for the package, which setuptools no longer has.
+    and asks pkg_resources for the package, which setuptools no longer has. This is for
+    ``mmengine.config``; :func:`provide_configs_in_hub` is for ``mmengine.hub``.
     """
     from mmengine.config import Config
-    from mmengine.hub import hub
 
     for_others = Config._get_cfg_path
 
@@ -291,6 +291,12 @@ def provide_configs_by_name() -> None:
         return str(path), None  # the scope is mmagic's, as in any config of ours
 
     Config._get_cfg_path = staticmethod(get_cfg_path)
+
+
+def provide_configs_in_hub() -> None:
+    """Let ``mmengine.hub.get_config`` find our configs by name (mmengine 0.10.7, as above)."""
+    from mmengine.hub import hub
+
     for name, answer in dict(
         _get_package_and_cfg_path=lambda path: (PACKAGE.name, path.removeprefix(OUR_CONFIGS)),
         install_package=lambda package: None,
