@@ -178,12 +178,13 @@ def test_figure_5_has_a_config_for_every_setting():
 
 @pytest.fixture(scope='module')
 def pair(tmp_path_factory) -> Path:
-    """A training pair as CUFED has them."""
+    """A training pair as CUFED has them, beside a patch as make_photos.py makes them."""
     root = tmp_path_factory.mktemp('CUFED')
     for seed, folder in enumerate(('input', 'ref')):
         (root / folder).mkdir()
         pixels = np.random.default_rng(seed).integers(0, 256, (160, 160, 3), np.uint8)
         Image.fromarray(pixels).save(root / folder / '0.png')
+    Image.fromarray(pixels).save(root / 'patch.png')
     return root
 
 
@@ -195,8 +196,10 @@ def test_training_makes_lr_images_that_the_network_takes(name, pair):
         return
     item = DATASETS.build(dict(config.train_dataloader.dataset, data_root=str(pair)))[0]
     net = model_of(name).generator
-    side = 160 // net.scale // net.size_divisor * net.size_divisor
     sample = item['data_samples']
+    side = len(sample.gt_img[0]) // net.scale
+    assert side % net.size_divisor == 0
+    assert side == (32 if 'photos' in name else 40 if net.scale == 4 else 80)
     assert tuple(item['inputs'].shape) == tuple(sample.ref_down.shape) == (3, side, side)
     for image in (sample.gt_img, sample.ref_img):
         assert tuple(image.shape) == (3, net.scale * side, net.scale * side)

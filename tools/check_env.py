@@ -142,7 +142,7 @@ def machine_rows() -> list[tuple[str, str]]:
         ('torch was built for', f'CUDA {torch.version.cuda}' if torch.version.cuda else 'CPU'),
         ('GPUs', ', '.join(gpus) or 'none that torch sees'),
         ('threads of torch', str(torch.get_num_threads())),
-        ('--amp', 'can be used' if gpus else 'needs a GPU'),
+        ('--amp', 'float16 and bfloat16' if gpus else 'bfloat16; float16 needs a GPU'),
     ]
     try:
         package = import_module('masasr_mm')

@@ -27,7 +27,14 @@ def parse_args() -> argparse.Namespace:
         help='go on from the newest whole checkpoint in the work directory (from the start, if it '
         'has none yet), or from the one given',
     )
-    parser.add_argument('--amp', action='store_true', help='automatic mixed precision')
+    parser.add_argument(
+        '--amp',
+        nargs='?',
+        const='float16',
+        choices=['float16', 'bfloat16'],
+        help='automatic mixed precision: float16 with a scaled loss (where nothing follows), on '
+        'GPUs alone, or bfloat16, on CPUs too',
+    )
     parser.add_argument(
         '--auto-scale-lr',
         action='store_true',
@@ -43,18 +50,29 @@ def parse_args() -> argparse.Namespace:
     return args
 
 
-def use_mixed_precision(optim_wrapper: dict) -> None:
-    """Turn every optimizer wrapper of a config into its mixed precision sibling."""
+def use_mixed_precision(optim_wrapper: dict, dtype: str) -> None:
+    """Turn every optimizer wrapper of a config into its mixed precision sibling.
+
+    Args:
+        optim_wrapper (dict): Config of the wrapper or wrappers; changed in place.
+        dtype (str): 'float16' or 'bfloat16'.
+
+    Raises:
+        UserError: If there is no GPU for float16.
+    """
     from mmengine.device import is_cuda_available, is_npu_available
 
     from masasr_mm.errors import UserError
 
-    if not (is_cuda_available() or is_npu_available()):
-        raise UserError('--amp needs a GPU; on a CPU train without it')
+    mixed = dict(type='AutocastOptimWrapper')
+    if dtype == 'float16':
+        if not (is_cuda_available() or is_npu_available()):
+            raise UserError('--amp in float16 needs a GPU; on a CPU give --amp bfloat16')
+        mixed = dict(type='AmpOptimWrapper', loss_scale='dynamic')
     wrappers = [value for value in optim_wrapper.values() if isinstance(value, dict)]
     for wrapper in [optim_wrapper, *wrappers]:
         if wrapper.get('type') == 'OptimWrapper':
-            wrapper.update(type='AmpOptimWrapper', loss_scale='dynamic')
+            wrapper.update(mixed)
 
 
 def choose_start(config: Config, resume: str | None) -> None:
@@ -92,7 +110,7 @@ def main(args: argparse.Namespace) -> None:
     config = load_config(args.config, args.cfg_options, args.work_dir)
     config.launcher = args.launcher
     if args.amp:
-        use_mixed_precision(config.optim_wrapper)
+        use_mixed_precision(config.optim_wrapper, args.amp)
     if args.auto_scale_lr:
         config.auto_scale_lr.enable = True
     check_data(config, 'train', 'val')

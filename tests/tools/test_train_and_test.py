@@ -7,6 +7,7 @@ from pathlib import Path
 
 import cv2
 import pytest
+import torch
 
 from masasr_mm.apis.checkpoint import load_tensors
 
@@ -39,6 +40,17 @@ def test_a_checkpoint_holds_the_generator_and_plain_values(trained):
     checkpoint = load_tensors(trained / 'best_PSNR_iter_2.pth')
     generator = [key for key in checkpoint['state_dict'] if key.startswith('generator.')]
     assert set(checkpoint['state_dict']) - set(generator) == {'step_counter'}
+
+
+def test_bfloat16_trains_on_a_cpu_and_float16_is_refused_in_one_line(small_config, tmp_path):
+    command = ('tools/train.py', small_config, '--work-dir', tmp_path)
+    options = ('--cfg-options', 'train_cfg.max_iters=2')
+    succeed(run_python(*command, '--amp', 'bfloat16', *options))
+    weights = load_tensors(tmp_path / 'iter_2.pth')['state_dict']
+    assert all(weight.isfinite().all() for weight in weights.values())
+    if not torch.cuda.is_available():
+        line = error_line(run_python(*command, '--amp'))
+        assert line.endswith('--amp in float16 needs a GPU; on a CPU give --amp bfloat16')
 
 
 def test_resume_goes_on(trained, small_config):

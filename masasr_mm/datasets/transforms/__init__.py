@@ -7,6 +7,7 @@ from .pad_to_multiple import PadToMultiple
 from .random_color_change import RandomColorChange
 from .random_rotation90 import RandomRotation90
 from .random_swap import RandomSwap
+from .random_viewpoint import RandomViewpoint
 from .stack_references import StackReferences
 
 __all__ = [
@@ -16,6 +17,7 @@ __all__ = [
     'RandomColorChange',
     'RandomRotation90',
     'RandomSwap',
+    'RandomViewpoint',
     'StackReferences',
     'decode_rgb',
     'find_delayed_transforms',

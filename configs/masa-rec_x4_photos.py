@@ -1,0 +1,72 @@
+# MASA-rec for everyone's photos: trained on the freely licensed photographs that
+#   python tools/dataset_converters/make_photos.py data/photos
+# makes patches of. On a CPU with bfloat16 units (0.75 s an iteration on two cores):
+#   python tools/train.py configs/masa-rec_x4_photos.py --amp bfloat16
+_base_ = './masa-rec_x4_cufed5.py'
+
+model = dict(
+    # Starting from the bicubic enlargement, training gets somewhere sooner.
+    generator=dict(
+        init_cfg=dict(
+            type='Constant', val=0, override=dict(type='Constant', name='to_image', val=0)
+        )
+    )
+)
+
+# The reference is another view of the same patch, in other light; no two epochs are alike.
+pair = ['gt', 'ref']
+train_pipeline = [
+    *_base_.load_pair,
+    dict(type='Flip', keys=pair, flip_ratio=0.5, direction='horizontal'),
+    dict(type='RandomRotation90', keys=pair, prob=1.0),
+    dict(type='RandomViewpoint', key='ref'),
+    dict(type='FixedCrop', keys=pair, crop_size=(128, 128)),
+    dict(
+        type='RandomApply',
+        prob=0.6,
+        transforms=dict(
+            type='RandomColorChange', keys=pair, contrast=(0.7, 1.3), brightness=(-20, 20)
+        ),
+    ),
+    *_base_.make_lq,
+    dict(type='PackInputs', data_keys=['ref_down'], meta_keys=['gt_path']),
+]
+train_dataloader = dict(
+    _delete_=True,
+    batch_size=4,
+    num_workers=1,
+    persistent_workers=True,
+    sampler=dict(type='InfiniteSampler', shuffle=True),
+    dataset=dict(type='PhotoPatchDataset', data_root='data/photos/train', pipeline=train_pipeline),
+)
+# Views of photographs that are not trained on, laid out as CUFED5 with one reference.
+val_dataloader = dict(num_workers=0, dataset=dict(data_root='data/photos/val'))
+
+# At one learning rate to the last fifth, so that a training can be made longer, or be stopped, at
+# any time; the average of the weights is what is validated and used.
+max_iters, decay_iters = 60_000, 12_000
+train_cfg = dict(max_iters=max_iters, val_interval=1000)
+optim_wrapper = dict(generator=dict(optimizer=dict(lr=3e-4)))
+param_scheduler = [
+    dict(type='LinearLR', start_factor=0.1, end=500, by_epoch=False),
+    dict(
+        type='LinearLR',
+        start_factor=1,
+        end_factor=0.01,
+        begin=max_iters - decay_iters,
+        end=max_iters,
+        by_epoch=False,
+    ),
+]
+auto_scale_lr = dict(base_batch_size=4)
+
+default_hooks = dict(
+    logger=dict(interval=50),
+    # What is trained on is kept, not what happens to be best at the few views of the validation.
+    checkpoint=dict(interval=500, save_best=None, max_keep_ckpts=4),
+    non_finite=dict(budget=10),
+)
+custom_hooks = [
+    dict(type='ResumableEMAHook', ema_type='ExponentialMovingAverage', momentum=0.001),
+]
+randomness = dict(seed=0)

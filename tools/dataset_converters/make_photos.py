@@ -1,0 +1,136 @@
+"""Make training patches of the free photographs in some of Debian's packages and scikit-image.
+
+OUT/train/*.png are patches of 256×256 pixels, of which configs/masa-rec_x4_photos.py makes pairs,
+other ones in each epoch; OUT/val/*_{0,1}.png are views of further photographs, laid out as CUFED5.
+OUT/photos.json names every photograph with its package, author, licence and checksum. The same
+packages give the same files, to the byte.
+"""
+
+from __future__ import annotations
+
+import argparse
+import hashlib
+import json
+import os
+import tempfile
+from itertools import chain
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from masasr_mm.errors import UserError, exit_with_user_errors
+
+if TYPE_CHECKING:
+    import numpy as np
+
+MANIFEST = 'photos.json'
+VALIDATE_ON_EVERY = 10
+"""Of so many photographs one is not trained on."""
+
+
+def parse_arguments() -> argparse.Namespace:
+    """Return the command line's arguments."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument('out', metavar='OUT', type=Path, help='the folder to make')
+    parser.add_argument(
+        '--packages',
+        metavar='FOLDER',
+        type=Path,
+        help='folder with the .deb files (default: they are fetched with apt-get, 0.4 GB)',
+    )
+    return parser.parse_args()
+
+
+def make_views(patch: np.ndarray, number: int) -> dict[str, np.ndarray]:
+    """Return a patch and another view of it.
+
+    Args:
+        patch (np.ndarray): Pixels (H, W, 3), uint8.
+        number (int): The view's seed.
+
+    Returns:
+        dict[str, np.ndarray]: '0' is the patch and '1' the view of it, as CUFED5 counts them.
+    """
+    from masasr_mm.datasets.transforms import RandomViewpoint
+    from masasr_mm.engine.random_states import seeded
+
+    with seeded(0, number):
+        view = RandomViewpoint(prob=1)(dict(ref=patch))['ref']
+    return {'0': patch, '1': view}
+
+
+def build(folder: Path, packages: Path) -> dict[str, int]:
+    """Write the data set into a new folder, the manifest last.
+
+    Args:
+        folder (Path): Where to write.
+        packages (Path): Folder with the .deb files.
+
+    Returns:
+        dict[str, int]: Numbers of photographs and of patches to train on and to validate on.
+    """
+    from PIL import Image
+    from rich.console import Console
+    from rich.progress import track
+
+    from masasr_mm.datasets.photos import Selection, cut_patches, images_in_folder, scikit_image
+
+    selection, photos = Selection(), []
+    counts = dict(photos=0, train=0, val=0)
+    images = chain(images_in_folder(packages), scikit_image())
+    for image in track(images, 'Looking for photographs', console=Console(stderr=True)):
+        pixels = selection.photograph(image)
+        patches = {} if pixels is None else cut_patches(pixels)
+        if not patches:
+            continue
+        number = counts['photos']
+        kind = 'val' if number % VALIDATE_ON_EVERY == VALIDATE_ON_EVERY - 1 else 'train'
+        if kind == 'val':
+            patches = make_views(next(iter(patches.values())), number)
+        written = {}
+        for name, patch in patches.items():
+            path = folder / kind / f'{number:04d}_{name}.png'
+            path.parent.mkdir(parents=True, exist_ok=True)
+            Image.fromarray(patch).save(path)
+            written[path.name] = hashlib.sha256(path.read_bytes()).hexdigest()
+        description = image._asdict()
+        content = description.pop('content')
+        description['sha256'] = hashlib.sha256(content).hexdigest()
+        photos.append(dict(**description, kind=kind, patches=written))
+        counts['photos'] += 1
+        counts[kind] += len(patches)
+    (folder / MANIFEST).write_text(json.dumps(photos, indent=1, ensure_ascii=False) + '\n', 'utf-8')
+    return counts
+
+
+def main() -> int:
+    """Make the data set, and return the exit status."""
+    arguments = parse_arguments()
+    out = arguments.out
+    if out.exists() and not (out.is_dir() and not any(out.iterdir())):
+        raise UserError(f'{out}: exists; remove it or choose another folder')
+
+    from masasr_mm.datasets.photos import DEBIAN_PACKAGES, download
+
+    try:
+        out.parent.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(prefix=f'.{out.name}-', dir=out.parent) as temporary:
+            packages = arguments.packages or Path(temporary) / 'packages'
+            if not arguments.packages:
+                print('fetching the packages (0.4 GB)', flush=True)
+                download(DEBIAN_PACKAGES, packages)
+            (Path(temporary) / 'photos').mkdir()
+            counts = build(Path(temporary) / 'photos', packages)
+            os.replace(Path(temporary) / 'photos', out)
+    except OSError as error:
+        raise UserError(f'{out}: cannot be written: {error.strerror or error}') from error
+    print(
+        f'{out}: {counts["photos"]} photographs, {counts["train"]} patches to train on, '
+        f'{counts["val"]} to validate on'
+    )
+    return 0
+
+
+if __name__ == '__main__':
+    exit_with_user_errors(main)
