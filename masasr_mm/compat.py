@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING
 from .errors import UserError
 
 if TYPE_CHECKING:
+    from mmengine.registry import Registry
     from torch import Tensor, nn
 
 PACKAGE = Path(__file__).resolve().parent
@@ -55,6 +56,17 @@ class _MissingExtension(ModuleType):
         return placeholder
 
 
+def require_mmcv() -> None:
+    """See that mmcv is installed, which no requirement of this package can name.
+
+    Raises:
+        UserError: If there is no mmcv of either kind. It is no ``ImportError``, whose text mmengine
+            drops where a config imports a package.
+    """
+    if importlib.util.find_spec('mmcv') is None:
+        raise UserError("masasr_mm needs mmcv-lite or full mmcv: pip install 'mmcv-lite>=2.0,<2.2'")
+
+
 def provide_mmcv_ops() -> bool:
     """Let ``mmcv.ops`` be imported where its compiled operators are missing.
 
@@ -66,13 +78,7 @@ def provide_mmcv_ops() -> bool:
 
     Returns:
         bool: Whether placeholders were put in; ``False`` where the real operators are there.
-
-    Raises:
-        UserError: If there is no mmcv of either kind. It is no ``ImportError``, whose text mmengine
-            drops where a config imports a package.
     """
-    if importlib.util.find_spec('mmcv') is None:
-        raise UserError("masasr_mm needs mmcv-lite or full mmcv: pip install 'mmcv-lite>=2.0,<2.2'")
     name = 'mmcv._ext'
     if 'mmcv.ops' in sys.modules or importlib.util.find_spec(name) is not None:
         return False
@@ -145,6 +151,24 @@ def keep_albumentations_offline() -> None:
     is imported.
     """
     os.environ.setdefault('NO_ALBUMENTATIONS_UPDATE', '1')
+
+
+def import_when_asked(registry: Registry, module: str) -> None:
+    """Let a registry import a module before it first answers.
+
+    mmengine's (0.10.7) ``Registry`` does this with its ``locations``, but takes them only when it
+    is made. Where it keeps them in another way, or has imported them before, the module is imported
+    here and now.
+
+    Args:
+        registry (Registry): Such as mmagic's ``MODELS``.
+        module (str): Full name of the module.
+    """
+    locations = getattr(registry, '_locations', None)
+    if isinstance(locations, list) and getattr(registry, '_imported', True) is False:
+        locations.insert(0, module)
+    else:
+        importlib.import_module(module)
 
 
 @contextmanager

@@ -147,7 +147,7 @@ except ImportError as error:
     def test_no_mmcv_at_all(self, monkeypatch):
         monkeypatch.setitem(sys.modules, 'mmcv', None)
         with pytest.raises(UserError, match='masasr_mm needs mmcv-lite or full mmcv: pip install'):
-            compat.provide_mmcv_ops()
+            compat.require_mmcv()
 
 
 class TestProvideMediapipeFace:

@@ -159,7 +159,23 @@ def load_generator(model: nn.Module, path: str | os.PathLike) -> dict:
     """
     checkpoint = load_checkpoint(path)
     editor = getattr(model, 'module', model)
-    generator = getattr(editor.generator, 'module', editor.generator)
+    load_weights(getattr(editor.generator, 'module', editor.generator), checkpoint, path)
+    return checkpoint
+
+
+def load_weights(generator: nn.Module, checkpoint: dict, path: str | os.PathLike) -> None:
+    """Load weights that have been read into a generator, every one of them.
+
+    That they were in the authors' format is told in the log.
+
+    Args:
+        generator (nn.Module): The network.
+        checkpoint (dict): As :func:`load_checkpoint` returns it.
+        path (str | os.PathLike): Its name, for the log and for the error message.
+
+    Raises:
+        UserError: If they do not fit the network.
+    """
     check_weights(generator, checkpoint['state_dict'], path, PREFIX)
     weights = checkpoint['state_dict'].items()
     generator.load_state_dict(
@@ -168,7 +184,6 @@ def load_generator(model: nn.Module, path: str | os.PathLike) -> dict:
     meta = checkpoint.get('meta')
     if isinstance(meta, dict) and meta.get('converted') is True:
         print_log(f"{path}: the authors' released format, converted in memory", 'current')
-    return checkpoint
 
 
 def check_weights(

@@ -3,31 +3,32 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Sequence
-from typing import Any
+from collections.abc import Sequence
 
 import numpy as np
 import torch
-from mmagic.registry import MODELS
-from mmagic.structures import DataSample
-from mmengine.config import ConfigDict
-from mmengine.dataset import Compose, pseudo_collate
-from mmengine.infer import BaseInferencer
-from mmengine.registry import init_default_scope
+from mmengine.device import get_device
+from PIL import Image
+from torch import Tensor, nn
 
+from ..datasets.transforms.pad_to_multiple import PadToMultiple
+from ..datasets.transforms.stack_references import StackReferences
 from ..errors import UserError
+from ..models.any_size import super_resolve
+from ..models.building import build_part
 from ..models.match_maps import MatchMaps
 from ..models.released import PREFIX
-from .checkpoint import check_weights, load_checkpoint, load_generator, load_tensors
+from .checkpoint import check_weights, load_checkpoint, load_tensors, load_weights
 from .config import load_config
 from .images import ImageInput, read_rgb
 from .prediction import Prediction
 from .stored_config import stored_generator_config
 
 DTYPES = ('float32', 'bfloat16', 'float16')
+WHITE = 255.0
 
 
-class MASAInferencer(BaseInferencer):
+class MASAInferencer:
     """Super-resolve photos with the texture of sharp ones.
 
     Args:
@@ -38,8 +39,13 @@ class MASAInferencer(BaseInferencer):
         device (str, optional): Such as 'cpu' or 'cuda:0'; the best there is by default.
         dtype (str): 'float32', or 'bfloat16' or 'float16' for the convolutions (autocast); the
             matching is decided in float32 all the same. Default: 'float32'.
-        test_cfg (dict, optional): The editor's ``test_cfg``. Default: None, which is
-            ``dict(tile='auto')``: tiles where the whole would not fit into the free memory.
+        test_cfg (dict, optional): ``tile``, ``ref_dtype`` and ``track``, as in the ``test_cfg`` of
+            the editor ``MASA``. Default: None, which is ``dict(tile='auto')``: tiles where the
+            whole would not fit into the free memory.
+
+    Attributes:
+        generator (MASANet): The network, ready for inference.
+        test_cfg (dict): May be changed between photos.
 
     Raises:
         UserError: If the checkpoint, the config or the device cannot be used.
@@ -61,21 +67,14 @@ class MASAInferencer(BaseInferencer):
         if dtype not in DTYPES:
             raise UserError(f'dtype must be one of {", ".join(DTYPES)}, not {dtype}')
         self.dtype = getattr(torch, dtype)
-        init_default_scope('mmagic')
-        test_cfg = dict(tile='auto') if test_cfg is None else test_cfg
-        model = dict(self._editor_config(checkpoint, config), test_cfg=test_cfg)
-        super().__init__(
-            model=ConfigDict(model=model),
-            weights=str(checkpoint),
-            device=_check_device(device),
-            scope='mmagic',
-            show_progress=False,
-        )
+        self.test_cfg = dict(tile='auto') if test_cfg is None else test_cfg
+        self.device = _check_device(device or get_device())
+        self.generator = self._load(checkpoint, config).to(self.device).eval()
 
     @property
     def scale(self) -> int:
         """int: How many times larger the results are."""
-        return self.model.generator.scale
+        return self.generator.scale
 
     def __call__(
         self,
@@ -125,141 +124,70 @@ class MASAInferencer(BaseInferencer):
         references = ref if isinstance(ref, (list, tuple)) else [ref]
         if not references:
             raise UserError('no reference given')
-        item = dict(
-            img=read_rgb(lq),
-            ref=[read_rgb(image) for image in references],
-            img_channel_order='rgb',
-        )
-        batch = self.collate_fn([self.pipeline(item)])
+        image, ref = read_rgb(lq), self._stack([read_rgb(image) for image in references])
+        height, width = ref.shape[:2]
+        size = (width // self.scale, height // self.scale)
+        ref_down = np.asarray(Image.fromarray(ref).resize(size, Image.Resampling.BICUBIC))
         try:
-            [sample] = self.forward(batch)
+            sr, matches = self._run(image, ref, ref_down)
         except (MemoryError, RuntimeError) as error:
             if not _is_out_of_memory(error):
                 raise
-            (h, w), (height, width) = item['img'].shape[:2], item['ref'].shape[:2]
             raise UserError(
-                f'not enough memory for a photo of {w}×{h} with references of {width}×{height} '
-                'pixels in all; take fewer or smaller ones'
+                f'not enough memory for a photo of {image.shape[1]}×{image.shape[0]} with '
+                f'references of {width}×{height} pixels in all; take fewer or smaller ones'
             ) from error
-        return Prediction(
-            image=_rgb(sample.output.pred_img),
-            lq=_rgb(sample.input),
-            ref=_rgb(sample.ref_img),
-            ref_down=_rgb(sample.ref_down),
-            num_refs=len(references),
-            matches=sample.output.matches,
-        )
+        return Prediction(sr, image, ref, ref_down, len(references), matches)
 
-    def forward(self, inputs: dict) -> list[DataSample]:
-        """Run the model on a collated batch.
+    def _stack(self, references: list[np.ndarray]) -> np.ndarray:
+        """Return the references as one image, of a size that can be reduced by the scale."""
+        stacked = StackReferences('ref', size=None)(dict(ref=references))
+        return PadToMultiple('ref', self.scale, position='bottom_right')(stacked)['ref']
 
-        Args:
-            inputs (dict): ``inputs`` and ``data_samples``.
-
-        Returns:
-            list[DataSample]: The samples with predictions.
-        """
+    @torch.no_grad()
+    def _run(
+        self, lq: np.ndarray, ref: np.ndarray, ref_down: np.ndarray
+    ) -> tuple[np.ndarray, MatchMaps]:
+        """Run the network on 8-bit images."""
         reduced = self.dtype is not torch.float32
-        device = self.model.data_preprocessor.device.type
-        with torch.autocast(device, self.dtype if reduced else None, enabled=reduced):
-            return super().forward(inputs)
+        kind = torch.device(self.device).type
+        inputs = (self._tensor(image) for image in (lq, ref, ref_down))
+        with torch.autocast(kind, self.dtype if reduced else None, enabled=reduced):
+            sr, [matches] = super_resolve(self.generator, *inputs, self.test_cfg)
+        pixels = (sr[0] * WHITE).clamp(0, WHITE).round().byte()
+        return pixels.permute(1, 2, 0).cpu().contiguous().numpy(), matches
 
-    def _init_model(self, cfg: ConfigDict, weights: str, device: str) -> torch.nn.Module:
+    def _tensor(self, image: np.ndarray) -> Tensor:
+        """Return an image as the network takes it, (1, 3, H, W) in [0, 1]."""
+        pixels = torch.from_numpy(image.transpose(2, 0, 1).copy()).to(self.device)
+        return pixels[None].float() / WHITE
+
+    def _load(self, checkpoint: str | os.PathLike, config: str | None) -> nn.Module:
+        """Build the network and load its weights."""
+        generator = self._generator_config(checkpoint, config)
+        weights = load_checkpoint(checkpoint)
         try:
-            model = self._build(cfg.model, weights)
+            with torch.device('meta'):  # no memory for a network that does not fit
+                outline = build_part(generator)
+            check_weights(outline, weights['state_dict'], checkpoint, PREFIX)
+            network = build_part(generator)
         except UserError:
             raise
         except Exception as error:  # whatever a wrong argument leads to
             reason = ' '.join(str(error).split())
-            raise UserError(f'the model of {weights} cannot be built: {reason}') from error
-        return model.to(device).eval()
-
-    def _build(self, model: ConfigDict, weights: str) -> torch.nn.Module:
-        """Build the editor with its weights."""
-        with torch.device('meta'):  # no memory for a network that does not fit
-            outline = MODELS.build(model.generator)
-        check_weights(outline, load_checkpoint(weights)['state_dict'], weights, PREFIX)
-        editor = MODELS.build(model)
-        load_generator(editor, weights)
-        return editor
-
-    def _editor_config(self, checkpoint: str | os.PathLike, config: str | None) -> dict:
-        """Return the config of an editor for inference."""
-        if config is None:
-            generator = stored_generator_config(load_tensors(checkpoint))
-            return self._default_editor(generator or dict(type='MASANet'))
-        model = load_config(config).get('model')
-        if not isinstance(model, dict):
-            raise UserError(f'{config} has no model; give the config that the checkpoint is of')
-        # There is no HR image to convert.
-        preprocessor = dict(model.get('data_preprocessor') or {}, data_keys=None)
-        networks = dict(discriminator=None, gan_loss=None, perceptual_loss=None)
-        return dict(model, **networks, data_preprocessor=preprocessor)
+            raise UserError(f'the model of {checkpoint} cannot be built: {reason}') from error
+        load_weights(network, weights, checkpoint)
+        return network
 
     @staticmethod
-    def _default_editor(generator: dict) -> dict:
-        """Return the config of an editor that does nothing but inference."""
-        return dict(
-            type='MASA',
-            generator=generator,
-            pixel_loss=dict(type='L1Loss'),
-            data_preprocessor=dict(
-                type='DataPreprocessor', mean=[0.0] * 3, std=[255.0] * 3, data_keys=None
-            ),
-        )
-
-    def _init_pipeline(self, cfg: ConfigDict) -> Compose:
-        """Return what `inference_pipeline` in configs/_base_/inference.py does to arrays."""
-        make_ref_down = dict(
-            type='Resize',
-            keys=['ref'],
-            output_keys=['ref_down'],
-            scale=1 / self.scale,
-            keep_ratio=True,
-            interpolation='bicubic',
-            backend='pillow',
-        )
-        return Compose(
-            [
-                dict(type='StackReferences', key='ref', size=None),
-                dict(type='PadToMultiple', key='ref', divisor=self.scale, position='bottom_right'),
-                make_ref_down,
-                dict(type='PackInputs', data_keys=['ref_down']),
-            ]
-        )
-
-    def _init_collate(self, cfg: ConfigDict) -> Callable:
-        return pseudo_collate
-
-    def visualize(self, inputs: list, preds: Any, **kwargs) -> list[np.ndarray]:
-        """Do nothing; the prediction is the picture.
-
-        Args:
-            inputs (list): Not used.
-            preds (Any): Not used.
-            **kwargs: Not used.
-
-        Returns:
-            list[np.ndarray]: Empty.
-        """
-        return []
-
-    def postprocess(
-        self, preds: list[DataSample], visualization: list, return_datasample: bool = False
-    ) -> dict:
-        """Turn predictions into arrays.
-
-        Args:
-            preds (list[DataSample]): Predictions of the model.
-            visualization (list): Not used.
-            return_datasample (bool): Keep the data samples instead. Default: False.
-
-        Returns:
-            dict: ``predictions``: arrays (scale·H, scale·W, 3), uint8, RGB.
-        """
-        if return_datasample:
-            return dict(predictions=preds)
-        return dict(predictions=[_rgb(sample.output.pred_img) for sample in preds])
+    def _generator_config(checkpoint: str | os.PathLike, config: str | None) -> dict:
+        """Return the config of the network: that of the config file, or of the checkpoint."""
+        if config is None:
+            return stored_generator_config(load_tensors(checkpoint)) or dict(type='MASANet')
+        model = load_config(config).get('model')
+        if not isinstance(model, dict) or 'generator' not in model:
+            raise UserError(f'{config} has no model; give the config that the checkpoint is of')
+        return model['generator']
 
 
 def _is_out_of_memory(error: Exception) -> bool:
@@ -268,16 +196,11 @@ def _is_out_of_memory(error: Exception) -> bool:
     return isinstance(error, MemoryError) or 'out of memory' in text or "can't allocate" in text
 
 
-def _check_device(device: str | None) -> str | None:
+def _check_device(device: str) -> str:
     """Return the device after seeing that it is there."""
     try:
-        torch.empty(0, device=device or 'cpu')
+        torch.empty(0, device=device)
     except (RuntimeError, AssertionError, NotImplementedError) as error:
         reason = str(error).splitlines()[0]
         raise UserError(f'device {device} cannot be used: {reason}') from error
     return device
-
-
-def _rgb(image: torch.Tensor) -> np.ndarray:
-    """Return a BGR tensor (3, H, W) of whole numbers as an RGB array (H, W, 3)."""
-    return image.flip(0).permute(1, 2, 0).round().byte().cpu().contiguous().numpy()

@@ -15,8 +15,6 @@ from ..apis.photo_report import Outcome, failed, skipped, written
 from ..apis.photos import Photo, read_photo, super_resolved, write_photo, write_picture
 from ..apis.prediction import Prediction
 from ..errors import UserError
-from ..visualization.comparison import compare
-from ..visualization.match_picture import draw_matches
 
 if TYPE_CHECKING:
     from ..apis import MASAInferencer
@@ -77,6 +75,12 @@ class PhotoSteps:
 
     def _write_pictures(self, prediction: Prediction, out: Path) -> None:
         """Write the pictures that were asked for beside the result."""
+        if not (self.options.compare or self.options.matches):
+            return
+        # matplotlib, which takes as long to import as a photo to super-resolve
+        from ..visualization.comparison import compare
+        from ..visualization.match_picture import draw_matches
+
         lq, image, ref = prediction.lq, prediction.image, prediction.ref
         count = prediction.num_refs
         if self.options.compare:

@@ -1,21 +1,17 @@
-"""Reading RefSR data: importing this package registers all that takes part."""
+"""Reading RefSR data."""
 
-from . import transforms
-from .cufed import CUFEDDataset
-from .cufed5 import CUFED5Dataset
-from .lmdb_folder import LmdbFolderBackend
-from .photo_patches import PhotoPatchDataset
-from .refsr_dataset import RefSRDataset
-from .sun80 import Sun80Dataset
-from .urban100 import Urban100Dataset
+import lazy_loader
 
-__all__ = [
-    'CUFED5Dataset',
-    'CUFEDDataset',
-    'LmdbFolderBackend',
-    'PhotoPatchDataset',
-    'RefSRDataset',
-    'Sun80Dataset',
-    'Urban100Dataset',
-    'transforms',
-]
+__getattr__, __dir__, __all__ = lazy_loader.attach(
+    __name__,
+    submodules=['transforms'],
+    submod_attrs={
+        'cufed': ['CUFEDDataset'],
+        'cufed5': ['CUFED5Dataset'],
+        'lmdb_folder': ['LmdbFolderBackend'],
+        'photo_patches': ['PhotoPatchDataset'],
+        'refsr_dataset': ['RefSRDataset'],
+        'sun80': ['Sun80Dataset'],
+        'urban100': ['Urban100Dataset'],
+    },
+)

@@ -160,7 +160,7 @@ class Service:
         report(0.2, 'super-resolving')
         with self._lock:
             infer = self._inferencer(device)
-            infer.model.test_cfg = dict(tile=tile, track=_tracker(report))
+            infer.test_cfg = dict(tile=tile, track=_tracker(report))
             prediction = infer.predict(lq.rgb, [reference.rgb for reference in references])
         report(0.9, 'drawing the matches')
         return self._result(photo, lq, prediction)

@@ -4,12 +4,8 @@ from __future__ import annotations
 
 import os
 
-from mmagic.registry import MODELS
-from mmengine.config import ConfigDict
-from torch import nn
-
 from ..apis.inferencer import MASAInferencer
-from . import onnx_generator  # noqa: F401  (registers ONNXGenerator)
+from .onnx_generator import ONNXGenerator
 
 
 class ONNXInferencer(MASAInferencer):
@@ -29,8 +25,5 @@ class ONNXInferencer(MASAInferencer):
     def __init__(self, path: str | os.PathLike) -> None:
         super().__init__(path, device='cpu', test_cfg={})
 
-    def _editor_config(self, checkpoint: str | os.PathLike, config: str | None) -> dict:
-        return self._default_editor(dict(type='ONNXGenerator', path=str(checkpoint)))
-
-    def _build(self, model: ConfigDict, weights: str) -> nn.Module:
-        return MODELS.build(model)  # the weights are part of the file
+    def _load(self, checkpoint: str | os.PathLike, config: str | None) -> ONNXGenerator:
+        return ONNXGenerator(checkpoint)  # the weights are part of the file

@@ -1,5 +1,8 @@
-"""Parts of the training and test engine, registered with mmagic on import."""
+"""Parts of the training and test engine."""
 
-from . import autocast_optim_wrapper, hooks, loops, sample_stream, whole_files
+import lazy_loader
 
-__all__ = ['autocast_optim_wrapper', 'hooks', 'loops', 'sample_stream', 'whole_files']
+__getattr__, __dir__, __all__ = lazy_loader.attach(
+    __name__,
+    submodules=['autocast_optim_wrapper', 'hooks', 'loops', 'sample_stream', 'whole_files'],
+)

@@ -1,4 +1,4 @@
-"""Metrics and transforms, registered with mmagic on import, and what the analysis tools measure."""
+"""Metrics and transforms, and what the analysis tools measure."""
 
 from .lpips import LPIPS
 from .reference_changes import ChangeReference

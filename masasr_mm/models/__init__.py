@@ -1,5 +1,7 @@
 """The network, its parts and the editor."""
 
+import lazy_loader
+
 from .adaptation import (
     AdaptiveInstanceNormalization,
     NoAdaptation,
@@ -7,12 +9,14 @@ from .adaptation import (
     SpatiallyAdaptiveNormalization,
 )
 from .aggregation import DualResidualAggregationModule
-from .discriminator import MASADiscriminator
 from .encoder import MASAEncoder
-from .masa import MASA
 from .masa_net import MASANet
 from .matching import MatchExtractionModule
 
+# These two are made of mmagic's models, which take long to import.
+__getattr__, __dir__, _ = lazy_loader.attach(
+    __name__, submod_attrs={'discriminator': ['MASADiscriminator'], 'masa': ['MASA']}
+)
 __all__ = [
     'AdaptiveInstanceNormalization',
     'DualResidualAggregationModule',

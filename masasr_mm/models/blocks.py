@@ -5,23 +5,26 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable
 
-from mmagic.models.archs import ResidualBlockNoBN
 from torch import Tensor, nn
 from torch.nn import functional as F
 
 
-class ResidualBlock(ResidualBlockNoBN):
+class ResidualBlock(nn.Module):
     """Residual block of the encoder and the decoder: conv, ReLU, conv, plus the input (Sec. 4.2).
 
-    mmagic's block without its scaling of the residual, which is always 1 here and would cost
-    another pass over the feature.
+    The names of its weights are those of mmagic's ``ResidualBlockNoBN``, whose import would take
+    that of all of mmagic's models, and whose scaling of the residual, always 1 here, another pass
+    over the feature.
 
     Args:
         channels (int): Channels in, between and out. Default: 64.
     """
 
     def __init__(self, channels: int = 64) -> None:
-        super().__init__(mid_channels=channels)
+        super().__init__()
+        self.conv1 = convolution(channels, channels)
+        self.conv2 = convolution(channels, channels)
+        self.relu = nn.ReLU(inplace=True)
 
     def forward(self, feature: Tensor) -> Tensor:
         """Refine a feature.
@@ -111,6 +114,6 @@ def initialize(module: nn.Module) -> None:
             nn.init.normal_(part.weight, std=0.5 * math.sqrt(2 / outputs))
             nn.init.zeros_(part.bias)
     for part in module.modules():
-        if isinstance(part, ResidualBlockNoBN):
+        if isinstance(part, ResidualBlock):
             for conv in (part.conv1, part.conv2):
                 conv.weight.data.mul_(0.1)

@@ -11,29 +11,10 @@ from torch.nn import functional as F
 
 from ..compat import without_wrappers
 from ..errors import UserError
-from .masa_net import MASANet
-from .match_maps import match_maps
+from .any_size import super_resolve
 from .perceptual import build_perceptual_loss
-from .tiling import TiledMASANet, choose_tile
 
 WHITE = 255.0
-
-
-def pad_to(image: Tensor, height: int, width: int) -> Tensor:
-    """Repeat the last row and column of an image until it has a given size.
-
-    Args:
-        image (Tensor): Shape (N, C, H, W).
-        height (int): Height to reach, at least H.
-        width (int): Width to reach, at least W.
-
-    Returns:
-        Tensor: Shape (N, C, height, width); ``image`` itself if it has that size.
-    """
-    bottom, right = height - image.shape[2], width - image.shape[3]
-    if bottom == right == 0:
-        return image
-    return F.pad(image, (0, right, 0, bottom), mode='replicate')
 
 
 @MODELS.register_module()
@@ -161,11 +142,9 @@ class MASA(ESRGAN):
         """
         generator = getattr(self.generator, 'module', self.generator)
         ref, ref_down = self._references(data_samples)
-        lq, ref, ref_down = self._pad(generator, inputs, ref, ref_down)
-        result, matches = self._network(generator, lq, ref).super_resolve(lq, ref, ref_down)
-        maps = match_maps(matches, *inputs.shape[2:], generator.scale)
-        height, width = (size * generator.scale for size in inputs.shape[2:])
-        images = dict(pred_img=result[..., :height, :width])
+        result, maps = super_resolve(generator, inputs, ref, ref_down, self.test_cfg)
+        height, width = result.shape[2:]
+        images = dict(pred_img=result)
         if self.with_bicubic:
             # With antialias, torch's bicubic kernel is Pillow's and MATLAB's.
             images['bicubic_img'] = F.interpolate(
@@ -239,30 +218,6 @@ class MASA(ESRGAN):
                 'the pipeline load ref, make ref_down and name it in PackInputs(data_keys)?)'
             )
         return images[0] / WHITE, images[1] / WHITE
-
-    def _network(self, generator: MASANet, lq: Tensor, ref: Tensor) -> MASANet | TiledMASANet:
-        """Return the generator as it is, or in tiles if ``test_cfg`` or the memory asks for it."""
-        config = self.test_cfg or {}
-        tile = config.get('tile')
-        if tile == 'auto':
-            tile = choose_tile(generator, lq, ref)
-        if not tile:
-            return generator
-        return TiledMASANet(generator, tile, config.get('ref_dtype'), config.get('track'))
-
-    @staticmethod
-    def _pad(generator, lq: Tensor, ref: Tensor, ref_down: Tensor) -> tuple[Tensor, ...]:
-        """Bring LR and reference to sizes that the generator takes."""
-        divisor = generator.size_divisor
-        lq = pad_to(lq, *(-(-size // divisor) * divisor for size in lq.shape[2:]))
-        ref_size = [max(size, generator.min_ref_down) for size in ref_down.shape[2:]]
-        ref_down = pad_to(ref_down, *ref_size)
-        if any(have > size * generator.scale for have, size in zip(ref.shape[2:], ref_size)):
-            raise UserError(
-                f'ref_img is {ref.shape[2]}×{ref.shape[3]}, more than {generator.scale} times '
-                f'ref_down, {ref_down.shape[2]}×{ref_down.shape[3]}; make ref_down from it'
-            )
-        return lq, pad_to(ref, *(size * generator.scale for size in ref_size)), ref_down
 
     @staticmethod
     def _crop_box(data_samples: DataSample) -> tuple[int, int, int, int] | None:

@@ -16,6 +16,7 @@ from torch.utils.checkpoint import checkpoint
 from .adaptation import Moments
 from .aggregation import upsample
 from .blocks import JointConvolution, convolution, initialize, residual_blocks
+from .building import build_part
 from .lr_pyramid import LRPyramid
 from .matches import Matches
 
@@ -80,7 +81,7 @@ class MASANet(BaseModule):
         super().__init__(init_cfg)
 
         def build(default: str, config: dict | None, **shared) -> nn.Module:
-            return MODELS.build({'type': default, **shared, **(config or {})})
+            return build_part({'type': default, **shared, **(config or {})})
 
         num_levels = scale.bit_length()
         if fusion_blocks is None:

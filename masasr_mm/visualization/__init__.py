@@ -1,4 +1,4 @@
-"""Pictures of what the network did, registered with mmagic on import."""
+"""Pictures of what the network did."""
 
 from .match_visualizer import MatchVisualizer
 from .side_by_side import SideBySideVisualizer

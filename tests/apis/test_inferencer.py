@@ -127,9 +127,18 @@ def test_a_config_file_is_used(small_checkpoint, infer, photos, tmp_path):
         MASAInferencer(small_checkpoint, config=str(other), device='cpu')
 
 
-def test_the_editors_test_cfg_can_be_given(small_checkpoint, photos):
-    infer = MASAInferencer(small_checkpoint, device='cpu', test_cfg=dict(bicubic=True))
-    assert infer.model.with_bicubic
+def test_the_editors_test_cfg_can_be_given(small_checkpoint, infer, photos):
+    """Here for tiles, whose progress is told."""
+    told = []
+
+    def track(tiles, description):
+        told.append(description)
+        return tiles
+
+    tiled = MASAInferencer(small_checkpoint, device='cpu', test_cfg=dict(tile=16, track=track))
+    lq, ref, _ = photos
+    assert np.abs(tiled(lq, ref).astype(int) - infer(lq, ref)).max() <= 1
+    assert 'fusing at 4×' in told
 
 
 def test_mistakes_are_told_in_one_line(infer, small_checkpoint, photos):
@@ -153,7 +162,7 @@ def test_too_little_memory_is_told(infer, photos, monkeypatch):
     def exhausted(*args, **kwargs):
         raise RuntimeError("DefaultCPUAllocator: can't allocate memory: you tried 9 bytes")
 
-    monkeypatch.setattr(infer.model.generator, 'super_resolve', exhausted)
+    monkeypatch.setattr(infer.generator, 'super_resolve', exhausted)
     lq, ref, _ = photos
     with pytest.raises(UserError, match=r'photo of 60×56 with references of 240×240'):
         infer(lq, ref)
@@ -163,7 +172,7 @@ def test_other_errors_are_not_taken_for_too_little_memory(infer, photos, monkeyp
     def broken(*args, **kwargs):
         raise RuntimeError('a bug')
 
-    monkeypatch.setattr(infer.model.generator, 'super_resolve', broken)
+    monkeypatch.setattr(infer.generator, 'super_resolve', broken)
     with pytest.raises(RuntimeError, match='a bug'):
         infer(photos[0], photos[1])
 

@@ -19,9 +19,11 @@ from masasr_mm.errors import UserError
 from masasr_mm.models.kept_reference import KeptReference
 from masasr_mm.visualization.match_picture import draw_matches
 from tests.conftest import REPOSITORY
-from tests.tools.commands import run_python
+from tests.tools.commands import run_python, succeed
 
 TOOL = REPOSITORY / 'tools' / 'infer.py'
+
+HEAVY = ('diffusers', 'transformers.models', 'mmagic.models', 'mmagic.datasets', 'albumentations')
 
 
 @pytest.fixture
@@ -51,8 +53,7 @@ def read(path):
 
 
 def test_help_is_complete():
-    result = run_python(TOOL, '--help')
-    assert result.returncode == 0
+    result = succeed(run_python(TOOL, '--help'))
     for option in (
         '--ref', '--self-ref', '--checkpoint', '--config', '--device', '--dtype', '--out',
         '--suffix', '--format', '--quality', '--compare', '--matches', '--skip-existing',
@@ -254,3 +255,19 @@ def test_what_onnxruntime_cannot_do_is_told(options, message):
     common = ['a.png', '--self-ref', '--backend', 'onnxruntime', '--checkpoint', 'a.onnx']
     with pytest.raises(UserError, match=message):
         make_inferencer(parse_args([*common, *options]))
+
+
+def test_a_photo_needs_none_of_mmagics_models(small_checkpoint, photos, tmp_path):
+    """As the command does it; the table of modules at its end tells."""
+    for name, image in zip(('lq', 'ref'), photos):
+        Image.fromarray(image).save(tmp_path / f'{name}.png')
+    code = (
+        'import sys\nfrom masasr_mm.cli.photo_command import main\n'
+        'try:\n    main()\nexcept SystemExit as end:\n'
+        f"    print(end.code, {{*{HEAVY}, 'matplotlib'}} & set(sys.modules))"
+    )
+    arguments = [tmp_path / 'lq.png', '--ref', tmp_path / 'ref.png', '--checkpoint']
+    assert (
+        succeed(run_python('-c', code, *arguments, small_checkpoint)).stdout.splitlines()[-1]
+        == '0 set()'
+    )

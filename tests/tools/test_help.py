@@ -25,6 +25,7 @@ print(sorted({'torch', 'mmagic', 'mmcv', 'diffusers'} & set(sys.modules)))
     [
         'train.py',
         'test.py',
+        'infer.py',
         'analysis_tools/benchmark.py',
         'analysis_tools/complexity.py',
         'analysis_tools/robustness.py',

@@ -1,24 +1,18 @@
-"""Transforms of RefSR items, registered with mmagic on import."""
+"""Transforms of RefSR items."""
 
-from .decoding import decode_rgb
-from .delayed_transforms import DelayedTransforms, find_delayed_transforms
-from .loading import LoadRGBImage
-from .pad_to_multiple import PadToMultiple
-from .random_color_change import RandomColorChange
-from .random_rotation90 import RandomRotation90
-from .random_swap import RandomSwap
-from .random_viewpoint import RandomViewpoint
-from .stack_references import StackReferences
+import lazy_loader
 
-__all__ = [
-    'DelayedTransforms',
-    'LoadRGBImage',
-    'PadToMultiple',
-    'RandomColorChange',
-    'RandomRotation90',
-    'RandomSwap',
-    'RandomViewpoint',
-    'StackReferences',
-    'decode_rgb',
-    'find_delayed_transforms',
-]
+__getattr__, __dir__, __all__ = lazy_loader.attach(
+    __name__,
+    submod_attrs={
+        'decoding': ['decode_rgb'],
+        'delayed_transforms': ['DelayedTransforms', 'find_delayed_transforms'],
+        'loading': ['LoadRGBImage'],
+        'pad_to_multiple': ['PadToMultiple'],
+        'random_color_change': ['RandomColorChange'],
+        'random_rotation90': ['RandomRotation90'],
+        'random_swap': ['RandomSwap'],
+        'random_viewpoint': ['RandomViewpoint'],
+        'stack_references': ['StackReferences'],
+    },
+)

@@ -1,4 +1,4 @@
-"""Hooks, registered with mmagic on import."""
+"""Hooks."""
 
 from .augmentation_timetable import AugmentationTimetableHook
 from .broken_data import BrokenDataHook

@@ -1,4 +1,4 @@
-"""Training loops, registered with mmagic on import."""
+"""Training loops."""
 
 from .resumable import ResumableTrainLoop, ValidationStopped
 

@@ -1,0 +1,80 @@
+"""Running the generator on images of any size, whole or in tiles."""
+
+from __future__ import annotations
+
+from torch import Tensor
+from torch.nn import functional as F
+
+from ..errors import UserError
+from .masa_net import MASANet
+from .match_maps import MatchMaps, match_maps
+from .tiling import TiledMASANet, choose_tile
+
+
+def pad_to(image: Tensor, height: int, width: int) -> Tensor:
+    """Repeat the last row and column of an image until it has a given size.
+
+    Args:
+        image (Tensor): Shape (N, C, H, W).
+        height (int): Height to reach, at least H.
+        width (int): Width to reach, at least W.
+
+    Returns:
+        Tensor: Shape (N, C, height, width); ``image`` itself if it has that size.
+    """
+    bottom, right = height - image.shape[2], width - image.shape[3]
+    if bottom == right == 0:
+        return image
+    return F.pad(image, (0, right, 0, bottom), mode='replicate')
+
+
+def super_resolve(
+    generator: MASANet, lq: Tensor, ref: Tensor, ref_down: Tensor, config: dict | None = None
+) -> tuple[Tensor, list[MatchMaps]]:
+    """Pad images to sizes that the generator takes, run it, and crop the result.
+
+    Args:
+        generator (MASANet): The network, or what has the same ``super_resolve`` and sizes.
+        lq (Tensor): LR images, shape (N, 3, h, w), RGB in [0, 1]; h and w from 8 up.
+        ref (Tensor): References, shape (N, 3, H', W') with H' ≤ scale·H and W' ≤ scale·W, RGB in
+            [0, 1].
+        ref_down (Tensor): The references bicubically reduced, shape (N, 3, H, W), RGB in [0, 1].
+        config (dict, optional): ``tile`` (int, ``'auto'`` or None), ``ref_dtype`` and ``track``, as
+            in the ``test_cfg`` of the editor ``MASA``. Default: None, everything at once.
+
+    Returns:
+        tuple[Tensor, list[MatchMaps]]: The SR images, shape (N, 3, scale·h, scale·w), about [0, 1],
+        and for each of them where its texture came from.
+
+    Raises:
+        UserError: If a reference is larger than ``scale`` times its reduced one.
+    """
+    height, width = lq.shape[2:]
+    lq, ref, ref_down = _pad(generator, lq, ref, ref_down)
+    sr, matches = _network(generator, lq, ref, config or {}).super_resolve(lq, ref, ref_down)
+    scale = generator.scale
+    return sr[..., : height * scale, : width * scale], match_maps(matches, height, width, scale)
+
+
+def _network(generator: MASANet, lq: Tensor, ref: Tensor, config: dict) -> MASANet | TiledMASANet:
+    """Return the generator as it is, or in tiles if the config or the memory asks for it."""
+    tile = config.get('tile')
+    if tile == 'auto':
+        tile = choose_tile(generator, lq, ref)
+    if not tile:
+        return generator
+    return TiledMASANet(generator, tile, config.get('ref_dtype'), config.get('track'))
+
+
+def _pad(generator: MASANet, lq: Tensor, ref: Tensor, ref_down: Tensor) -> tuple[Tensor, ...]:
+    """Bring LR and reference to sizes that the generator takes."""
+    divisor = generator.size_divisor
+    lq = pad_to(lq, *(-(-size // divisor) * divisor for size in lq.shape[2:]))
+    ref_size = [max(size, generator.min_ref_down) for size in ref_down.shape[2:]]
+    ref_down = pad_to(ref_down, *ref_size)
+    if any(have > size * generator.scale for have, size in zip(ref.shape[2:], ref_size)):
+        raise UserError(
+            f'ref_img is {ref.shape[2]}×{ref.shape[3]}, more than {generator.scale} times '
+            f'ref_down, {ref_down.shape[2]}×{ref_down.shape[3]}; make ref_down from it'
+        )
+    return lq, pad_to(ref, *(size * generator.scale for size in ref_size)), ref_down
