@@ -1,3 +1,21 @@
 """The version of the package."""
 
+from __future__ import annotations
+
+import argparse
+
 __version__ = '0.1.0'
+
+
+def add_version(parser: argparse.ArgumentParser) -> None:
+    """Let a command tell the version with ``--version``.
+
+    Args:
+        parser (argparse.ArgumentParser): Of the command.
+    """
+    parser.add_argument(
+        '--version',
+        action='version',
+        version=f'masasr_mm {__version__}',
+        help='tell the version of masasr_mm and end',
+    )

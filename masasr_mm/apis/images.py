@@ -7,10 +7,11 @@ import os
 from pathlib import Path
 
 import numpy as np
-from PIL import Image, ImageOps
+from PIL import Image
 
 from ..datasets.transforms.decoding import EIGHT_BIT_MODES, decode_rgb
 from ..errors import UserError
+from ..image_files import orientation_of, turned_upright
 
 ImageInput = str | os.PathLike | np.ndarray | Image.Image
 
@@ -69,7 +70,7 @@ def _from_pillow(image: Image.Image) -> np.ndarray:
             raise UserError(f'an image of mode {image.mode} cannot be used; convert it') from error
         return decode_rgb(content.getvalue(), f'image of mode {image.mode}')
     try:
-        return np.array(ImageOps.exif_transpose(image).convert('RGB'))
+        return np.array(turned_upright(image.convert('RGB'), orientation_of(image)))
     except OSError as error:
         raise UserError(f'the PIL image cannot be read: {error}') from error
 

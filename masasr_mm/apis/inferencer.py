@@ -20,6 +20,7 @@ from ..models.match_maps import MatchMaps
 from ..models.released import PREFIX
 from .checkpoint import check_weights, load_checkpoint, load_tensors, load_weights
 from .config import load_config
+from .downloads import local_file
 from .images import ImageInput, read_rgb
 from .prediction import Prediction
 from .stored_config import stored_generator_config
@@ -32,7 +33,7 @@ class MASAInferencer:
     """Super-resolve photos with the texture of sharp ones.
 
     Args:
-        checkpoint (str | os.PathLike): A checkpoint of ours, or one of the authors'.
+        checkpoint (str | os.PathLike): A checkpoint of ours, or one of the authors', or its URL.
         config (str, optional): Config file of the model, which is Python code and is run: give
             only one that you trust. Without it the network's config is read from the checkpoint,
             where nothing is run, or else the paper's network is taken.
@@ -69,7 +70,7 @@ class MASAInferencer:
         self.dtype = getattr(torch, dtype)
         self.test_cfg = dict(tile='auto') if test_cfg is None else test_cfg
         self.device = _check_device(device or get_device())
-        self.generator = self._load(checkpoint, config).to(self.device).eval()
+        self.generator = self._load(local_file(checkpoint), config).to(self.device).eval()
 
     @property
     def scale(self) -> int:
@@ -162,7 +163,7 @@ class MASAInferencer:
         pixels = torch.from_numpy(image.transpose(2, 0, 1).copy()).to(self.device)
         return pixels[None].float() / WHITE
 
-    def _load(self, checkpoint: str | os.PathLike, config: str | None) -> nn.Module:
+    def _load(self, checkpoint: str, config: str | None) -> nn.Module:
         """Build the network and load its weights."""
         generator = self._generator_config(checkpoint, config)
         weights = load_checkpoint(checkpoint)
@@ -180,7 +181,7 @@ class MASAInferencer:
         return network
 
     @staticmethod
-    def _generator_config(checkpoint: str | os.PathLike, config: str | None) -> dict:
+    def _generator_config(checkpoint: str, config: str | None) -> dict:
         """Return the config of the network: that of the config file, or of the checkpoint."""
         if config is None:
             return stored_generator_config(load_tensors(checkpoint)) or dict(type='MASANet')

@@ -12,6 +12,7 @@ from typing import NamedTuple
 from PIL import Image
 
 from ..errors import UserError
+from ..image_files import HEIF_SUFFIXES
 from .photos import SUFFIXES
 
 
@@ -117,7 +118,7 @@ def images_in(folder: Path) -> list[Path]:
 
 
 def is_image_name(path: Path) -> bool:
-    """Tell whether Pillow has a reader for files with this suffix.
+    """Tell whether files with this suffix are images that can be read.
 
     Args:
         path (Path): A file.
@@ -125,8 +126,9 @@ def is_image_name(path: Path) -> bool:
     Returns:
         bool: Whether it looks like an image.
     """
+    suffix = path.suffix.lower()
     Image.init()
-    return Image.registered_extensions().get(path.suffix.lower()) in Image.OPEN
+    return suffix in HEIF_SUFFIXES or Image.registered_extensions().get(suffix) in Image.OPEN
 
 
 def paired_references(photo: Path, folder: Path) -> tuple[Path, ...]:

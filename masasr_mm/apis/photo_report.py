@@ -1,57 +1,100 @@
-"""What became of every photo, in lines for the terminal."""
+"""What became of every photo: in lines for the terminal, and in a file."""
 
 from __future__ import annotations
 
+import csv
+import io
+import json
+import os
 from collections import Counter
 from collections.abc import Sequence
+from pathlib import Path
 from typing import NamedTuple
 
 from ..errors import UserError, one_line
+from ..files import written_whole
 from .photo_jobs import Job
-from .prediction import LOW_AGREEMENT, Prediction
+from .photos import Photo
+from .prediction import LOW_AGREEMENT, Prediction, two_digits
 
 WRITTEN, SKIPPED, FAILED = 'written', 'skipped', 'failed'
+
+
+class Figures(NamedTuple):
+    """What is known of a photo that went well.
+
+    Attributes:
+        width (int): Of the photo, in pixels.
+        height (int): Of the photo.
+        result_width (int): Of the result.
+        result_height (int): Of the result.
+        similarity (float): Mean of R (Eq. 4), in [-1, 1].
+        agreement (float): How much of the photo the references show, in [-1, 1].
+        seconds (float): How long it took.
+    """
+
+    width: int
+    height: int
+    result_width: int
+    result_height: int
+    similarity: float
+    agreement: float
+    seconds: float
 
 
 class Outcome(NamedTuple):
     """What became of one photo.
 
     Attributes:
+        job (Job): The photo.
         status (str): ``written``, ``skipped`` or ``failed``.
         line (str): What is said about it.
-        warning (str): What is wrong with a result that was written; empty if nothing is.
+        warnings (tuple[str, ...]): What is wrong with a result that was written.
+        figures (Figures | None): None if it was not written.
     """
 
+    job: Job
     status: str
     line: str
-    warning: str = ''
+    warnings: tuple[str, ...] = ()
+    figures: Figures | None = None
 
 
-def written(job: Job, prediction: Prediction, seconds: float) -> Outcome:
+def written(
+    job: Job,
+    photo: Photo,
+    prediction: Prediction,
+    result: Photo,
+    seconds: float,
+    problems: Sequence[str] = (),
+) -> Outcome:
     """Tell of a photo that went well.
 
     Args:
         job (Job): The photo.
-        prediction (Prediction): Its result.
+        photo (Photo): As it was read.
+        prediction (Prediction): What the network made of it.
+        result (Photo): As it is written.
         seconds (float): How long it took.
+        problems (Sequence[str]): What was left out on the way.
 
     Returns:
-        Outcome: With a warning if the references show little of the photo.
+        Outcome: With a warning for each problem, and if the references show little of the photo.
     """
-    (h, w), (height, width) = prediction.lq.shape[:2], prediction.image.shape[:2]
-    agreement = prediction.agreement
+    (h, w), (height, width) = photo.rgb.shape[:2], result.rgb.shape[:2]
+    figures = Figures(w, h, width, height, prediction.similarity, prediction.agreement, seconds)
     line = (
-        f'{job.out}: {w}×{h} → {width}×{height}, similarity {prediction.similarity:.2f}, '
-        f'agreement {agreement:.2f}, {seconds:.1f} s'
+        f'{job.out}: {w}×{h} → {width}×{height}, similarity {figures.similarity:.2f}, '
+        f'agreement {two_digits(figures.agreement)}, {seconds:.1f} s'
     )
-    warning = ''
-    if agreement < LOW_AGREEMENT and job.refs != (job.lq,):
-        warning = (
-            f'{job.lq}: the reference shows little of it (agreement {agreement:.2f}, below '
-            f'{LOW_AGREEMENT}), so its texture may be wrong; look at it with --compare, or take '
-            'another reference'
+    warnings = [f'{job.lq}: {problem}' for problem in problems]
+    if figures.agreement < LOW_AGREEMENT and job.refs != (job.lq,):
+        warnings.append(
+            f'{job.lq}: the reference shows little of it (agreement '
+            f'{two_digits(figures.agreement)}; {LOW_AGREEMENT} and more is good), so its texture '
+            'may be wrong; look at it with --compare, or take another reference'
         )
-    return Outcome(WRITTEN, line, warning)
+    return Outcome(job, WRITTEN, line, tuple(warnings), figures)
 
 
 def skipped(job: Job) -> Outcome:
@@ -63,7 +106,7 @@ def skipped(job: Job) -> Outcome:
     Returns:
         Outcome: Nothing was done.
     """
-    return Outcome(SKIPPED, f'{job.out}: exists, skipped')
+    return Outcome(job, SKIPPED, f'{job.out}: exists, skipped')
 
 
 def failed(job: Job, error: Exception) -> Outcome:
@@ -81,7 +124,7 @@ def failed(job: Job, error: Exception) -> Outcome:
     else:
         reason = f'{type(error).__name__}: {" ".join(str(error).split())}'
     named = str(job.lq) in reason
-    return Outcome(FAILED, reason if named else f'{job.lq}: {reason}')
+    return Outcome(job, FAILED, reason if named else f'{job.lq}: {reason}')
 
 
 def exit_status(outcomes: Sequence[Outcome]) -> int:
@@ -110,3 +153,59 @@ def summary(outcomes: Sequence[Outcome], total: int) -> str:
     counts['not done'] = total - len(outcomes)
     order = (WRITTEN, SKIPPED, FAILED, 'not done')
     return ', '.join(f'{counts[status]} {status}' for status in order if counts[status])
+
+
+def check_report(path: str | os.PathLike) -> None:
+    """See that a report can be written, before there is anything to report.
+
+    Args:
+        path (str | os.PathLike): The file.
+
+    Raises:
+        UserError: If its format is unknown.
+    """
+    if Path(path).suffix.lower() not in ('.csv', '.json'):
+        raise UserError(f'--report {path}: name a file that ends in .csv or .json')
+
+
+def write_report(outcomes: Sequence[Outcome], path: str | os.PathLike) -> None:
+    """Write what became of every photo to a file, a row or an object for each.
+
+    Args:
+        outcomes (Sequence[Outcome]): Those that were come to.
+        path (str | os.PathLike): The file, ``*.csv`` or ``*.json``.
+
+    Raises:
+        UserError: If it cannot be written.
+    """
+    rows = [_row(outcome) for outcome in outcomes]
+    if Path(path).suffix.lower() == '.json':
+        text = json.dumps(rows, indent=2, ensure_ascii=False) + '\n'
+    else:
+        buffer = io.StringIO()
+        columns = ('photo', 'references', 'result', 'status', *Figures._fields, 'warnings', 'error')
+        table = csv.DictWriter(buffer, columns, lineterminator='\n')
+        table.writeheader()
+        for row in rows:
+            lists = {key: '; '.join(row[key]) for key in ('references', 'warnings')}
+            table.writerow({**row, **lists})
+        text = buffer.getvalue()
+    with written_whole(path) as temporary:
+        temporary.write_text(text, encoding='utf-8')
+
+
+def _row(outcome: Outcome) -> dict:
+    job = outcome.job
+    figures = outcome.figures._asdict() if outcome.figures else dict.fromkeys(Figures._fields)
+    for name in ('similarity', 'agreement', 'seconds'):
+        if figures[name] is not None:
+            figures[name] = round(figures[name], 4)
+    return dict(
+        photo=str(job.lq),
+        references=[str(path) for path in job.refs],
+        result=str(job.out) if outcome.status != FAILED else None,
+        status=outcome.status,
+        **figures,
+        warnings=list(outcome.warnings),
+        error=outcome.line if outcome.status == FAILED else None,
+    )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import NamedTuple
 
 import cv2
@@ -47,6 +48,18 @@ class Prediction(NamedTuple):
     def agreement(self) -> float:
         """float: How much of the LR image the references show, see :func:`agreement`."""
         return agreement(self.lq, self.ref_down, self.matches.position)
+
+
+def two_digits(agreement: float) -> str:
+    """Return an agreement in two digits, which look low where it is.
+
+    Args:
+        agreement (float): In [-1, 1].
+
+    Returns:
+        str: Rounded down, so that nothing below :data:`LOW_AGREEMENT` reads as if it were not.
+    """
+    return f'{math.floor(agreement * 100) / 100:.2f}'
 
 
 def agreement(lq: np.ndarray, ref_down: np.ndarray, position: np.ndarray) -> float:

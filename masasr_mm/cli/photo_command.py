@@ -35,14 +35,18 @@ def run(options: argparse.Namespace) -> int:
     """
     from ..allocator import keep_freed_memory
     from ..apis.photo_jobs import plan_jobs
-    from ..apis.photo_report import exit_status, summary
+    from ..apis.photo_report import check_report, exit_status, summary, write_report
     from .photo_progress import with_progress
     from .photo_steps import PhotoSteps
 
     keep_freed_memory()
+    if options.report:
+        check_report(options.report)
     infer = make_inferencer(options)
     refs = None if options.self_ref else options.ref
-    suffix = f'_x{infer.scale}' if options.suffix is None else options.suffix
+    suffix = options.suffix
+    if suffix is None:
+        suffix = options.outscale.suffix() if options.outscale else f'_x{infer.scale}'
     jobs, kind = plan_jobs(options.lq, refs, options.out, suffix, options.format)
     super_resolve = PhotoSteps(infer, kind, options)
     outcomes = []
@@ -55,6 +59,9 @@ def run(options: argparse.Namespace) -> int:
     except KeyboardInterrupt:
         print(f'interrupted: {summary(outcomes, len(jobs))}', file=sys.stderr)
         return 130
+    finally:
+        if options.report:
+            write_report(outcomes, options.report)
     if len(jobs) > 1:
         print(summary(outcomes, len(jobs)))
         for outcome in outcomes:
@@ -104,5 +111,5 @@ def make_inferencer(options: argparse.Namespace) -> MASAInferencer:
 def _tell(outcome: Outcome) -> None:
     """Print what became of a photo: results to standard output, trouble to standard error."""
     print(outcome.line, file=sys.stderr if outcome.status == 'failed' else sys.stdout, flush=True)
-    if outcome.warning:
-        print(f'warning: {outcome.warning}', file=sys.stderr, flush=True)
+    for warning in outcome.warnings:
+        print(f'warning: {warning}', file=sys.stderr, flush=True)

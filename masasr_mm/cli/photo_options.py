@@ -5,6 +5,9 @@ from __future__ import annotations
 import argparse
 from collections.abc import Sequence
 
+from ..version import add_version
+from .photo_sizes import final_size
+
 DESCRIPTION = 'Super-resolve your own photos with the texture of sharp ones.'
 
 EPILOG = """
@@ -32,6 +35,7 @@ def parse_args(arguments: Sequence[str] | None = None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(
         description=DESCRIPTION, epilog=EPILOG, formatter_class=argparse.RawDescriptionHelpFormatter
     )
+    add_version(parser)
     parser.add_argument(
         'lq', metavar='LQ', nargs='+', help='photos of any size: files, folders or patterns'
     )
@@ -50,7 +54,8 @@ def parse_args(arguments: Sequence[str] | None = None) -> argparse.Namespace:
         '--checkpoint',
         required=True,
         metavar='CKPT',
-        help="a checkpoint, ours or the authors'; with --backend onnxruntime an ONNX file",
+        help="a checkpoint, ours or the authors', or its URL, from where it is downloaded once; "
+        'with --backend onnxruntime an ONNX file',
     )
     parser.add_argument(
         '--backend',
@@ -85,6 +90,14 @@ def parse_args(arguments: Sequence[str] | None = None) -> argparse.Namespace:
         help='in which tiles keep the reference: float16 takes half the memory for a difference '
         'that is not seen (default: as --dtype)',
     )
+    parser.add_argument(
+        '--reduce-first',
+        type=_at_least_1,
+        default=1.0,
+        metavar='N',
+        help='make photos N times smaller before they are super-resolved: for large soft ones, '
+        'which hold no more detail than that (default: 1)',
+    )
     output = parser.add_argument_group('output')
     output.add_argument(
         '--out',
@@ -92,10 +105,21 @@ def parse_args(arguments: Sequence[str] | None = None) -> argparse.Namespace:
         help='file for one photo, or folder (default: beside the photo, or beside the folder)',
     )
     output.add_argument(
-        '--suffix', help="goes to the end of a photo's name (default: the scale, such as _x4)"
+        '--suffix',
+        help="goes to the end of a photo's name (default: the scale, such as _x4, or what "
+        '--outscale says)',
     )
     output.add_argument(
-        '--format', choices=('png', 'jpg', 'webp', 'tiff'), help='(default: as --out, or png)'
+        '--outscale',
+        type=final_size,
+        metavar='N|Wpx',
+        help='reduce results to N times the photo, such as 2 or 2.5, or to a width, such as '
+        '1920px, with a Lanczos filter (default: as large as the network makes them)',
+    )
+    output.add_argument(
+        '--format',
+        choices=('png', 'jpg', 'webp', 'tiff'),
+        help='of the results (default: as the name that --out gives, or png)',
     )
     output.add_argument(
         '--quality',
@@ -103,6 +127,17 @@ def parse_args(arguments: Sequence[str] | None = None) -> argparse.Namespace:
         default=95,
         metavar='1-100',
         help='of jpg and webp (default: 95)',
+    )
+    output.add_argument(
+        '--strip-metadata',
+        action='store_true',
+        help='leave out date, camera, place and whatever else EXIF and XMP tell of the photo',
+    )
+    output.add_argument(
+        '--report',
+        metavar='FILE',
+        help='also write sizes, similarity, agreement, seconds and warnings of every photo to this '
+        'file, *.csv or *.json',
     )
     output.add_argument(
         '--compare', action='store_true', help='also write bicubic, result and reference in a row'
@@ -120,6 +155,16 @@ def _quality(text: str) -> int:
     value = int(text) if text.isdigit() else 0
     if not 1 <= value <= 100:
         raise argparse.ArgumentTypeError(f'{text} is not a whole number from 1 to 100')
+    return value
+
+
+def _at_least_1(text: str) -> float:
+    try:
+        value = float(text)
+    except ValueError:
+        value = 0.0
+    if not 1 <= value <= 64:
+        raise argparse.ArgumentTypeError(f'{text} is not a number from 1 to 64')
     return value
 
 

@@ -16,7 +16,7 @@ from PIL import Image
 
 from ..apis import MASAInferencer
 from ..apis.photos import Photo, read_photo, super_resolved, write_photo
-from ..apis.prediction import LOW_AGREEMENT, Prediction
+from ..apis.prediction import LOW_AGREEMENT, Prediction, two_digits
 from ..errors import UserError
 from ..visualization.match_picture import draw_matches
 
@@ -242,9 +242,10 @@ def describe(prediction: Prediction) -> str:
         )
     else:
         verdict = 'The references show what is in the photo'
+    found = two_digits(prediction.agreement)
     return (
-        f'{w}×{h} → {width}×{height} pixels. {verdict} (agreement of the matched detail '
-        f'{prediction.agreement:.2f} of 1, similarity of features {prediction.similarity:.2f}).'
+        f'{w}×{h} → {width}×{height} pixels. {verdict} (agreement of the matched detail {found} of '
+        f'1, similarity of features {prediction.similarity:.2f}).'
     )
 
 

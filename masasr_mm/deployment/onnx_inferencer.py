@@ -25,5 +25,5 @@ class ONNXInferencer(MASAInferencer):
     def __init__(self, path: str | os.PathLike) -> None:
         super().__init__(path, device='cpu', test_cfg={})
 
-    def _load(self, checkpoint: str | os.PathLike, config: str | None) -> ONNXGenerator:
+    def _load(self, checkpoint: str, config: str | None) -> ONNXGenerator:
         return ONNXGenerator(checkpoint)  # the weights are part of the file

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import subprocess
@@ -11,6 +12,7 @@ import numpy as np
 import pytest
 import torch
 from PIL import Image
+from PIL.ExifTags import IFD, Base
 
 from masasr_mm.apis import MASAInferencer
 from masasr_mm.cli.photo_command import make_inferencer, run
@@ -57,6 +59,7 @@ def test_help_is_complete():
     for option in (
         '--ref', '--self-ref', '--checkpoint', '--config', '--device', '--dtype', '--out',
         '--suffix', '--format', '--quality', '--compare', '--matches', '--skip-existing',
+        '--outscale', '--reduce-first', '--report', '--strip-metadata', '--version',
     ):  # fmt: skip
         assert option in result.stdout
 
@@ -271,3 +274,73 @@ def test_a_photo_needs_none_of_mmagics_models(small_checkpoint, photos, tmp_path
         succeed(run_python('-c', code, *arguments, small_checkpoint)).stdout.splitlines()[-1]
         == '0 set()'
     )
+
+
+def test_a_phones_photo_under_a_wrong_name(tool, folder, small_checkpoint):
+    """HEIC called .jpg and .heic: found in the folder, read, its place carried or stripped."""
+    pillow_heif = pytest.importorskip('pillow_heif')
+    block = Image.Exif()
+    block[Base.Make] = 'Maker'
+    block[IFD.GPSInfo] = {1: 'N'}
+    with Image.open(folder / 'photos' / 'a.png') as image:
+        for name in ('c.jpg', 'd.HEIC'):
+            pillow_heif.from_pillow(image).save(
+                folder / 'photos' / name, exif=block.tobytes(), quality=-1
+            )
+    common = [
+        folder / 'photos', '--ref', folder / 'ref.png', '--checkpoint', small_checkpoint,
+        '--device', 'cpu', '--format', 'webp',
+    ]  # fmt: skip
+    assert tool(*common, '--out', folder / 'with') == 0
+    assert tool(*common, '--out', folder / 'without', '--strip-metadata') == 0
+    names = ['a_x4.webp', 'b_x4.webp', 'c_x4.webp', 'd_x4.webp']
+    assert sorted(path.name for path in (folder / 'with').iterdir()) == names
+    for name in ('c', 'd'):
+        with Image.open(folder / 'with' / f'{name}_x4.webp') as image:
+            assert image.getexif()[Base.Make] == 'Maker'
+            assert image.getexif().get_ifd(IFD.GPSInfo) == {1: 'N'}
+        with Image.open(folder / 'without' / f'{name}_x4.webp') as image:
+            assert not image.getexif()
+
+
+def test_the_final_size(tool, folder, small_checkpoint, capsys):
+    photo = folder / 'photos' / 'a.png'
+    common = [photo, '--ref', folder / 'ref.png', '--checkpoint', small_checkpoint]
+    common += ['--device', 'cpu']
+    whole = MASAInferencer(small_checkpoint, device='cpu')(photo, folder / 'ref.png')
+    for text, name, size in (('2', 'a_x2.png', (120, 112)), ('90px', 'a_90px.png', (90, 84))):
+        assert tool(*common, '--outscale', text) == 0
+        expected = Image.fromarray(whole).resize(size, Image.Resampling.LANCZOS)
+        np.testing.assert_array_equal(read(photo.with_name(name)), np.asarray(expected))
+    assert 'more than the network' not in capsys.readouterr().err
+    assert tool(*common, '--outscale', '6', '--out', folder / 'large.png') == 0
+    assert '360 pixels of width are more than' in capsys.readouterr().err
+    assert read(folder / 'large.png').shape == (224, 240, 3)
+
+
+def test_a_soft_photo_is_reduced_first(tool, folder, small_checkpoint, capsys):
+    photo = folder / 'photos' / 'a.png'
+    common = ['--ref', folder / 'ref.png', '--checkpoint', small_checkpoint, '--device', 'cpu']
+    assert tool(photo, *common, '--reduce-first', '2', '--out', folder / 'out.png') == 0
+    with Image.open(photo) as image:
+        small = np.asarray(image.resize((30, 28), Image.Resampling.BICUBIC))
+    expected = MASAInferencer(small_checkpoint, device='cpu')(small, folder / 'ref.png')
+    np.testing.assert_array_equal(read(folder / 'out.png'), expected)
+    assert '60×56 → 120×112' in capsys.readouterr().out
+    assert tool(photo, *common, '--reduce-first', '10', '--out', folder / 'no.png') == 1
+    assert 'a.png: 10 times smaller it is 6×6, too small' in capsys.readouterr().err
+
+
+def test_a_report_tells_of_every_photo(tool, folder, small_checkpoint, capsys):
+    (folder / 'photos' / 'broken.png').write_bytes(b'nothing')
+    arguments = [
+        folder / 'photos', '--ref', folder / 'ref.png', '--checkpoint', small_checkpoint,
+        '--device', 'cpu', '--out', folder / 'out', '--report', folder / 'report.json',
+    ]  # fmt: skip
+    assert tool(*arguments) == 1
+    rows = json.loads((folder / 'report.json').read_text())
+    assert [row['status'] for row in rows] == ['written', 'written', 'failed']
+    assert rows[0]['result_width'] == 240
+    assert 'shows little of it' in rows[1]['warnings'][0]
+    with pytest.raises(UserError, match=r'report\.txt: name a file'):
+        tool(*arguments[:-1], folder / 'report.txt')

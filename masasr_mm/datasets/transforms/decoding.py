@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import io
-
 import cv2
 import numpy as np
-from PIL import ExifTags, Image, ImageOps
+from PIL import Image
 
-from masasr_mm.errors import BrokenFileError
+from masasr_mm.errors import BrokenFileError, UserError
+from masasr_mm.image_files import open_image, orientation_of, turned_upright
 
 EIGHT_BIT_MODES = ('1', 'L', 'LA', 'P', 'PA', 'RGB', 'RGBA', 'RGBa', 'RGBX', 'CMYK', 'YCbCr')
 """Pillow's modes with at most 8 bits a channel that have one meaning as RGB."""
@@ -20,12 +19,13 @@ TIFF_BITS_PER_SAMPLE = 258
 def decode_rgb(content: bytes, name: str) -> np.ndarray:
     """Return the pixels of an image file as 8-bit RGB, upright as a viewer shows it.
 
-    The EXIF orientation is applied. Grey, palette and CMYK images become RGB, alpha is dropped
-    (the colours under it stay as they are stored), 16-bit grey and RGB become round(v / 257). Of
-    several frames the first is taken.
+    The EXIF orientation is applied, if it can be read. Grey, palette and CMYK images become RGB,
+    alpha is dropped (the colours under it stay as they are stored), 16-bit grey and RGB become
+    round(v / 257). Of several frames the first is taken.
 
     Args:
-        content (bytes): The whole file: PNG, JPEG, TIFF or what else Pillow reads.
+        content (bytes): The whole file: PNG, JPEG, TIFF, HEIC or what else Pillow reads, with
+            pillow-heif. What its name ends in does not matter.
         name (str): Name of the file, for the error message.
 
     Returns:
@@ -34,6 +34,7 @@ def decode_rgb(content: bytes, name: str) -> np.ndarray:
     Raises:
         BrokenFileError: If the file is empty, truncated, no image, too large to be an honest image
             (Pillow's limit), or has floating point or other uncommon pixels.
+        UserError: If it is HEIC, and pillow-heif is not installed.
 
     Examples:
         >>> from pathlib import Path
@@ -43,7 +44,9 @@ def decode_rgb(content: bytes, name: str) -> np.ndarray:
     if not content:
         raise BrokenFileError(f'{name}: the image file is empty')
     try:
-        return _decode(content)
+        return _decode(content, name)
+    except UserError:
+        raise
     except Image.UnidentifiedImageError as error:
         raise BrokenFileError(f'{name}: not an image, or of an unknown format') from error
     except Exception as error:  # a broken file can end in any error of the libraries
@@ -51,16 +54,15 @@ def decode_rgb(content: bytes, name: str) -> np.ndarray:
         raise BrokenFileError(f'{name}: cannot be read as an image: {reason}') from error
 
 
-def _decode(content: bytes) -> np.ndarray:
+def _decode(content: bytes, name: str) -> np.ndarray:
     """Return the upright 8-bit RGB pixels of an image file, or fail in any way."""
-    with Image.open(io.BytesIO(content)) as image:
+    with open_image(content, name) as image:
         has_deep_colour = _has_deep_colour(image, content)
         image.load()
         # Pillow and OpenCV turn TIFF images upright themselves; Pillow forgets the tag then.
-        orientation = image.getexif().get(ExifTags.Base.Orientation, 1)
+        orientation = orientation_of(image)
         rgb = Image.fromarray(_read_deep_colour(content)) if has_deep_colour else _to_rgb(image)
-    rgb.getexif()[ExifTags.Base.Orientation] = orientation
-    return np.array(ImageOps.exif_transpose(rgb))
+    return np.array(turned_upright(rgb, orientation))
 
 
 def _has_deep_colour(image: Image.Image, content: bytes) -> bool:

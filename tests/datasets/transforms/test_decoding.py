@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import io
 import struct
+import sys
 
 import numpy as np
 import pytest
@@ -204,3 +206,33 @@ def test_odd_pixels(tmp_path, dtype, photometric):
     shape = (6, 9, 3) if photometric == 'rgb' else (6, 9)
     message = error_of(tiff(tmp_path, np.ones(shape, dtype), photometric=photometric))
     assert 'pixels of the kind' in message or 'unknown format' in message
+
+
+@pytest.mark.parametrize('orientation', ORIENTATIONS)
+def test_heic(orientation):
+    """Without loss, in RGB."""
+    pillow_heif = pytest.importorskip('pillow_heif')
+    buffer = io.BytesIO()
+    exact = dict(quality=-1, matrix_coefficients=0, chroma=444)
+    image = pillow_heif.from_pillow(Image.fromarray(RGB))
+    image.save(buffer, exif=exif_with_orientation(orientation), **exact)
+    assert buffer.getvalue()[4:11] == b'ftyphei'
+    check(buffer.getvalue(), ORIENTATIONS[orientation](RGB))
+
+
+def test_heic_without_its_package(monkeypatch):
+    """Told by the first bytes alone, so that it needs no package here, either."""
+    monkeypatch.setitem(sys.modules, 'pillow_heif', None)
+    monkeypatch.setattr(Image, 'ID', [name for name in Image.ID if name != 'HEIF'])
+    content = b'\0\0\0\x18ftypheic\0\0\0\0mif1heic' + bytes(100)
+    with pytest.raises(
+        UserError, match=r'a\.jpg: an HEIC image, .* pip install pillow-heif'
+    ) as told:
+        decode_rgb(content, 'a.jpg')
+    assert type(told.value) is UserError  # passed over by no data set
+
+
+@pytest.mark.filterwarnings('error')
+def test_broken_exif_does_not_matter():
+    for exif in (b'Exif\0\0nonsense', b'Exif\0\0II*\0\x08\0\0\0\xff\xff'):
+        check(encode(RGB, 'PNG', exif=exif), RGB)
