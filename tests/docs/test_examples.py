@@ -114,10 +114,12 @@ def test_pages_name_files_that_are_there(page):
 def test_options_in_pages_exist(page):
     """Every long option of a command of ours is one that its source names, or what that calls."""
     commands = re.sub(r'\\\n\s*', ' ', page.read_text())
+    for command, tool in (('masasr', 'tools/infer.py'), ('masasr-demo', 'demo/app.py')):
+        commands = re.sub(rf'(^|`){command} ', rf'\1python {tool} ', commands, flags=re.M)
     for tool, rest in re.findall(r'python ((?:tools|demo)/[\w./-]+\.py)([^\n`]*)', commands):
         source = (REPOSITORY / tool).read_text()
         for package in re.findall(r'^from (masasr_mm\.\w+)\.\w+ import main', source, re.M):
             folder = REPOSITORY / package.replace('.', '/')
             source += ''.join(file.read_text() for file in sorted(folder.glob('*.py')))
         for option in re.findall(r'(?<!\S)--[a-z][a-z-]*', rest.split('#')[0]):
-            assert option == '--help' or f"'{option}'" in source, f'{tool} {option}'
+            assert option in ('--help', '--version') or f"'{option}'" in source, f'{tool} {option}'

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+import torch
 from mmagic.registry import VISUALIZERS
 from mmengine.config import Config
+from mmengine.dataset import Compose, pseudo_collate
+from mmengine.registry import DefaultScope
 from mmengine.runner import Runner
 from PIL import Image
 
@@ -13,6 +16,7 @@ from masasr_mm.apis import MASAInferencer
 from masasr_mm.engine.hooks import MatchVisualizationHook, match_visualization
 from masasr_mm.visualization.match_picture import draw_matches
 from masasr_mm.visualization.match_visualizer import draw_sample, picture_name
+from tests.conftest import REPOSITORY
 from tests.tools.commands import run_python, succeed
 
 
@@ -30,15 +34,16 @@ class Recorder:
 
 
 @pytest.fixture(scope='module')
-def sample(small_checkpoint, photos):
+def sample(small_model, small_checkpoint, photos):
     """A sample as the editor returns it, of two stacked references, and its own picture."""
-    infer = MASAInferencer(small_checkpoint, device='cpu')
     lq, ref, other = photos
-    kept = []
-    forward = infer.forward
-    infer.forward = lambda batch: kept.extend(forward(batch)) or kept
-    prediction = infer.predict(lq, [ref, other])
-    [sample] = kept
+    item = dict(img=lq, ref=[ref, other], img_channel_order='rgb', ref_channel_order='rgb')
+    pipeline = Config.fromfile(REPOSITORY / 'configs/_base_/inference.py').inference_pipeline
+    with DefaultScope.overwrite_default_scope('mmagic'):
+        packed = Compose(pipeline[2:])(item)  # what is read already is not loaded
+    with torch.no_grad():
+        [sample] = small_model.test_step(pseudo_collate([packed]))
+    prediction = MASAInferencer(small_checkpoint, device='cpu').predict(lq, [ref, other])
     sample.set_metainfo(dict(gt_path='data/003_0.png', ref_path=['a.png', 'b.png']))
     expected = draw_matches(
         prediction.lq, prediction.image, prediction.ref, prediction.matches, num_refs=2
