@@ -40,9 +40,9 @@ class MASAInferencer:
         device (str, optional): Such as 'cpu' or 'cuda:0'; the best there is by default.
         dtype (str): 'float32', or 'bfloat16' or 'float16' for the convolutions (autocast); the
             matching is decided in float32 all the same. Default: 'float32'.
-        test_cfg (dict, optional): ``tile``, ``ref_dtype`` and ``track``, as in the ``test_cfg`` of
-            the editor ``MASA``. Default: None, which is ``dict(tile='auto')``: tiles where the
-            whole would not fit into the free memory.
+        test_cfg (dict, optional): ``tile``, ``ref_dtype``, ``track`` and ``ensemble``, as in the
+            ``test_cfg`` of the editor ``MASA``. Default: None, which is ``dict(tile='auto')``:
+            tiles where the whole would not fit into the free memory.
 
     Attributes:
         generator (MASANet): The network, ready for inference.

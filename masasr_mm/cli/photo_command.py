@@ -43,6 +43,7 @@ def run(options: argparse.Namespace) -> int:
     if options.report:
         check_report(options.report)
     infer = make_inferencer(options)
+    infer.test_cfg['ensemble'] = options.ensemble
     refs = None if options.self_ref else options.ref
     suffix = options.suffix
     if suffix is None:

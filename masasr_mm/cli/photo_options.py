@@ -91,6 +91,12 @@ def parse_args(arguments: Sequence[str] | None = None) -> argparse.Namespace:
         'that is not seen (default: as --dtype)',
     )
     parser.add_argument(
+        '--ensemble',
+        action='store_true',
+        help='average the results of the eight flips and turns of photo and reference: a little '
+        'better, eight times as long',
+    )
+    parser.add_argument(
         '--reduce-first',
         type=_at_least_1,
         default=1.0,

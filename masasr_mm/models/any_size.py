@@ -8,6 +8,7 @@ from torch.nn import functional as F
 from ..errors import UserError
 from .masa_net import MASANet
 from .match_maps import MatchMaps, match_maps
+from .self_ensemble import SelfEnsemble, SuperResolver
 from .tiling import TiledMASANet, choose_tile
 
 
@@ -39,8 +40,9 @@ def super_resolve(
         ref (Tensor): References, shape (N, 3, H', W') with H' ≤ scale·H and W' ≤ scale·W, RGB in
             [0, 1].
         ref_down (Tensor): The references bicubically reduced, shape (N, 3, H, W), RGB in [0, 1].
-        config (dict, optional): ``tile`` (int, ``'auto'`` or None), ``ref_dtype`` and ``track``, as
-            in the ``test_cfg`` of the editor ``MASA``. Default: None, everything at once.
+        config (dict, optional): ``tile`` (int, ``'auto'`` or None), ``ref_dtype``, ``track`` and
+            ``ensemble``, as in the ``test_cfg`` of the editor ``MASA``. Default: None, everything
+            at once.
 
     Returns:
         tuple[Tensor, list[MatchMaps]]: The SR images, shape (N, 3, scale·h, scale·w), about [0, 1],
@@ -56,7 +58,13 @@ def super_resolve(
     return sr[..., : height * scale, : width * scale], match_maps(matches, height, width, scale)
 
 
-def _network(generator: MASANet, lq: Tensor, ref: Tensor, config: dict) -> MASANet | TiledMASANet:
+def _network(generator: MASANet, lq: Tensor, ref: Tensor, config: dict) -> SuperResolver:
+    """Return the generator as the config asks for it: in tiles, as an ensemble, or as it is."""
+    whole_or_tiled = _tiled(generator, lq, ref, config)
+    return SelfEnsemble(whole_or_tiled) if config.get('ensemble') else whole_or_tiled
+
+
+def _tiled(generator: MASANet, lq: Tensor, ref: Tensor, config: dict) -> MASANet | TiledMASANet:
     """Return the generator as it is, or in tiles if the config or the memory asks for it."""
     tile = config.get('tile')
     if tile == 'auto':

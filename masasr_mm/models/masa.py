@@ -40,7 +40,8 @@ class MASA(ESRGAN):
             LR to every prediction, as ``bicubic_img``. ``tile`` (int, ``'auto'`` or None, default
             None) runs the network in tiles of so many LR pixels, with the same result in less
             memory; ``'auto'`` does so where the whole would not fit. ``ref_dtype`` and ``track``
-            are those of :class:`TiledMASANet`.
+            are those of :class:`TiledMASANet`; ``ensemble`` (bool, default False) averages over
+            flips and turns by :class:`SelfEnsemble`.
         init_cfg (dict, optional): mmengine's initialisation config.
         data_preprocessor (dict, optional): Config of mmagic's ``DataPreprocessor``; its mean must
             be 0 and its std 255.

@@ -60,6 +60,7 @@ def test_help_is_complete():
         '--ref', '--self-ref', '--checkpoint', '--config', '--device', '--dtype', '--out',
         '--suffix', '--format', '--quality', '--compare', '--matches', '--skip-existing',
         '--outscale', '--reduce-first', '--report', '--strip-metadata', '--version',
+        '--ensemble',
     ):  # fmt: skip
         assert option in result.stdout
 
@@ -84,6 +85,25 @@ def test_one_broken_file_does_not_stop_a_folder(folder, small_checkpoint):
     failed = [line for line in result.stderr.splitlines() if 'broken.png' in line]
     assert failed[-1].startswith('failed: ')
     assert 'Traceback' not in result.stderr
+
+
+def test_an_ensemble_is_the_mean_over_flips_and_turns(tool, folder, small_checkpoint):
+    photo, ref = folder / 'photos' / 'a.png', folder / 'ref.png'
+    Image.fromarray(read(photo)[:40, :48]).save(photo)  # nothing to pad
+    Image.fromarray(read(ref)[:64, :80]).save(ref)
+    common = ['--ref', ref, '--checkpoint', small_checkpoint, '--device', 'cpu']
+    assert tool(photo, *common, '--ensemble', '--out', folder / 'out.png') == 0
+    infer = MASAInferencer(small_checkpoint, device='cpu')
+    total = 0
+    for turns in range(4):
+        for flipped in (False, True):
+            images = [np.rot90(read(path), turns) for path in (photo, ref)]
+            images = [image[:, ::-1] if flipped else image for image in images]
+            result = infer(*(np.ascontiguousarray(image) for image in images))
+            total = total + np.rot90(result[:, ::-1] if flipped else result, -turns).astype(float)
+    difference = np.abs(read(folder / 'out.png') - total / 8)
+    assert difference.max() <= 1.5  # each of the eight was rounded to 8 bits, and limited
+    assert np.abs(read(folder / 'out.png').astype(int) - infer(photo, ref)).max() > 0
 
 
 def test_references_that_pair_by_name(tool, folder, small_checkpoint, capsys):
