@@ -1,0 +1,194 @@
+"""What weights do on real pairs of photos, with references of several kinds."""
+
+from __future__ import annotations
+
+import io
+import json
+from collections.abc import Iterable, Iterator, Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+import torch
+from PIL import Image
+
+from ..apis import MASAInferencer
+from ..compat import without_import_warnings
+from ..datasets import CUFED5Dataset
+from ..errors import UserError
+from ..files import written_whole
+
+with without_import_warnings():
+    from mmagic.evaluation.metrics.psnr import psnr
+    from mmagic.evaluation.metrics.ssim import ssim
+
+    from .lpips import LPIPS, trunk_weights_file
+
+BICUBIC = 'bicubic'
+REFERENCES = ('the photo itself', 'reference', 'unlike')
+"""What the network is given as its reference; the last two are files of the pair."""
+
+
+class Pair(NamedTuple):
+    """A photo with two references.
+
+    Attributes:
+        name (str): Its name.
+        gt (np.ndarray): HR image, shape (H, W, 3), uint8, RGB; H and W are multiples of 4.
+        ref (np.ndarray): Another photo of the same scene.
+        unlike (np.ndarray): A photo of something else.
+    """
+
+    name: str
+    gt: np.ndarray
+    ref: np.ndarray
+    unlike: np.ndarray
+
+
+class Measured(NamedTuple):
+    """One result.
+
+    Attributes:
+        weights (str): Name of the weights, or 'bicubic'.
+        pair (str): Name of the pair.
+        reference (str): One of :data:`REFERENCES`, or '' for bicubic enlargement.
+        psnr (float): On Y, in dB.
+        ssim (float): On Y.
+        lpips (float | None): Where the weights for it are there.
+    """
+
+    weights: str
+    pair: str
+    reference: str
+    psnr: float
+    ssim: float
+    lpips: float | None
+
+
+def read_pairs(folder: str) -> list[Pair]:
+    """Read pairs that tools/dataset_converters/make_pairs.py wrote, or others laid out like them.
+
+    Args:
+        folder (str): With ``NAME_0.png``, ``NAME_1.png`` and ``NAME_2.png``.
+
+    Returns:
+        list[Pair]: Sorted by name, cut to multiples of 4.
+
+    Raises:
+        UserError: If they are not there.
+    """
+    pairs = []
+    for item in CUFED5Dataset(folder):
+        if len(item['ref_path']) < 2:
+            raise UserError(f'{folder}: {item["key"]}_2.png, an unlike reference, is not there')
+        paths = [item['gt_path'], *item['ref_path'][:2]]
+        gt, ref, unlike = (np.array(Image.open(path).convert('RGB')) for path in paths)
+        height, width = (length // 4 * 4 for length in gt.shape[:2])
+        pairs.append(Pair(item['key'], gt[:height, :width], ref, unlike))
+    return pairs
+
+
+def low_resolution(gt: np.ndarray, jpeg: int | None = None) -> np.ndarray:
+    """Make an LR image as the benchmarks do, and compress it if so asked.
+
+    Args:
+        gt (np.ndarray): HR image, shape (4·h, 4·w, 3), uint8.
+        jpeg (int, optional): Quality of a JPEG file that it goes through. Default: None.
+
+    Returns:
+        np.ndarray: Shape (h, w, 3), uint8.
+    """
+    size = (gt.shape[1] // 4, gt.shape[0] // 4)
+    reduced = Image.fromarray(gt).resize(size, Image.Resampling.BICUBIC)
+    if jpeg is not None:
+        stream = io.BytesIO()
+        reduced.save(stream, 'JPEG', quality=jpeg)
+        reduced = Image.open(stream).convert('RGB')
+    return np.array(reduced)
+
+
+def measure(
+    networks: dict[str, MASAInferencer], pairs: Sequence[Pair], jpeg: int | None = None
+) -> Iterator[Measured]:
+    """Super-resolve all pairs with all weights and all references.
+
+    Args:
+        networks (dict[str, MASAInferencer]): By the names of their weights.
+        pairs (Sequence[Pair]): The pairs.
+        jpeg (int, optional): Quality of JPEG that the LR images go through. Default: None.
+
+    Yields:
+        Measured: One after another; the bicubic enlargement of a pair first.
+    """
+    distance = LPIPS() if trunk_weights_file('alex').is_file() else None
+    for pair in pairs:
+        lq = low_resolution(pair.gt, jpeg)
+        size = (pair.gt.shape[1], pair.gt.shape[0])
+        enlarged = np.array(Image.fromarray(lq).resize(size, Image.Resampling.BICUBIC))
+        yield _measured((BICUBIC, pair.name, ''), pair.gt, enlarged, distance)
+        for weights, infer in networks.items():
+            for reference, ref in zip(REFERENCES, (lq, pair.ref, pair.unlike)):
+                sr = infer(lq, ref)
+                yield _measured((weights, pair.name, reference), pair.gt, sr, distance)
+
+
+def count(networks: int, pairs: int) -> int:
+    """Return how many results :func:`measure` yields.
+
+    Args:
+        networks (int): How many weights.
+        pairs (int): How many pairs.
+
+    Returns:
+        int: How many results.
+    """
+    return pairs * (1 + networks * len(REFERENCES))
+
+
+def _measured(
+    names: tuple[str, str, str], gt: np.ndarray, sr: np.ndarray, distance: LPIPS | None
+) -> Measured:
+    perceptual = None
+    if distance is not None:
+        bgr = (torch.from_numpy(image[..., ::-1].transpose(2, 0, 1).copy()) for image in (gt, sr))
+        perceptual = distance.process_image(*bgr)
+    return Measured(
+        *names,
+        float(psnr(gt, sr, convert_to='Y')),
+        float(ssim(gt, sr, convert_to='Y')),
+        perceptual,
+    )
+
+
+def rows(measured: Iterable[Measured], metric: str) -> dict[str, dict[str, float]]:
+    """Arrange results as a table with a row for weights and reference.
+
+    Args:
+        measured (Iterable[Measured]): The results.
+        metric (str): 'psnr', 'ssim' or 'lpips'.
+
+    Returns:
+        dict[str, dict[str, float]]: For each row the values by pair, and their 'mean'.
+    """
+    table: dict[str, dict[str, float]] = {}
+    for result in measured:
+        name = ', '.join(part for part in (result.weights, result.reference) if part)
+        table.setdefault(name, {})[result.pair] = getattr(result, metric)
+    for values in table.values():
+        values['mean'] = float(np.mean(list(values.values())))
+    return table
+
+
+def write_results(measured: Sequence[Measured], path: Path) -> None:
+    """Write results as JSON.
+
+    Args:
+        measured (Sequence[Measured]): The results.
+        path (Path): The file.
+
+    Raises:
+        UserError: If it cannot be written.
+    """
+    with written_whole(path) as temporary:
+        content = [result._asdict() for result in measured]
+        temporary.write_text(json.dumps(content, indent=1) + '\n', 'utf-8')
