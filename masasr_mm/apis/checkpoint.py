@@ -18,7 +18,7 @@ from torch import nn
 from ..errors import UserError
 from ..files import written_whole
 from ..models.released import PREFIX, from_released, is_released
-from . import safetensors_file
+from . import pretrained, safetensors_file
 
 TORCH_REASON = re.compile(
     r'WeightsUnpickler error:\s*(.+?)(?: Please use|\n|$)'
@@ -34,7 +34,8 @@ def load_tensors(path: str | os.PathLike) -> dict:
     claim to be larger than the file.
 
     Args:
-        path (str | os.PathLike): A file that ``torch.save`` wrote, or a safetensors file.
+        path (str | os.PathLike): A file that ``torch.save`` wrote, a safetensors file, or a folder
+            with ``config.json`` and ``model.safetensors``.
 
     Returns:
         dict: What the file holds, on the CPU.
@@ -43,6 +44,8 @@ def load_tensors(path: str | os.PathLike) -> dict:
         UserError: If the file is missing, damaged, no checkpoint, or would run code when loaded.
     """
     path = Path(path)
+    if path.is_dir():
+        return pretrained.read_pretrained(path)
     if not path.is_file():
         raise UserError(f'checkpoint not found: {path}')
     if path.suffix == safetensors_file.SUFFIX:

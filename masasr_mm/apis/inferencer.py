@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 import torch
@@ -23,6 +24,7 @@ from .config import load_config
 from .downloads import local_file
 from .images import ImageInput, read_rgb
 from .prediction import Prediction
+from .pretrained import find_pretrained, write_pretrained
 from .stored_config import stored_generator_config
 
 DTYPES = ('float32', 'bfloat16', 'float16')
@@ -33,7 +35,8 @@ class MASAInferencer:
     """Super-resolve photos with the texture of sharp ones.
 
     Args:
-        checkpoint (str | os.PathLike): A checkpoint of ours, or one of the authors', or its URL.
+        checkpoint (str | os.PathLike): A checkpoint of ours, or one of the authors', or its URL;
+            or a folder that :meth:`save_pretrained` wrote.
         config (str, optional): Config file of the model, which is Python code and is run: give
             only one that you trust. Without it the network's config is read from the checkpoint,
             where nothing is run, or else the paper's network is taken.
@@ -46,6 +49,7 @@ class MASAInferencer:
 
     Attributes:
         generator (MASANet): The network, ready for inference.
+        config (dict): What it was built from.
         test_cfg (dict): May be changed between photos.
 
     Raises:
@@ -71,6 +75,38 @@ class MASAInferencer:
         self.test_cfg = dict(tile='auto') if test_cfg is None else test_cfg
         self.device = _check_device(device or get_device())
         self.generator = self._load(local_file(checkpoint), config).to(self.device).eval()
+
+    @classmethod
+    def from_pretrained(cls, name: str | os.PathLike, **options: Any) -> MASAInferencer:
+        """Make an inferencer of weights in Hugging Face's layout.
+
+        Args:
+            name (str | os.PathLike): A folder with ``config.json`` and ``model.safetensors``, or a
+                repository of the hub, ``owner/name``, which is fetched once.
+            **options: As for the class.
+
+        Returns:
+            MASAInferencer: With these weights.
+
+        Raises:
+            UserError: If there are none, or they cannot be used.
+        """
+        return cls(find_pretrained(name), **options)
+
+    def save_pretrained(
+        self, folder: str | os.PathLike, dtype: torch.dtype = torch.float32
+    ) -> None:
+        """Write the network in Hugging Face's layout.
+
+        Args:
+            folder (str | os.PathLike): The folder; it is made if needed.
+            dtype (torch.dtype): In which the weights are stored; float16 takes half the place.
+                Default: float32.
+
+        Raises:
+            UserError: If it cannot be written.
+        """
+        write_pretrained(self.generator, self.config, folder, dtype)
 
     @property
     def scale(self) -> int:
@@ -178,6 +214,7 @@ class MASAInferencer:
             reason = ' '.join(str(error).split())
             raise UserError(f'the model of {checkpoint} cannot be built: {reason}') from error
         load_weights(network, weights, checkpoint)
+        self.config = generator
         return network
 
     @staticmethod

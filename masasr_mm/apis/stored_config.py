@@ -23,7 +23,8 @@ def stored_generator_config(checkpoint: dict) -> dict | None:
     Initialisation configs are left out, as the weights come from the checkpoint.
 
     Args:
-        checkpoint (dict): With ``meta`` as mmengine writes it.
+        checkpoint (dict): With ``meta`` as mmengine writes it, or with the config as its entry
+            ``generator``, as it is read from ``config.json``.
 
     Returns:
         dict | None: The config of the generator, or None if there is none that can be read.
@@ -39,6 +40,8 @@ def stored_generator_config(checkpoint: dict) -> dict | None:
 def _read_generator(checkpoint: dict) -> dict | None:
     """Return the config of the generator as it is stored."""
     meta = checkpoint.get('meta')
+    if isinstance(meta, dict) and isinstance(meta.get('generator'), dict):
+        return meta['generator']
     text = meta.get('cfg') if isinstance(meta, dict) else None
     if not isinstance(text, str) or len(text) > MAX_TEXT:
         return None
