@@ -1,0 +1,73 @@
+# MASA-rec for photos as cameras and messengers leave them: the weights of masa-rec_x4_photos.py
+# trained further on LR images that are soft, noisy and compressed.
+#   python tools/train.py configs/masa-rec_x4_photos-degraded.py --cfg-options load_from=CHECKPOINT
+_base_ = './masa-rec_x4_photos.py'
+
+degradations = [
+    dict(type='CopyValues', src_keys=['gt'], dst_keys=['img']),
+    dict(
+        type='RandomBlur',
+        params=dict(
+            kernel_size=[7, 9, 11, 13],
+            kernel_list=['iso', 'aniso'],
+            kernel_prob=[0.7, 0.3],
+            sigma_x=[0.2, 2.0],
+            sigma_y=[0.2, 2.0],
+            prob=0.6,
+        ),
+        keys=['img'],
+    ),
+    dict(
+        type='RandomResize',
+        params=dict(
+            target_size=(32, 32),
+            resize_opt=['area', 'bilinear', 'bicubic'],
+            resize_prob=[0.7, 0.2, 0.1],
+        ),
+        keys=['img'],
+    ),
+    dict(
+        type='RandomNoise',
+        params=dict(
+            noise_type=['gaussian', 'poisson'],
+            noise_prob=[0.5, 0.5],
+            gaussian_sigma=[1, 8],
+            gaussian_gray_noise_prob=0.4,
+            poisson_scale=[0.02, 0.4],
+            poisson_gray_noise_prob=0.4,
+            prob=0.5,
+        ),
+        keys=['img'],
+    ),
+    dict(type='RandomJPEGCompression', params=dict(quality=[40, 95]), keys=['img'], bgr2rgb=True),
+]
+train_pipeline = [
+    *_base_.train_pipeline[:-2],  # all but making lq and ref_down, and packing
+    # References come out of a camera, too.
+    dict(
+        type='RandomJPEGCompression',
+        params=dict(quality=[70, 95], prob=0.5),
+        keys=['ref'],
+        bgr2rgb=True,
+    ),
+    *_base_.make_lq,
+    # What is left at a quarter of the samples is the benchmarks' own LR.
+    dict(type='RandomApply', prob=0.75, transforms=degradations),
+    _base_.train_pipeline[-1],
+]
+train_dataloader = dict(dataset=dict(pipeline=train_pipeline))
+
+max_iters, decay_iters = 20_000, 6_000
+train_cfg = dict(max_iters=max_iters)
+optim_wrapper = dict(generator=dict(optimizer=dict(lr=1e-4)))
+param_scheduler = [
+    dict(type='LinearLR', start_factor=0.1, end=200, by_epoch=False),
+    dict(
+        type='LinearLR',
+        start_factor=1,
+        end_factor=0.01,
+        begin=max_iters - decay_iters,
+        end=max_iters,
+        by_epoch=False,
+    ),
+]
