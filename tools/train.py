@@ -75,23 +75,43 @@ def use_mixed_precision(optim_wrapper: dict, dtype: str) -> None:
             wrapper.update(mixed)
 
 
+def join_processes(launcher: str, env_cfg: dict) -> None:
+    """Set up the process group as the Runner would, before the processes decide anything.
+
+    Args:
+        launcher (str): What ``--launcher`` says.
+        env_cfg (dict): That of the config.
+    """
+    from mmengine.dist import init_dist, is_distributed
+    from mmengine.utils.dl_utils import set_multi_processing
+
+    from masasr_mm import compat
+
+    compat.init_process_group_without_gpu(launcher)
+    if launcher != 'none' and not is_distributed():
+        set_multi_processing(**env_cfg.get('mp_cfg', {}), distributed=True)
+        init_dist(launcher, **env_cfg.get('dist_cfg', {}))
+
+
 def choose_start(config: Config, resume: str | None) -> None:
-    """Set the checkpoint that the training goes on from, or none.
+    """Set the checkpoint that the training goes on from, or none; the same in all processes.
 
     Args:
         config (Config): The config; ``resume`` and ``load_from`` are changed.
         resume (str, optional): What ``--resume`` says.
     """
-    from masasr_mm.engine.newest_checkpoint import newest_whole_checkpoint
+    from mmengine.dist import is_main_process
+
+    from masasr_mm.engine.newest_checkpoint import newest_for_all
 
     if resume is None and config.resume and not config.load_from:
         resume = 'auto'
     if resume == 'auto':
-        resume = newest_whole_checkpoint(config.work_dir)
+        resume = newest_for_all(config.work_dir)
         config.resume = resume is not None
         # Weights to begin with serve a run that has not saved yet, and no other.
         config.load_from = str(resume) if resume else config.load_from
-        if not resume:
+        if not resume and is_main_process():
             print(f'{config.work_dir} has no checkpoint yet: the training begins at its start')
     elif resume is not None:
         config.resume, config.load_from = True, resume
@@ -114,12 +134,11 @@ def main(args: argparse.Namespace) -> None:
     if args.auto_scale_lr:
         config.auto_scale_lr.enable = True
     check_data(config, 'train', 'val')
+    compat.load_weights_only()
+    join_processes(args.launcher, config.get('env_cfg', {}))
     choose_start(config, args.resume)
     if config.load_from:
         check_start(config.load_from, config.model, config.resume)
-
-    compat.load_weights_only()
-    compat.init_process_group_without_gpu(args.launcher)
     Runner.from_cfg(config).train()
 
 

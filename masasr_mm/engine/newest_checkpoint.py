@@ -9,6 +9,7 @@ import time
 import zipfile
 from pathlib import Path
 
+from mmengine.dist import broadcast_object_list, is_main_process
 from mmengine.logging import print_log
 
 from masasr_mm.apis.checkpoint import load_tensors
@@ -18,6 +19,32 @@ NEEDED = ('meta', 'state_dict', 'message_hub', 'optimizer')
 """What a checkpoint must hold so that a training can go on from it."""
 TIME_FORMAT = '%Y%m%d_%H%M%S'
 """How mmengine writes the time into a checkpoint."""
+
+
+def newest_for_all(work_dir: str | os.PathLike) -> Path | None:
+    """Return in all processes the checkpoint that the first of them finds.
+
+    A shared disk may show one machine an older state of a folder than another.
+
+    Args:
+        work_dir (str | os.PathLike): As for :func:`newest_whole_checkpoint`.
+
+    Returns:
+        Path | None: The same.
+
+    Raises:
+        UserError: The same, in every process.
+    """
+    found: list = [None]
+    if is_main_process():
+        try:
+            found[0] = newest_whole_checkpoint(work_dir)
+        except UserError as error:
+            found[0] = error
+    broadcast_object_list(found)
+    if isinstance(found[0], UserError):
+        raise found[0]
+    return found[0]
 
 
 def newest_whole_checkpoint(work_dir: str | os.PathLike) -> Path | None:

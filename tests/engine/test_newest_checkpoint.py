@@ -7,9 +7,13 @@ from pathlib import Path
 
 import pytest
 import torch
+from mmengine.config import Config
+from torch.multiprocessing import start_processes
 
 from masasr_mm.engine.newest_checkpoint import newest_whole_checkpoint
 from masasr_mm.errors import UserError
+from tests.engine.training import START_METHOD, join
+from tests.tools.scripts import load_tool
 
 
 def save(path: Path, step: int, minute: int, **more: object) -> Path:
@@ -104,3 +108,45 @@ def test_all_of_them_damaged(tmp_path, lines):
         newest_whole_checkpoint(tmp_path)
     assert '\n' not in str(caught.value)
     assert len(lines) == 2
+
+
+def choose_in_a_folder_of_its_own(rank: int, processes: int, store: str) -> None:
+    """What tools/train.py does of --resume, where each process sees another folder."""
+    join(rank, processes, store)
+    config = Config(dict(work_dir=f'{store}/seen_by_{rank}', resume=False, load_from='start.pth'))
+    outcome = Path(store, f'outcome_{rank}')
+    try:
+        load_tool('train.py').choose_start(config, 'auto')
+        outcome.write_text(f'{config.resume} {config.load_from}')
+    except UserError as error:
+        outcome.write_text(str(error))
+
+
+def outcomes(store: Path) -> list[str]:
+    arguments = (choose_in_a_folder_of_its_own, (2, str(store)))
+    start_processes(*arguments, nprocs=2, start_method=START_METHOD)
+    return [(store / f'outcome_{rank}').read_text() for rank in range(2)]
+
+
+def test_one_process_decides_for_all(tmp_path):
+    """A shared disk shows the second machine an older state."""
+    for rank, steps in enumerate(((10, 20), (10,))):
+        folder = tmp_path / f'seen_by_{rank}'
+        folder.mkdir()
+        for step in steps:
+            save(folder / f'iter_{step}.pth', step, minute=step)
+    assert outcomes(tmp_path) == [f'True {tmp_path}/seen_by_0/iter_20.pth'] * 2
+
+
+def test_all_processes_start_anew_where_the_first_finds_nothing(tmp_path):
+    (tmp_path / 'seen_by_1').mkdir()
+    save(tmp_path / 'seen_by_1' / 'iter_10.pth', 10, minute=1)
+    assert outcomes(tmp_path) == ['False start.pth'] * 2
+
+
+def test_all_processes_tell_what_the_first_cannot_read(tmp_path):
+    (tmp_path / 'seen_by_0').mkdir()
+    (tmp_path / 'seen_by_0' / 'iter_20.pth').write_bytes(b'half')
+    lines = outcomes(tmp_path)
+    assert 'seen_by_0: none of its 1 checkpoints is whole' in lines[0]
+    assert lines[1] == lines[0]
