@@ -8,8 +8,9 @@ from functools import partial
 
 import torch
 from mmagic.registry import HOOKS
+from mmengine.dist import all_gather_object, all_reduce, get_world_size
 from mmengine.hooks import Hook
-from mmengine.optim import OptimWrapperDict
+from mmengine.optim import OptimWrapper, OptimWrapperDict
 from mmengine.runner import Runner
 from torch import Tensor, nn
 
@@ -29,8 +30,11 @@ class NonFiniteGuard(Hook):
     already. A loss that is not finite though its gradients are is told after its step.
 
     The line names the iteration and the files of its batch (with gradient accumulation, of its
-    last one). Under mixed precision an overflow that the loss scaler handles is none of these.
-    With several processes the gradients are those of all, and each names its own files.
+    last one). Several processes stop, or skip, together, and tell the files of the one that had
+    the trouble, or each its own where gradients of all had it.
+
+    Under mixed precision a step that the loss scaler skips is none of these, with whatever losses,
+    as long as its scale is at least 1: below that no smaller scale will help.
 
     Args:
         budget (int): How many iterations of the whole training, resumed ones included, may be
@@ -39,10 +43,11 @@ class NonFiniteGuard(Hook):
 
     def __init__(self, budget: int = 0) -> None:
         self.budget = budget
+        self._wrappers: dict[str, OptimWrapper] = {}
         self._handles: list = []
         self._batch: dict = {}
-        self._trouble: list[str] = []
-        self._stepped = False
+        self._troubled = False
+        self._stepped: set[str] = set()
 
     def before_train(self, runner: Runner) -> None:
         """Watch every optimizer.
@@ -51,10 +56,11 @@ class NonFiniteGuard(Hook):
             runner (Runner): The runner.
         """
         wrappers = runner.optim_wrapper
-        named = wrappers.items() if isinstance(wrappers, OptimWrapperDict) else [('', wrappers)]
+        several = isinstance(wrappers, OptimWrapperDict)
+        self._wrappers = dict(wrappers.items()) if several else {'model': wrappers}
         self._handles = [
             wrapper.optimizer.register_step_pre_hook(partial(self._before_step, runner, name))
-            for name, wrapper in named
+            for name, wrapper in self._wrappers.items()
         ]
 
     def before_train_iter(self, runner: Runner, batch_idx: int, data_batch=None) -> None:
@@ -65,7 +71,7 @@ class NonFiniteGuard(Hook):
             batch_idx (int): Which batch it is.
             data_batch (dict, optional): The batch.
         """
-        self._batch, self._trouble, self._stepped = data_batch, [], False
+        self._batch, self._troubled, self._stepped = data_batch, False, set()
 
     def after_train_iter(
         self, runner: Runner, batch_idx: int, data_batch=None, outputs=None
@@ -82,12 +88,14 @@ class NonFiniteGuard(Hook):
             UserError: If a loss is not finite and the budget is used up.
         """
         hub = runner.message_hub
-        for name in outputs or ():
-            value = hub.get_scalar(f'train/{name}').current()
-            if not self._trouble and not math.isfinite(value):
-                done = 'the step was taken' if self._stepped else 'no step was taken'
-                self._count(runner, f'{name} is {value} ({done})')
-        if self._trouble:
+        losses = {name: hub.get_scalar(f'train/{name}').current() for name in outputs or ()}
+        wrong = [f'{name} is {value}' for name, value in losses.items() if not math.isfinite(value)]
+        if not self._troubled:
+            trouble = self._left_to_tell(wrong)
+            if _anywhere(bool(trouble)):
+                told = all_gather_object((trouble, _files(self._batch)))
+                self._count(runner, *next(item for item in told if item[0]))
+        if wrong or self._troubled:
             _reset_running_statistics(runner.model)
         self._batch = {}
 
@@ -106,21 +114,37 @@ class NonFiniteGuard(Hook):
 
     def _before_step(self, runner: Runner, name: str, optimizer, args, kwargs) -> None:
         """Take the gradients away from a step that must not be made."""
-        parameters = [weight for group in optimizer.param_groups for weight in group['params']]
-        if all_finite(weight.grad for weight in parameters if weight.grad is not None):
-            self._stepped = True
+        overflow = getattr(optimizer, 'found_inf', None)
+        if overflow is not None:
+            # A fused optimizer under a loss scaler is called all the same, and makes no step.
+            self._stepped |= set() if overflow else {name}
             return
-        self._count(runner, f'the gradients of the {name or "model"} are not finite')
+        parameters = [weight for group in optimizer.param_groups for weight in group['params']]
+        finite = all_finite(weight.grad for weight in parameters if weight.grad is not None)
+        if not _anywhere(not finite):
+            self._stepped.add(name)
+            return
+        if not self._troubled:
+            what = f'the gradients of the {name} are not finite'
+            self._count(runner, what, _files(self._batch))
         for weight in parameters:
             weight.grad = None
 
-    def _count(self, runner: Runner, what: str) -> None:
-        """Count an iteration, once, or stop the run."""
-        first, self._trouble = not self._trouble, [*self._trouble, what]
-        if not first:
-            return
+    def _left_to_tell(self, wrong: list[str]) -> str:
+        """Return what is wrong in this process and no loss scaler copes with, or nothing."""
+        waiting = (item for name, item in self._wrappers.items() if name not in self._stepped)
+        scales = [scaler.get_scale() for item in waiting if (scaler := _scaler(item))]
+        if any(scale < 1 for scale in scales):
+            return f'the gradients overflow even with a loss scale of {min(scales):g}'
+        if not wrong or scales:
+            return ''
+        return f'{wrong[0]} ({"the" if self._stepped else "no"} step was taken)'
+
+    def _count(self, runner: Runner, what: str, files: str) -> None:
+        """Count an iteration, or stop the run."""
+        self._troubled = True
         count = runner.message_hub.runtime_info.get(COUNT, 0) + 1
-        line = f'iteration {runner.iter + 1}: {what}; files of the batch: {_files(self._batch)}'
+        line = f'iteration {runner.iter + 1}: {what}; files of the batch: {files}'
         if count > self.budget:
             raise UserError(
                 f'{line}; see these images, take a smaller lr or clip_grad, or allow to skip some '
@@ -128,6 +152,21 @@ class NonFiniteGuard(Hook):
             )
         runner.message_hub.update_info(COUNT, count)
         runner.logger.warning(f'{line}; skipped, {count} of at most {self.budget}')
+
+
+def _anywhere(here: bool) -> bool:
+    """Return whether something is so in any process; all of them must call this."""
+    if get_world_size() == 1:
+        return here
+    found = torch.tensor(int(here))
+    all_reduce(found, 'max')
+    return bool(found)
+
+
+def _scaler(wrapper: OptimWrapper) -> torch.amp.GradScaler | None:
+    """Return the loss scaler of an optimizer, if it has one that is in use."""
+    scaler = getattr(wrapper, 'loss_scaler', None)
+    return scaler if scaler is not None and scaler.is_enabled() else None
 
 
 def all_finite(tensors: Iterable[Tensor]) -> bool:

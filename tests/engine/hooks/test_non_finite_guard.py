@@ -4,18 +4,24 @@ from __future__ import annotations
 
 import math
 import re
+from functools import partial
+from pathlib import Path
 
 import pytest
 import torch
 from mmagic.registry import MODELS
 from mmagic.structures import DataSample
-from mmengine.registry import HOOKS
+from mmengine.dist import get_world_size
+from mmengine.optim.optimizer import amp_optimizer_wrapper
+from mmengine.registry import HOOKS, DefaultScope
 from mmengine.runner import Runner
+from torch.multiprocessing import start_processes
 from torch.utils._python_dispatch import TorchDispatchMode
 
 import masasr_mm  # noqa: F401
 from masasr_mm.engine.hooks.non_finite_guard import NonFiniteGuard, all_finite
 from masasr_mm.errors import UserError
+from tests.engine.training import START_METHOD, join
 
 GENERATOR = dict(type='MASANet', channels=4, fusion_blocks=(1, 1, 1), encoder=dict(num_blocks=1))
 MODEL = dict(
@@ -50,11 +56,12 @@ def train(
     guard: dict | None,
     gan: bool = False,
     checkpoint: dict | None = None,
+    optimizer: dict | None = None,
     **options,
 ) -> Runner:
     """Train one iteration for each item, in order; ``options`` go to the Runner."""
     torch.manual_seed(0)
-    optimizer = dict(optimizer=dict(type='Adam', lr=1e-3))
+    optimizer = optimizer or dict(optimizer=dict(type='Adam', lr=1e-3))
     names = ['generator', 'discriminator'] if gan else ['generator']
     runner = Runner(
         model=MODELS.build({**MODEL, **(GAN if gan else {})}),
@@ -63,7 +70,7 @@ def train(
         train_dataloader=dict(
             dataset=data, batch_size=1, sampler=dict(type='DefaultSampler', shuffle=False)
         ),
-        train_cfg=dict(by_epoch=False, max_iters=len(data)),
+        train_cfg=dict(by_epoch=False, max_iters=len(data) // get_world_size()),
         optim_wrapper=dict(
             constructor='MultiOptimWrapperConstructor', **dict.fromkeys(names, optimizer)
         ),
@@ -192,3 +199,83 @@ def test_all_finite(bad, dtype):
             changed[-1].view(-1)[place] = bad
             assert not all_finite(changed)
             assert not all_finite(changed[::-1])
+
+
+@pytest.fixture(params=[False, True], ids=['plain', 'fused'])
+def scaled(request, monkeypatch):
+    """mmengine's optimizer wrapper with a loss scaler, on the CPU."""
+    monkeypatch.setattr(amp_optimizer_wrapper, 'is_cuda_available', lambda: True)
+    scaler = partial(torch.amp.GradScaler, 'cpu')
+    monkeypatch.setattr(amp_optimizer_wrapper, 'GradScaler', scaler)
+
+    def wrapper(**loss_scale) -> dict:
+        optimizer = dict(type='Adam', lr=1e-3, fused=request.param)
+        return dict(type='AmpOptimWrapper', loss_scale=loss_scale, optimizer=optimizer)
+
+    return wrapper
+
+
+def scale_of(runner: Runner) -> float:
+    return runner.optim_wrapper['generator'].loss_scaler.get_scale()
+
+
+def test_an_overflow_that_the_loss_scaler_skips_is_not_counted(tmp_path, scaled, monkeypatch):
+    """The scaled loss of the first iteration is infinite, the loss is not."""
+    monkeypatch.setitem(MODEL, 'pixel_loss', dict(type='L1Loss', loss_weight=100))
+    wrapper = scaled(init_scale=2.0**127, backoff_factor=2.0**-60)
+    runner = train(tmp_path, [item(0), item(1)], {}, optimizer=wrapper)
+    assert scale_of(runner) == 2.0**67
+    assert runner.message_hub.runtime_info.get('non_finite_steps', 0) == 0
+
+
+@pytest.mark.parametrize('gan', [False, True])
+def test_a_loss_of_a_step_that_the_loss_scaler_skips_is_not_counted(tmp_path, scaled, gan):
+    """Half precision may overflow on the way to the loss, too; nothing may be left of it."""
+    data = [item(0), item(1, math.inf), item(2)]
+    runner = train(tmp_path, data, {}, gan, optimizer=scaled(init_scale=1024.0))
+    assert scale_of(runner) == 512
+    assert runner.message_hub.runtime_info.get('non_finite_steps', 0) == 0
+    assert all(value.isfinite().all() for value in runner.model.state_dict().values())
+
+
+def test_what_no_loss_scale_helps_against_is_told(tmp_path, scaled):
+    data = [item(number, math.nan) for number in range(6)]
+    with pytest.raises(UserError, match=r'iteration 3: .* even with a loss scale of 0'):
+        train(tmp_path, data, {}, optimizer=scaled(init_scale=4.0))
+
+
+def train_in_two_processes(rank: int, folder: Path, budget: int) -> None:
+    """The loss of the second process alone is infinite once, though its gradients are finite."""
+    join(rank, 2, str(folder))
+    DefaultScope.get_instance('two', scope_name='mmagic')
+    from masasr_mm.models import MASA
+
+    g_step = MASA.g_step
+
+    def offset(self, *arguments):
+        more = math.inf if rank == 1 and self.step_counter == 1 else 0
+        return {name: loss + more for name, loss in g_step(self, *arguments).items()}
+
+    MASA.g_step = offset
+    separate = dict(type='MMSeparateDistributedDataParallel', device_ids=None)
+    data = [item(number) for number in range(6)]
+    outcome = folder / f'outcome_{rank}'
+    try:
+        options = dict(launcher='pytorch', cfg=dict(model_wrapper_cfg=separate))
+        runner = train(folder / f'work_{rank}', data, dict(budget=budget), **options)
+        outcome.write_text(str(runner.message_hub.get_info('non_finite_steps')))
+    except UserError as error:
+        outcome.write_text(str(error))
+
+
+@pytest.mark.parametrize('budget', [0, 1])
+def test_processes_stop_or_skip_together(tmp_path, budget):
+    arguments = (train_in_two_processes, (tmp_path, budget))
+    start_processes(*arguments, nprocs=2, start_method=START_METHOD)
+    told = [(tmp_path / f'outcome_{rank}').read_text() for rank in range(2)]
+    assert told[0] == told[1]
+    if budget:
+        assert told[0] == '1'
+    else:
+        assert told[0].startswith('iteration 2: loss_pix is inf (the step was taken)')
+        assert 'input/003.png' in told[0]  # of the second process
