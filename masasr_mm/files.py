@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import os
-import tempfile
+import secrets
+import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -11,9 +12,24 @@ from pathlib import Path
 from .errors import UserError
 
 
+def temporary_beside(path: Path) -> Path:
+    """Return a hidden name of eight characters that nothing has.
+
+    Args:
+        path (Path): What is going to take its place.
+
+    Returns:
+        Path: In the same folder and with the same suffix.
+    """
+    return path.with_name(f'.{secrets.token_hex(4)}{path.suffix}')
+
+
 @contextmanager
 def written_whole(path: str | os.PathLike) -> Iterator[Path]:
     """Give a temporary file beside ``path`` that takes its place if all goes well.
+
+    It has the permissions that opening ``path`` for writing gives: those of the file that is
+    there, or those that the umask leaves a new one.
 
     Args:
         path (str | os.PathLike): The file to write; its folder is made if needed.
@@ -28,11 +44,11 @@ def written_whole(path: str | os.PathLike) -> Iterator[Path]:
     temporary = None
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        handle, name = tempfile.mkstemp(prefix='.', suffix=path.suffix, dir=path.parent)
-        os.close(handle)
-        temporary = Path(name)
+        temporary = temporary_beside(path)
+        temporary.touch(exist_ok=False)
         yield temporary
-        temporary.chmod(0o644)
+        if path.is_file():
+            shutil.copymode(path, temporary)
         temporary.replace(path)
     except OSError as error:
         raise UserError(f'cannot write {path}: {error.strerror or error}') from error

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
 import pytest
 
 from masasr_mm.errors import UserError
@@ -37,3 +41,32 @@ def test_a_file_in_the_way_of_the_folder_is_told(tmp_path):
         written_whole(tmp_path / 'out' / 'a.txt'),
     ):
         pass
+
+
+@pytest.fixture(params=[0o077, 0o022, 0o002])
+def umask(request) -> Iterator[int]:
+    """What a new file must not let others do, for a while."""
+    before = os.umask(request.param)
+    yield request.param
+    os.umask(before)
+
+
+def permissions(path: Path) -> int:
+    return path.stat().st_mode & 0o777
+
+
+def test_permissions_are_those_of_an_opened_file(tmp_path, umask):
+    with written_whole(tmp_path / 'a.txt') as temporary:
+        temporary.write_text('whole')
+        assert permissions(temporary) == 0o666 & ~umask
+    (tmp_path / 'opened.txt').write_text('whole')
+    assert permissions(tmp_path / 'a.txt') == permissions(tmp_path / 'opened.txt')
+
+
+def test_a_file_that_is_there_keeps_its_permissions(tmp_path):
+    path = tmp_path / 'a.txt'
+    path.write_text('old')
+    path.chmod(0o640)
+    with written_whole(path) as temporary:
+        temporary.write_text('new')
+    assert (path.read_text(), permissions(path)) == ('new', 0o640)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import io
 import os
 import shutil
-import tempfile
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -13,6 +12,7 @@ import lmdb
 from PIL import Image
 
 from masasr_mm.errors import UserError
+from masasr_mm.files import temporary_beside
 
 from .lmdb_folder import LISTING, SUFFIX
 from .transforms import decode_rgb
@@ -46,9 +46,9 @@ def pack(paths: Iterable[str], root: str, out: str | os.PathLike, decoded: bool 
     temporary = None
     try:
         out.parent.mkdir(parents=True, exist_ok=True)
-        temporary = Path(tempfile.mkdtemp(prefix='.', suffix=SUFFIX, dir=out.parent))
+        temporary = temporary_beside(out)
+        temporary.mkdir()
         count = _write(paths, root, temporary, decoded)
-        temporary.chmod(0o755)
         temporary.replace(out)
     except (lmdb.Error, OSError) as error:
         raise UserError(

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+
 import numpy as np
 import pytest
 from mmengine.fileio import LmdbBackend
@@ -45,6 +47,15 @@ def test_decoded_images_have_the_same_pixels(paths, tmp_path):
         with open(path, 'rb') as file:
             expected = decode_rgb(file.read(), path)
         np.testing.assert_array_equal(decode_rgb(content, path), expected)
+
+
+def test_others_may_read_it_as_the_umask_says(paths, tmp_path):
+    before = os.umask(0o027)
+    try:
+        pack(paths, str(tmp_path / 'images'), tmp_path / 'x.lmdb')
+    finally:
+        os.umask(before)
+    assert (tmp_path / 'x.lmdb').stat().st_mode & 0o777 == 0o750
 
 
 def test_nothing_is_left_of_a_failure(paths, tmp_path):
