@@ -88,14 +88,23 @@ class JointConvolution(nn.Conv2d):
 
         Returns:
             Tensor: Shape (N, C, H, W).
+
+        Raises:
+            ValueError: If there are fewer features, or more.
         """
+        weights, features = self.weight.split(self.out_channels, dim=1), iter(features)
         merged = None
-        for weight, feature in zip(self.weight.split(self.out_channels, dim=1), features):
+        for given, weight in enumerate(weights):
+            feature = next(features, None)  # zip would hold it while the next one is made
+            if feature is None:
+                raise ValueError(f'{given} features for a convolution of {len(weights)}')
             if merged is None:
                 merged = F.conv2d(feature, weight, self.bias, padding=1)
             else:
                 merged = merged.add_(F.conv2d(feature, weight, padding=1))
-            del feature  # before the next one is made
+            del feature
+        if next(features, None) is not None:
+            raise ValueError(f'more than {len(weights)} features for a convolution of as many')
         return merged
 
 

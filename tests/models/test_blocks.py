@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import math
+import weakref
 
+import pytest
 import torch
 
 from masasr_mm.models.blocks import JointConvolution, convolution, initialize, residual_blocks
@@ -48,3 +50,28 @@ def test_a_joint_convolution_is_that_of_the_concatenation():
         torch.autograd.grad(need.square().sum(), inputs[1]),
     ):
         torch.testing.assert_close(ours, theirs)
+
+
+@pytest.mark.parametrize(
+    ('given', 'message'),
+    [(0, '0 features for .* of 3'), (2, '2 features for .* of 3'), (4, 'more than 3 features')],
+)
+def test_a_joint_convolution_takes_no_other_number_of_features(given, message):
+    joint = JointConvolution(4, count=3)
+    with pytest.raises(ValueError, match=message):
+        joint(torch.rand(1, 4, 5, 5) for _ in range(given))
+
+
+def test_a_joint_convolution_holds_one_feature_at_a_time():
+    made = []
+
+    def features():
+        for _ in range(3):
+            assert all(feature() is None for feature in made)
+            feature = torch.rand(1, 4, 5, 5)
+            made.append(weakref.ref(feature))
+            yield feature
+            del feature
+
+    with torch.no_grad():
+        JointConvolution(4, count=3)(features())
