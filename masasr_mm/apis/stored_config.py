@@ -12,6 +12,8 @@ MAX_TEXT = 1_000_000
 """Characters of a stored config that are looked at; those of this package have some 10,000."""
 MAX_NUMBER = 1024
 """Largest number, of channels or blocks, that a stored config may ask for."""
+NO_SIZES = ('max_elements',)
+"""Arguments that limit memory, so that a large number asks for no more of it than None does."""
 
 
 def stored_generator_config(checkpoint: dict) -> dict | None:
@@ -85,7 +87,7 @@ def _own_parts_only(config: dict) -> dict:
     for key, value in own.items():
         if isinstance(value, dict):
             own[key] = _own_parts_only(value)
-        else:
+        elif key not in NO_SIZES or not isinstance(value, int):
             _refuse_absurd_sizes(key, value)
     return own
 
