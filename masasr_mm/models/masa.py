@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from mmagic.models.editors.esrgan import ESRGAN
 from mmagic.registry import MODELS
 from mmagic.structures import DataSample
@@ -91,6 +93,13 @@ class MASA(ESRGAN):
             dict[str, Tensor]: Names, without those of distributed wrappers, and weights.
         """
         return without_wrappers(self, super().state_dict(*args, **kwargs))
+
+    def _apply(self, change: Callable, *args, **kwargs) -> MASA:
+        """Move or convert what :meth:`to` and the like do, the perceptual loss among it."""
+        super()._apply(change, *args, **kwargs)
+        if self.perceptual_loss is not None:
+            self.perceptual_loss._apply(change, *args, **kwargs)
+        return self
 
     def train_step(self, data: dict, optim_wrapper: OptimWrapperDict) -> dict[str, Tensor]:
         """Update the generator and, after the warm-up, the discriminator once (Eq. 16–18).

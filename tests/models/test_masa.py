@@ -16,6 +16,15 @@ ADVERSARIAL = dict(
     discriminator=dict(type='MASADiscriminator', in_size=32, mid_channels=4),
     gan_loss=dict(type='GANLoss', gan_type='vanilla', loss_weight=5e-3),
 )
+PERCEPTUAL = dict(
+    type='PerceptualLoss',
+    layer_weights={'34': 1.0},
+    vgg_type='vgg19',
+    perceptual_weight=0.25,
+    style_weight=0,
+    norm_img=False,
+    criterion='mse',
+)
 
 
 def build(**changes):
@@ -259,16 +268,7 @@ def test_both_stages_with_all_losses(random_vgg19):
         first.train_step(batch(n=2), wrappers)
     assert all(not torch.equal(a, b) for a, b in zip(start, first.generator.parameters()))
 
-    perceptual = dict(
-        type='PerceptualLoss',
-        layer_weights={'34': 1.0},
-        vgg_type='vgg19',
-        perceptual_weight=0.25,
-        style_weight=0,
-        norm_img=False,
-        criterion='mse',
-    )
-    second = build(**ADVERSARIAL, perceptual_loss=perceptual)
+    second = build(**ADVERSARIAL, perceptual_loss=PERCEPTUAL)
     second.generator.load_state_dict(first.generator.state_dict())
     second.init_weights()
     vgg = [parameter.clone() for parameter in random_vgg19.parameters()]
@@ -302,3 +302,17 @@ def test_both_stages_with_all_losses(random_vgg19):
     expected = 0.25 * (phi_sr - phi_gt).square().mean()
     torch.testing.assert_close(log['loss_perceptual'], expected, rtol=1e-3, atol=1e-9)
     assert 0.002 < log['loss_gan'] / 5e-3 < 5
+
+
+def test_the_perceptual_loss_goes_where_the_editor_goes(random_vgg19):
+    """As tools do that build the losses first and choose the device then."""
+    model = build(perceptual_loss=PERCEPTUAL)
+    model.init_weights()
+    sr, hr = torch.rand(1, 3, 32, 32), torch.rand(1, 3, 32, 32)
+    expected = model.g_step(sr, hr)['loss_perceptual']
+    have = model.double().g_step(sr.double(), hr.double())['loss_perceptual']
+    assert have.dtype == torch.float64
+    torch.testing.assert_close(have.float(), expected, rtol=1e-4, atol=1e-7)
+    assert {weight.device.type for weight in model.to('meta').perceptual_loss.parameters()} == {
+        'meta'
+    }
