@@ -160,8 +160,8 @@ def _train(rank: int, processes: int, store: str, config: Config, hooks: list[Ho
 
 def train_here(config: Config, hooks: Iterable[Hook] = ()) -> Runner:
     """Train in this process, from the newest whole checkpoint if there is one."""
-    start = newest_whole_checkpoint(config.work_dir)
-    config.resume, config.load_from = start is not None, str(start) if start else None
+    if start := newest_whole_checkpoint(config.work_dir):
+        config.resume, config.load_from = True, str(start)
     runner = Runner.from_cfg(config)
     for hook in hooks:
         runner.register_hook(hook)

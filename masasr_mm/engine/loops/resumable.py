@@ -8,6 +8,7 @@ from typing import Any
 from mmagic.registry import LOOPS
 from mmengine.dist import all_gather_object, get_rank, get_world_size
 from mmengine.logging import print_log
+from mmengine.model import is_model_wrapper
 from mmengine.optim import OptimWrapperDict
 from mmengine.runner import IterBasedTrainLoop, Runner
 from torch import nn
@@ -29,7 +30,8 @@ class ResumableTrainLoop(IterBasedTrainLoop):
     (:class:`SeededDataset`), so that workers have no state that could be lost, and any number of
     workers or processes with one global batch size sees the same samples. A resumed run starts at
     its position without reading the data before it. Validation leaves the random numbers of the
-    training alone, and one that was due when the run was stopped is made up for.
+    training alone, and one that was due when the run was stopped is made up for. A run that begins
+    with weights of another training (``load_from``) counts its steps from 0, for warm-ups.
 
     :class:`WholeCheckpointHook` stores :meth:`resume_state` in its checkpoints and hands it back;
     without it the position still follows from the iteration.
@@ -89,6 +91,8 @@ class ResumableTrainLoop(IterBasedTrainLoop):
         self.runner.call_hook('before_train_epoch')
         if self._iter > 0:
             self._go_on(self.loaded_state or {})
+        else:
+            self._forget_other_steps()
         while self._iter < self._max_iters and not self.stop_training:
             self.runner.model.train()
             data_batch = next(self.dataloader_iterator)
@@ -129,6 +133,13 @@ class ResumableTrainLoop(IterBasedTrainLoop):
         self._set_random_states(state.get('random_states'))
         if not state.get('validated', True):
             self._validate_if_due()
+
+    def _forget_other_steps(self) -> None:
+        """Let an editor that counts steps, as mmagic's SRGAN and what is made of it, begin at 0."""
+        editor = self.runner.model
+        editor = editor.module if is_model_wrapper(editor) else editor
+        if (counter := getattr(editor, 'step_counter', None)) is not None:
+            counter.zero_()
 
     def _set_random_states(self, states: list[dict] | None) -> None:
         if states is None:
