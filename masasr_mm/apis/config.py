@@ -14,7 +14,8 @@ from ..errors import UserError
 def load_config(path: str, options: dict | None = None, work_dir: str | None = None) -> Config:
     """Read a config file, apply options, and decide the work directory.
 
-    A config is Python code and is run; read only what you trust.
+    A config is Python code and is run; read only what you trust. Data loaders with
+    ``num_workers=0`` lose the settings of workers, which torch would stop at.
 
     Args:
         path (str): The config file.
@@ -26,7 +27,8 @@ def load_config(path: str, options: dict | None = None, work_dir: str | None = N
         Config: The config, ready for ``Runner.from_cfg``.
 
     Raises:
-        UserError: If there is no such file, or it cannot be read as a config.
+        UserError: If there is no such file, it cannot be read as a config, or a data loader asks
+            for a number of workers that there cannot be.
     """
     if not Path(path).is_file():
         raise UserError(
@@ -44,6 +46,9 @@ def load_config(path: str, options: dict | None = None, work_dir: str | None = N
         ) from error
     if work_dir or not config.get('work_dir'):
         config.work_dir = work_dir or str(Path('work_dirs') / Path(path).stem)
+    for kind in ('train', 'val', 'test'):
+        for loader in _as_list(config.get(f'{kind}_dataloader')):
+            _fit_workers(loader, f'{path}: {kind}_dataloader')
     init_default_scope(config.get('default_scope', 'mmagic'))
     return config
 
@@ -65,5 +70,20 @@ def check_data(config: Config, *kinds: str) -> None:
                 f'{config.filename} has no {kind}_dataloader: it is not made for that; '
                 'configs/masa_x4_cufed5.py trains and tests'
             )
-        for loader in loaders if isinstance(loaders, (list, tuple)) else [loaders]:
+        for loader in _as_list(loaders):
             DATASETS.build(loader['dataset'])
+
+
+def _as_list(loaders: dict | list | None) -> list:
+    """Return the configs of one data loader, of several, or of none."""
+    return list(loaders) if isinstance(loaders, (list, tuple)) else [loaders] if loaders else []
+
+
+def _fit_workers(loader: dict, name: str) -> None:
+    """Take out of a data loader's config what torch refuses without workers."""
+    workers = loader.get('num_workers', 0)
+    if not isinstance(workers, int) or workers < 0:
+        raise UserError(f'{name}.num_workers={workers!r} is no number of processes, 0 or more')
+    if workers == 0:
+        for key in ('persistent_workers', 'prefetch_factor', 'multiprocessing_context'):
+            loader.pop(key, None)
