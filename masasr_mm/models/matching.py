@@ -61,7 +61,8 @@ class MatchExtractionModule(BaseModule):
     def forward(self, lr: Tensor, ref_down: Tensor) -> Matches:
         """Match every position of the LR feature with one of the Ref↓ feature (Stages 1 and 2).
 
-        Gradients reach both features through the similarities; the indices have none.
+        Gradients reach both features through the similarities; the indices have none, nor has a
+        patch that is zero throughout, as in black bars.
 
         Args:
             lr (Tensor): F_LR, shape (N, C, h, w).
@@ -196,9 +197,9 @@ class MatchExtractionModule(BaseModule):
                 offset = (dy - self.radius) * grid_width + dx - self.radius
                 ref_pixel = F.embedding(centre + offset, ref_pixels)
                 product = product + (lr_pixels[:, dy : dy + h, dx : dx + w] * ref_pixel).sum(-1)
-        lr_norm = self._patch_norm(self._pad(lr))
-        ref_norm = F.pad(self._patch_norm(ref_down), [self.radius] * 4, value=1.0)
-        return product / (lr_norm * ref_norm.flatten()[centre])
+        lr_inverse = self._inverse_norm(self._pad(lr))
+        ref_inverse = F.pad(self._inverse_norm(ref_down), [self.radius] * 4)
+        return product * (lr_inverse * ref_inverse.flatten()[centre])
 
     def extract(self, ref: Tensor, matches: Matches) -> Tensor:
         """Build the texture of one scale from the matched reference patches (Stage 3, Eq. 5).
@@ -402,8 +403,19 @@ class MatchExtractionModule(BaseModule):
 
     def _patch_norm(self, feature: Tensor) -> Tensor:
         """Return the norms of all patches that lie inside, (N, H - 2·radius, W - 2·radius)."""
-        square = feature.square().sum(dim=1)
-        return self._box_sum(square, (1, 2)).clamp(min=EPS**2).sqrt()
+        return self._patch_square(feature).clamp(min=EPS**2).sqrt()
+
+    def _inverse_norm(self, feature: Tensor) -> Tensor:
+        """Return 1 over these norms, and 0 for an empty patch.
+
+        An empty patch resembles no other. As a limit of small patches its gradient would be 1/ε.
+        """
+        square = self._patch_square(feature)
+        return torch.where(square > EPS**2, square, torch.inf).rsqrt()
+
+    def _patch_square(self, feature: Tensor) -> Tensor:
+        """Return the squared norms of all patches that lie inside."""
+        return self._box_sum(feature.square().sum(dim=1), (1, 2))
 
     def _box_sum(self, values: Tensor, dims: tuple[int, int]) -> Tensor:
         """Sum over the patch in the two dimensions, where it lies inside."""

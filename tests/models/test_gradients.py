@@ -192,3 +192,16 @@ def test_gradients_of_reconstruction_and_perceptual_loss_are_finite_at_zero(cont
     pixel, (perceptual, _) = (loss(sr, sr.detach().clone()) for loss in losses)
     (pixel + perceptual).backward()
     assert sr.grad.isfinite().all()
+
+
+def test_a_black_bar_does_not_drown_all_other_gradients():
+    """With the initial biases, which are 0, its features are 0, and 1/ε is 1e12."""
+    net = network('SpatialAdaptationModule', dead=False)
+    plain = [image('noise', size, size) for size in (32, 128, 32)]
+    barred = [plain[0].clone(), *plain[1:]]
+    barred[0][:, :, :16] = 0
+    largest = [
+        max(gradient.abs().max() for gradient in gradients(net, images, torch.float32).values())
+        for images in (plain, barred)
+    ]
+    assert 0 < largest[1] < 1000 * largest[0]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 import torch
+from torch.nn import functional as F
 
 import masasr_mm  # noqa: F401
 from masasr_mm.models import MatchExtractionModule
@@ -64,6 +65,31 @@ def test_gradients_reach_both_features_as_in_the_paper():
     for a, b in zip(have, need):
         assert b.abs().max() > 1e-3
         torch.testing.assert_close(a, b, rtol=1e-4, atol=1e-5)
+
+
+@pytest.mark.parametrize('empty', ['lr', 'ref_down', 'both'])
+def test_an_empty_patch_has_no_similarity_and_no_gradient(empty):
+    """Black bars: the rest has the gradient that it has by cosine_similarity, of torch."""
+    pair = [features(1, 3, 16, 16, seed=1).float(), features(1, 3, 16, 16, seed=2).float()]
+    if empty in ('lr', 'both'):
+        pair[0][:, :, :7] = 0
+    if empty == 'ref_down':
+        pair[1][:] = 0  # or nothing would be matched with what is empty
+    elif empty == 'both':
+        pair[1][:, :, 4:] = 0
+    lr, ref_down = (feature.requires_grad_() for feature in pair)
+    matches = MatchExtractionModule()(lr, ref_down)
+    found = torch.autograd.grad(matches.similarity.sum(), (lr, ref_down))
+
+    patches = F.unfold(F.pad(lr, [1] * 4, mode='replicate'), 3)[0].T
+    candidates = F.unfold(ref_down, 3, padding=1)[0].T[matches.position.flatten()]
+    there = patches.norm(dim=1).gt(0) & candidates.norm(dim=1).gt(0)
+    assert not there.all()
+    cosine = F.cosine_similarity(patches[there], candidates[there])
+    torch.testing.assert_close(matches.similarity.flatten()[there], cosine)
+    assert not matches.similarity.flatten()[~there].any()
+    for gradient, expected in zip(found, torch.autograd.grad(cosine.sum(), (lr, ref_down))):
+        torch.testing.assert_close(gradient, expected, rtol=1e-4, atol=1e-6)
 
 
 def test_similarity_passes_gradcheck():
