@@ -13,9 +13,10 @@ import sys
 import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from types import ModuleType
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from .errors import UserError
 
@@ -238,6 +239,39 @@ def load_weights_only() -> None:
     """
     if not os.environ.get('TORCH_FORCE_NO_WEIGHTS_ONLY_LOAD'):
         os.environ['TORCH_FORCE_WEIGHTS_ONLY_LOAD'] = '1'
+
+
+def precision_switches() -> list[tuple[Callable[[], Any], Callable[[Any], None], Any]]:
+    """Return the settings of torch that make products of float32 less exact.
+
+    Torch 2.9 has one for each library and operation, and does not want them read by their older
+    names once they were set; before, there are one for cuDNN and one for matrix products.
+
+    Returns:
+        list[tuple]: A function that reads the setting, one that changes it, and its exact value.
+    """
+    import torch
+
+    if not hasattr(torch.backends.cudnn, 'conv'):
+        return [
+            (
+                lambda: torch.backends.cudnn.allow_tf32,
+                lambda value: setattr(torch.backends.cudnn, 'allow_tf32', value),
+                False,
+            ),
+            (torch.get_float32_matmul_precision, torch.set_float32_matmul_precision, 'highest'),
+        ]
+    operations = (
+        torch.backends.cudnn.conv,
+        torch.backends.cuda.matmul,
+        torch.backends.mkldnn.conv,
+        torch.backends.mkldnn.matmul,
+    )
+    name = 'fp32_precision'
+    return [
+        (partial(getattr, operation, name), partial(setattr, operation, name), 'ieee')
+        for operation in operations
+    ]
 
 
 def init_process_group_without_gpu(launcher: str) -> bool:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from contextlib import nullcontext
+
 import torch
 from mmagic.registry import MODELS
 from mmengine.model import BaseModule
@@ -10,6 +12,7 @@ from torch.nn import functional as F
 
 from .layout import from_blocks, from_cells, to_blocks, to_cells
 from .matches import Matches
+from .precision import exact_products
 
 EPS = 1e-12
 # Stage 1 is a convolution with a kernel for each block; with more, its output leaves the cache.
@@ -21,9 +24,11 @@ class MatchExtractionModule(BaseModule):
     """MEM: match coarse to fine in feature space, then extract the reference's texture (Sec. 3.1).
 
     Calling the module does the matching, Stages 1 and 2, which is done once; :meth:`extract`,
-    Stage 3, is done once for each scale. Matching is decided in float32 whatever the features
-    are, and no tensor of unfolded patches is made: Stage 1 is a convolution, Stage 2 a matrix
-    product of pixels summed along shifted diagonals, Stage 3 a weighted mean of reference cells.
+    Stage 3, is done once for each scale. Matching is decided in float32, whatever the features
+    are and whatever products torch may make less exact (:func:`exact_products`), so that nearly
+    equal candidates are told apart alike on all devices. No tensor of unfolded patches is made:
+    Stage 1 is a convolution, Stage 2 a matrix product of pixels summed along shifted diagonals,
+    Stage 3 a weighted mean of reference cells.
 
     Args:
         block_size (int): Aimed height and width of an LR block; the LR is cut into
@@ -76,7 +81,8 @@ class MatchExtractionModule(BaseModule):
         """
         blocks = self._count_blocks(lr, ref_down)
         grid = (ref_down.shape[2], ref_down.shape[3])
-        with torch.autocast(lr.device.type, enabled=False):
+        exact = nullcontext() if torch.compiler.is_compiling() else exact_products()
+        with torch.autocast(lr.device.type, enabled=False), exact:
             lr, ref_down = lr.float(), ref_down.float()
             with torch.no_grad():
                 coarse_index = self.coarse_match(lr, ref_down, blocks)
