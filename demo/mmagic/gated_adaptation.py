@@ -22,6 +22,9 @@ class GatedAdaptation(BaseModule):
         init_cfg (dict, optional): mmengine's initialisation config. Default: None.
     """
 
+    halo = 1
+    """How many pixels around a tile the result depends on; without it there are no tiles."""
+
     def __init__(self, channels: int = 64, init_cfg: dict | None = None) -> None:
         super().__init__(init_cfg)
         self.gate = nn.Sequential(nn.Conv2d(2 * channels, channels, 3, padding=1), nn.Sigmoid())

@@ -72,7 +72,13 @@ class _Adaptation(BaseModule):
     Args:
         channels (int): Channels of both features. Default: 64.
         init_cfg (dict, optional): mmengine's initialisation config. Default: None.
+
+    Attributes:
+        halo (int | None): How many pixels around a tile its result depends on, given the moments
+            of the whole; None for all of them.
     """
+
+    halo: int | None = 0
 
     def __init__(self, channels: int = 64, init_cfg: dict | None = None) -> None:
         super().__init__(init_cfg)
@@ -102,6 +108,8 @@ class _Adaptation(BaseModule):
 
 class _LearnedAdaptation(_Adaptation):
     """Adaptation whose β and γ are maps that convolutions predict from a style feature."""
+
+    halo = 2  # two convolutions, one after the other
 
     def __init__(self, style: nn.Conv2d, channels: int = 64, init_cfg: dict | None = None) -> None:
         super().__init__(channels, init_cfg)

@@ -9,6 +9,9 @@ from torch.nn import functional as F
 
 from .blocks import JointConvolution, convolution, initialize
 
+UPSAMPLE_HALO = 2
+"""How many pixels of the enlarged feature around a tile :func:`upsample` depends on."""
+
 
 def upsample(feature: Tensor) -> Tensor:
     """Enlarge a feature twice, bilinearly.
@@ -44,7 +47,12 @@ class DualResidualAggregationModule(BaseModule):
         ref_branch (bool): Refine the reference feature by Eq. 12. Default: True.
         lr_branch (bool): Refine the LR feature by Eq. 13. Default: True.
         init_cfg (dict, optional): mmengine's initialisation config. Default: None.
+
+    Attributes:
+        halo (int | None): How many pixels around a tile of its result that depends on.
     """
+
+    halo: int | None = 3  # down and up together 2, the merging convolution 1
 
     def __init__(
         self,

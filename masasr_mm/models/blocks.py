@@ -18,7 +18,12 @@ class ResidualBlock(nn.Module):
 
     Args:
         channels (int): Channels in, between and out. Default: 64.
+
+    Attributes:
+        halo (int | None): How many pixels around a tile its result depends on.
     """
+
+    halo: int | None = 2
 
     def __init__(self, channels: int = 64) -> None:
         super().__init__()

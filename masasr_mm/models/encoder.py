@@ -54,7 +54,7 @@ class MASAEncoder(BaseModule):
         pixels = 0
         for level, layers in enumerate(self.levels):
             # The first convolution works at the size of the level before, the others at its own.
-            pixels += 2 ** max(0, level - 1) + 2 * len(layers[2]) * 2**level
+            pixels += 2 ** max(0, level - 1) + sum(block.halo for block in layers[2]) * 2**level
         return pixels
 
     def forward(self, image: Tensor, num_levels: int | None = None) -> list[Tensor]:

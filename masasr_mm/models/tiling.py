@@ -9,17 +9,15 @@ from itertools import product
 import torch
 from torch import Tensor, nn
 
+from ..errors import UserError
 from ..free_memory import free_memory
 from .adaptation import Moments, moments
-from .aggregation import upsample
+from .aggregation import UPSAMPLE_HALO, upsample
 from .kept_reference import KeptReference, Track, smaller_kind
 from .masa_net import MASANet
 from .matches import Matches
 from .spans import Span, scaled, spans
 
-# Pixels around a tile that a fusion module's convolutions see besides its residual blocks', at its
-# own scale: SAM 2, DRAM 4, its merging convolution 1, the last convolution of the network 1.
-FUSION_HALO = 8
 DEFAULT_TILE = 128
 # Features of the SR image's size, and of the reference's, that the untiled network holds at its
 # peak; measured as added memory at LR 128² with Ref 512², and with Ref 2560×512.
@@ -67,6 +65,52 @@ class MomentsOfTiles:
         return Moments(self.mean.to(dtype), self.variance.to(dtype), self.count)
 
 
+def halo_of(part: nn.Module) -> int:
+    """Return how many pixels around a tile a part of the network depends on, as it declares.
+
+    Args:
+        part (nn.Module): With an attribute ``halo``, in pixels of what it returns (the encoder: of
+            what it takes).
+
+    Returns:
+        int: Pixels.
+
+    Raises:
+        UserError: If it declares none, or None: that it depends on the whole.
+    """
+    name, unknown = type(part).__name__, object()
+    halo = getattr(part, 'halo', unknown)
+    if halo is unknown:
+        raise UserError(
+            f'{name} declares no halo, so that it cannot run in tiles: give the class an attribute '
+            'halo, how many pixels around a tile it depends on, or do without tiles (tile=None, '
+            '--tile none)'
+        )
+    if halo is None:
+        raise UserError(
+            f'{name} depends on the whole image (its halo is None) and cannot run in tiles; do '
+            'without them (tile=None, --tile none), with smaller images if memory does not suffice'
+        )
+    return halo
+
+
+def fusion_halo(net: MASANet, index: int) -> int:
+    """Return how many pixels around a tile a fusion module and the last convolution depend on.
+
+    Args:
+        net (MASANet): The network.
+        index (int): Which fusion module: 1 at 2×, 2 at 4×.
+
+    Returns:
+        int: Pixels at its own scale.
+
+    Raises:
+        UserError: If a part cannot run in tiles.
+    """
+    parts = [net.adaptation, net.aggregations[index - 1], *net.refinements[index]]
+    return UPSAMPLE_HALO + sum(map(halo_of, parts)) + net.to_image.padding[0]
+
+
 class TiledMASANet:
     """A MASANet that runs in tiles, with the result of the whole to float rounding.
 
@@ -83,6 +127,9 @@ class TiledMASANet:
             ``'float16'`` for half of the memory. Default: None, as they are computed.
         track (Callable, optional): Wraps the list of tiles of each step, for a progress bar;
             called with the list and a description. Default: None.
+
+    Raises:
+        UserError: If a part of the network declares no ``halo``, or one without limit.
     """
 
     def __init__(
@@ -96,6 +143,8 @@ class TiledMASANet:
         self.tile = tile
         self.ref_dtype = getattr(torch, ref_dtype) if isinstance(ref_dtype, str) else ref_dtype
         self.track = track or (lambda tiles, description: tiles)
+        self.halos = [fusion_halo(net, index) for index in range(1, len(net.refinements))]
+        halo_of(net.encoder)
 
     @torch.no_grad()
     def super_resolve(self, lq: Tensor, ref: Tensor, ref_down: Tensor) -> tuple[Tensor, Matches]:
@@ -150,8 +199,7 @@ class TiledMASANet:
         net, matches, scale = self.net, kept.matches, 2**index
         ky, kx = matches.fine_index.shape[2:]
         lr_moments, ref_moments = self._moments(index, feature, kept)
-        halo = FUSION_HALO + 2 * len(net.refinements[index])
-        tiles = self._tiles_of_blocks(matches, halo / scale)
+        tiles = self._tiles_of_blocks(matches, self.halos[index - 1] / scale)
         for rows, columns in self.track(list(tiles), f'fusing at {scale}×'):
             part = _cut(feature, rows.outer, columns.outer, ky * scale // 2, kx * scale // 2)
             texture = kept.texture(index, rows.outer, columns.outer).to(part.dtype)

@@ -4,10 +4,15 @@ from __future__ import annotations
 
 import pytest
 import torch
+from mmagic.registry import MODELS
+from torch import nn
 from torch.nn import functional as F
 
+from masasr_mm.errors import UserError
 from masasr_mm.models import MASAEncoder, MASANet
 from masasr_mm.models.adaptation import moments
+from masasr_mm.models.aggregation import UPSAMPLE_HALO, upsample
+from masasr_mm.models.blocks import ResidualBlock
 from masasr_mm.models.tiling import MomentsOfTiles, TiledMASANet
 
 
@@ -125,3 +130,118 @@ def test_halo_of_the_encoder_is_what_it_depends_on():
     reach = max(4 * row - touched.min().item(), touched.max().item() - (4 * row + 3))
     assert reach <= encoder.halo
     assert reach >= encoder.halo - 4
+
+
+def reaches(function, inputs: list[torch.Tensor], size: int) -> int:
+    """How far from a row of the result, of so many, the rows lie that it depends on."""
+    found = 0
+    for row in (size // 2, size // 2 + 1):
+        leaves = [leaf.clone().requires_grad_() for leaf in inputs]
+        for gradient in torch.autograd.grad(function(*leaves)[:, :, row].sum(), leaves):
+            scale = size // gradient.shape[2]
+            for touched in gradient.abs().sum((0, 1, 3)).nonzero().flatten().tolist():
+                found = max(found, row - scale * touched, scale * touched + scale - 1 - row)
+    return found
+
+
+def positive(part: nn.Module) -> nn.Module:
+    """Weights with which nothing is lost in ReLU or by cancellation."""
+    torch.manual_seed(0)
+    for parameter in part.parameters():
+        nn.init.uniform_(parameter, 0.1, 0.2)
+    return part
+
+
+@pytest.mark.parametrize(
+    ('kind', 'expected'),
+    [
+        ('SpatialAdaptationModule', 2),
+        ('SpatiallyAdaptiveNormalization', 2),
+        ('AdaptiveInstanceNormalization', 0),
+        ('NoAdaptation', 0),
+    ],
+)
+def test_halo_of_every_adaptation_is_what_it_depends_on(kind, expected):
+    part = positive(MODELS.build(dict(type=kind, channels=2)))
+    inputs = [torch.rand(1, 2, 16, 4), torch.rand(1, 2, 16, 4)]
+    given = [moments(torch.rand(1, 2, 16, 4)) for _ in inputs]
+
+    def adapt(lr, ref):
+        return part(lr, ref, *given) + 0 * lr
+
+    assert reaches(adapt, inputs, 16) == part.halo == expected
+
+
+@pytest.mark.parametrize('lr_branch', [False, True])
+@pytest.mark.parametrize('ref_branch', [False, True])
+def test_halo_of_dram_is_what_it_depends_on(ref_branch, lr_branch):
+    config = dict(channels=2, ref_branch=ref_branch, lr_branch=lr_branch)
+    part = positive(MODELS.build(dict(type='DualResidualAggregationModule', **config)))
+    # Reduced by weights of 0.15, such a reference lies between 1 and 2: no residual is negative.
+    inputs = [torch.ones(1, 2, 8, 8), torch.full((1, 2, 16, 16), 0.5)]
+    assert reaches(part, inputs, 16) == part.halo
+
+
+def test_halos_of_a_residual_block_and_of_enlarging():
+    inputs = [torch.rand(1, 2, 16, 4)]
+    assert reaches(positive(ResidualBlock(2)), inputs, 16) == ResidualBlock.halo
+    assert reaches(upsample, inputs, 32) == UPSAMPLE_HALO
+
+
+class Wide(nn.Module):
+    """An adaptation of somebody's own that looks far."""
+
+    def __init__(self, channels: int) -> None:
+        super().__init__()
+        self.blur = nn.Conv2d(channels, channels, 33, padding=16, groups=channels)
+
+    def forward(self, lr, ref, lr_moments=None, ref_moments=None):
+        return self.blur(ref) + lr
+
+
+class WideAndDeclared(Wide):
+    halo = 16
+
+
+class Attention(Wide):
+    halo = None
+
+
+@pytest.fixture
+def _own_parts():
+    for kind in (Wide, WideAndDeclared, Attention):
+        MODELS.register_module(module=kind)
+    yield
+    for kind in (Wide, WideAndDeclared, Attention):
+        MODELS.module_dict.pop(kind.__name__)
+
+
+@pytest.mark.usefixtures('_own_parts')
+def test_tiles_are_as_large_as_a_part_declares():
+    net = network(adaptation=dict(type='WideAndDeclared'), matching=dict(block_size=1))
+    inputs = images(36, 28, 24, 24)
+    with torch.no_grad():
+        whole = net(*inputs)
+    have, _ = TiledMASANet(net, 8).super_resolve(*inputs)
+    torch.testing.assert_close(have, whole, rtol=1e-4, atol=1e-4)
+    WideAndDeclared.halo = 2
+    try:
+        have, _ = TiledMASANet(net, 8).super_resolve(*inputs)
+    finally:
+        WideAndDeclared.halo = 16
+    assert (have - whole).abs().max() > 0.1 * whole.std()  # what a halo too small would do
+
+
+@pytest.mark.usefixtures('_own_parts')
+@pytest.mark.parametrize(
+    ('kind', 'words'),
+    [('Wide', 'Wide declares no halo'), ('Attention', 'Attention depends on the whole image')],
+)
+@pytest.mark.parametrize('place', ['adaptation', 'encoder'])
+def test_a_part_of_unknown_or_unlimited_reach_refuses_tiles(kind, words, place):
+    net = network()
+    setattr(net, place, MODELS.build(dict(type=kind, channels=4)))
+    with pytest.raises(UserError, match=words) as caught:
+        TiledMASANet(net, 8)
+    assert '\n' not in str(caught.value)
+    assert 'tile=None' in str(caught.value)
