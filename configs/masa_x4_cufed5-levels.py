@@ -8,12 +8,7 @@ _base_ = [
     '_base_/inference.py',
 ]
 
-# A single reference is padded at the bottom and right; the rest is as with all five.
-level_pipeline = [
-    *_base_.test_pipeline[:3],
-    dict(type='PadToMultiple', key='ref', divisor=16, position='bottom_right'),
-    *_base_.test_pipeline[4:],
-]
+# The same as test_dataloader.dataset.level of masa_x4_cufed5.py, for all of them.
 names = [f'level-{level}' for level in range(1, 6)]
 test_dataloader = [
     {
@@ -21,7 +16,6 @@ test_dataloader = [
         'dataset': {
             **_base_.test_dataloader['dataset'],
             'level': level,
-            'pipeline': level_pipeline,
             'metainfo': dict(dataset_type=name),
         },
     }

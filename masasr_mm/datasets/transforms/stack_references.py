@@ -19,6 +19,10 @@ class StackReferences(BaseTransform):
     The padding repeats the border pixels on all sides, with the odd pixel at the bottom and
     right. CUFED5's five references become one image of 2560×512 this way.
 
+    One array that is in no list is the reference of one similarity level (``CUFED5Dataset`` with a
+    ``level``). Nothing is stacked then, and so ``size`` is not its size: as in the released test
+    it is padded at the bottom and right to multiples of 16.
+
     Required keys: ``key``, a list of arrays (H, W, C), or one array; ``{key}_path`` is named in
     errors where it exists.
 
@@ -50,7 +54,11 @@ class StackReferences(BaseTransform):
             dict: The same results, with one array in ``key``.
         """
         value = results[self.key]
-        references = list(value) if isinstance(value, (list, tuple)) else [value]
+        alone = not isinstance(value, (list, tuple))
+        if alone and self.size:
+            results[self.key] = self._pad_alone(value)
+            return results
+        references = [value] if alone else list(value)
         height, width = self.size or self._common_size(references)
         for index, reference in enumerate(references):
             if reference.shape[0] > height or reference.shape[1] > width:
@@ -62,6 +70,11 @@ class StackReferences(BaseTransform):
         padded = [replicate_pad(reference, height, width)[0] for reference in references]
         results[self.key] = np.concatenate(padded, axis=0)
         return results
+
+    def _pad_alone(self, reference: np.ndarray) -> np.ndarray:
+        """Return one reference, padded as the released test of one level does."""
+        height, width = (round_up(length, self.DIVISOR) for length in reference.shape[:2])
+        return replicate_pad(reference, height, width, centered=False)[0]
 
     def _common_size(self, references: list[np.ndarray]) -> tuple[int, int]:
         """Return the least height and width that hold every reference."""

@@ -30,9 +30,18 @@ def test_size_is_height_and_width():
     assert StackReferences(size=(32, 48))(dict(ref=images((30, 40))))['ref'].shape == (32, 48, 3)
 
 
-def test_one_array_is_a_list_of_one():
+@pytest.mark.parametrize('size', [(30, 40), (32, 48), (601, 70)])
+def test_one_array_is_padded_as_one_level_is(size):
+    (reference,) = images(size)
+    have = StackReferences(size=(64, 64))(dict(ref=reference, ref_path='a.png'))['ref']
+    rows, columns = -size[0] % 16, -size[1] % 16
+    widths = ((0, rows), (0, columns), (0, 0))
+    np.testing.assert_array_equal(have, np.pad(reference, widths, mode='edge'))
+
+
+def test_one_array_without_size_is_a_list_of_one():
     (reference,) = images((30, 40))
-    stack = StackReferences(size=(64, 64))
+    stack = StackReferences(size=None)
     np.testing.assert_array_equal(
         stack(dict(ref=reference))['ref'], stack(dict(ref=[reference]))['ref']
     )
@@ -52,6 +61,6 @@ def test_larger_reference_is_named(size):
     with pytest.raises(UserError, match=f'^b.png: .* {size[1]} wide and {size[0]} high'):
         stack(dict(ref=images((64, 64), size), ref_path=['a.png', 'b.png']))
     with pytest.raises(UserError, match=r'^only.png: '):
-        stack(dict(ref=images(size)[0], ref_path='only.png'))
+        stack(dict(ref=images(size), ref_path=['only.png']))
     with pytest.raises(UserError, match=r'^ref 1: '):
         stack(dict(ref=images(size)))
