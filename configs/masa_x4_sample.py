@@ -17,8 +17,9 @@ train_dataloader = dict(
     num_workers=1,
     dataset=dict(data_root='data/sample/train', pipeline=train_pipeline),
 )
-val_dataloader = dict(num_workers=0, dataset=dict(data_root='data/sample/test/CUFED5'))
-test_dataloader = val_dataloader
+# The checkpoint is chosen by a pair of its own: the test image is not seen before the test.
+val_dataloader = dict(num_workers=0, dataset=dict(data_root='data/sample/val'))
+test_dataloader = dict(num_workers=0, dataset=dict(data_root='data/sample/test/CUFED5'))
 
 max_iters = 200
 train_cfg = dict(max_iters=max_iters, val_interval=max_iters // 2)

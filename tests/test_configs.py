@@ -202,3 +202,9 @@ def test_training_makes_lr_images_that_the_network_takes(name, pair):
     assert tuple(item['inputs'].shape) == tuple(sample.ref_down.shape) == (3, side, side)
     for image in (sample.gt_img, sample.ref_img):
         assert tuple(image.shape) == (3, net.scale * side, net.scale * side)
+
+
+def test_the_sample_is_validated_with_other_images_than_it_is_tested_with():
+    config = config_of('masa_x4_sample.py')
+    roots = {config[f'{kind}_dataloader'].dataset.data_root for kind in ('train', 'val', 'test')}
+    assert len(roots) == 3

@@ -89,19 +89,34 @@ def test_read_by_the_datasets(sample):
         assert max(cv2.imread(path).shape[:2]) <= 512
 
 
+def check_overlap(path: Path, ref: Path, size: int) -> None:
+    """SIFT finds one geometry between two images, and it covers much of the first."""
+    found = matches(grey(path), grey(ref))
+    assert len(found) >= 10, path.name
+    source, target = (np.float32([pair[side] for pair in found]) for side in (0, 1))
+    matrix, inliers = cv2.findHomography(source, target, cv2.RANSAC, 3)
+    assert inliers.mean() > 0.8, path.name
+    last = size - 1
+    corners = np.float32([[[0, 0], [last, 0], [last, last], [0, last]]])
+    area, _ = cv2.intersectConvexConvex(cv2.perspectiveTransform(corners, matrix), corners)
+    assert area > 0.4 * size**2, path.name
+    # Not the same view either: it is moved, turned, scaled or seen from another side.
+    assert np.abs(cv2.perspectiveTransform(corners, matrix) - corners).max() > 5, path.name
+
+
 def test_pairs_overlap(sample):
-    """SIFT finds one geometry between the two images, and it covers much of the input."""
     for path in sorted((sample / 'train/input').iterdir()):
-        found = matches(grey(path), grey(sample / 'train/ref' / path.name))
-        assert len(found) >= 10, path.name
-        source, target = (np.float32([pair[side] for pair in found]) for side in (0, 1))
-        matrix, inliers = cv2.findHomography(source, target, cv2.RANSAC, 3)
-        assert inliers.mean() > 0.8, path.name
-        corners = np.float32([[[0, 0], [159, 0], [159, 159], [0, 159]]])
-        area, _ = cv2.intersectConvexConvex(cv2.perspectiveTransform(corners, matrix), corners)
-        assert area > 0.4 * 160**2, path.name
-        # Not the same view either: it is moved, turned, scaled or seen from another side.
-        assert np.abs(cv2.perspectiveTransform(corners, matrix) - corners).max() > 5, path.name
+        check_overlap(path, sample / 'train/ref' / path.name, 160)
+
+
+def test_the_pair_to_validate_with_is_of_another_photo(sample):
+    """So that a checkpoint is chosen neither by what was trained on nor by what is tested on."""
+    validation = CUFED5Dataset(str(sample / 'val'))
+    assert len(validation) == 1
+    paths = map(Path, validation.image_paths())
+    check_overlap(*paths, make_sample.VALIDATION_SIZE)
+    tested = {'motorcycle_left.png', 'motorcycle_right.png', 'camera.png', 'moon.png'}
+    assert make_sample.VALIDATION_PHOTO not in tested | set(make_sample.TRAINING_PHOTOS)
 
 
 def test_views_are_cut_from_inside_the_photos():
@@ -174,7 +189,7 @@ def test_twice_and_with_other_options(tmp_path, make):
     assert status == 0
     assert '2 training pairs' in text
     before = {path: path.stat().st_mtime_ns for path in out.rglob('*.png')}
-    assert len(before) == 2 * 2 + 6
+    assert len(before) == 2 * 2 + 2 + 6
 
     status, text = make(out, *options)
     assert status == 0

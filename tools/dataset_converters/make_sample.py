@@ -1,7 +1,8 @@
 """Build a small RefSR data set from photographs that ship inside scikit-image.
 
-OUT/train/{input,ref}/*.png are pairs of overlapping views of a photo; OUT/test/CUFED5/000_*.png are
-a real stereo pair and further references of falling similarity, none of which is trained on.
+OUT/train/{input,ref}/*.png are pairs of overlapping views of a photo, OUT/val/000_*.png is such a
+pair of another photo, to choose a checkpoint by; OUT/test/CUFED5/000_*.png are a real stereo pair
+and further references of falling similarity. Neither is trained on, nor is the test used to choose.
 """
 
 from __future__ import annotations
@@ -33,6 +34,8 @@ TRAINING_PHOTOS = (
     'ihc.png',
     'coins.png',
 )
+VALIDATION_PHOTO = 'hubble_deep_field.jpg'
+VALIDATION_SIZE = 256
 TEST_WINDOW = (slice(26, 474), slice(229, 741))
 """Rows and columns of the stereo pair that fit in the 512×512 of CUFED5's protocol."""
 MANIFEST = 'sample.json'
@@ -190,7 +193,7 @@ def detail(image: np.ndarray) -> float:
 
 
 def make_pair(photo: np.ndarray, rng: np.random.Generator, size: int) -> list[np.ndarray]:
-    """Return a training pair: two views of a photo, the draw of most detail among three.
+    """Return a pair: two views of a photo, the draw of most detail among three.
 
     Args:
         photo (np.ndarray): Pixels (H, W, 3), uint8.
@@ -271,6 +274,9 @@ def build(folder: Path, pairs: int, size: int, seed: int) -> None:
     """
     for number, image in enumerate(make_test_images()):
         save(image, folder / 'test' / 'CUFED5' / f'000_{number}.png')
+    validation = read_photo(VALIDATION_PHOTO), np.random.default_rng([seed, pairs])
+    for number, image in enumerate(make_pair(*validation, VALIDATION_SIZE)):
+        save(image, folder / 'val' / f'000_{number}.png')
     photos = [read_photo(name) for name in TRAINING_PHOTOS]
     for index in track(range(pairs), 'Drawing views', console=Console(stderr=True)):
         pair = make_pair(photos[index % len(photos)], np.random.default_rng([seed, index]), size)
@@ -316,7 +322,10 @@ def main() -> int:
             os.replace(Path(temporary) / 'sample', out)
     except OSError as error:
         raise UserError(f'{out}: cannot be written: {error.strerror or error}') from error
-    print(f'{out}: {arguments["pairs"]} training pairs, 1 test image with 5 references')
+    print(
+        f'{out}: {arguments["pairs"]} training pairs, 1 to validate with, '
+        '1 test image with 5 references'
+    )
     return 0
 
 
