@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import math
 
 import pytest
@@ -75,3 +76,25 @@ def test_sam_starts_by_giving_ref_the_statistics_of_lr():
     # IN divides by the biased deviation, σ_LR is unbiased: equal but for n/(n-1) and ε.
     ratio = out.std((2, 3)) / lr.std((2, 3))
     torch.testing.assert_close(ratio, torch.full_like(ratio, math.sqrt(81 / 80)), rtol=1e-4, atol=0)
+
+
+@pytest.mark.parametrize(('spread', 'offset'), [(1e-4, 0.0), (1.0, 0.0), (1.0, 30.0), (200.0, 0.0)])
+@pytest.mark.parametrize(
+    'kind',
+    ['SpatialAdaptationModule', 'AdaptiveInstanceNormalization', 'SpatiallyAdaptiveNormalization'],
+)
+def test_half_precision_gives_the_same_to_its_rounding(kind, spread, offset):
+    """float16, in which squares below 6e-8 vanish and those above 65504 are infinite."""
+    torch.manual_seed(0)
+    module = MODELS.build(dict(type=kind, channels=8))
+    for weight in module.parameters():
+        torch.nn.init.normal_(weight, std=0.1)
+    features = [(torch.randn(1, 8, 16, 16) * spread + offset).half() for _ in range(2)]
+    with torch.no_grad():
+        exact = copy.deepcopy(module).double()(*(feature.double() for feature in features))
+    leaves = [feature.requires_grad_() for feature in features]
+    with torch.autocast('cpu', torch.float16):
+        result = module(*leaves)
+    result.float().mean().backward()
+    assert (result.double() - exact).abs().max() < 0.02 * exact.std()
+    assert all(leaf.grad.isfinite().all() for leaf in leaves)
