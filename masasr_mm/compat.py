@@ -6,6 +6,7 @@ import codecs
 import functools
 import importlib
 import importlib.util
+import logging
 import os
 import pickle
 import subprocess
@@ -177,14 +178,32 @@ def without_import_warnings() -> Iterator[None]:
     """Keep quiet what mmagic's imports warn of and no user can change.
 
     diffusers (0.24), which ``mmagic.models`` (1.2.0) imports, calls a function of torch by a name
-    that newer torch warns of, twice at each start of a program.
+    that newer torch warns of, twice at each start of a program. Python 3.12 and later warn of
+    backslashes in docstrings of mmagic when they compile them.
 
     Yields:
         None: Nothing.
     """
     with warnings.catch_warnings():
         warnings.filterwarnings('ignore', '.*_register_pytree_node', FutureWarning)
+        warnings.filterwarnings('ignore', 'invalid escape sequence', SyntaxWarning)
         yield
+
+
+def concerns_the_user(record: logging.LogRecord) -> bool:
+    """Tell whether a line of mmengine's log is of use to a user; a filter for log handlers.
+
+    mmengine (0.10.7) warns of names of its own that it uses itself and will give up, and of metrics
+    without a prefix, whose names in the log are shorter for that.
+
+    Args:
+        record (logging.LogRecord): The line.
+
+    Returns:
+        bool: ``False`` for such warnings.
+    """
+    text = record.getMessage()
+    return 'deprecated in future' not in text and 'The prefix is not set in metric' not in text
 
 
 def allow_mmengine_checkpoints() -> None:

@@ -119,6 +119,7 @@ class TestProvideMMCVOps:
             + """
 assert compat.provide_mmcv_ops() is True
 assert compat.provide_mmcv_ops() is False
+compat.provide_numpy_bool8()
 import mmagic.models
 import mmcv.ops, torch, importlib.util
 assert 'mmcv._ext' not in sys.modules

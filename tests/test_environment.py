@@ -339,7 +339,7 @@ for level in range(2):
 """,
         'train.py': """
 work_dir = pathlib.Path(sys.argv[3])
-assert sys.argv[1:] == ['configs/masa_x4_sample.py', '--work-dir', str(work_dir), '--resume']
+assert sys.argv[1:2] + sys.argv[4:] == ['configs/masa_x4_sample.py', '--resume', '--quiet']
 (work_dir / 'iter_2.pth').touch()
 (work_dir / 'last_checkpoint').write_text('/elsewhere/iter_2.pth')
 sys.exit((work_dir / 'fail').exists())
@@ -375,7 +375,9 @@ pathlib.Path(sys.argv[-1], 'photo_x4.png').touch()
         runs = [line for line in output if line.endswith(' runs')]
         assert runs == ['make_sample runs', 'train runs', 'test runs', 'infer runs']
         work_dir = project.root / 'work_dirs' / 'quickstart'
-        lines = output[-4:]
+        steps = [line for line in output if line.startswith('[')]
+        assert [line[:5] for line in steps] == [f'[{number}/5]' for number in range(1, 6)]
+        lines = output[-5:]
         assert lines[0].endswith(str(work_dir / 'iter_2.pth'))
         assert lines[1].endswith(str(work_dir / 'photo' / 'photo_x4.png'))
         assert lines[2].endswith(str(work_dir / 'test' / 'vis' / '000.png'))
@@ -385,7 +387,7 @@ pathlib.Path(sys.argv[-1], 'photo_x4.png').touch()
         assert status == 0
         assert 'train runs' not in output
         assert any('done before' in line for line in output)
-        assert 'best_PSNR_iter_1.pth' in output[-4]
+        assert 'best_PSNR_iter_1.pth' in output[-5]
 
     def test_no_environment(self, quickstart, project):
         project.require(runtime='no-such-package')
@@ -400,7 +402,7 @@ pathlib.Path(sys.argv[-1], 'photo_x4.png').touch()
         (work_dir / 'fail').touch()
         status, output, error = quickstart()
         assert status == 1
-        assert error.startswith('error: [3/6] training failed, see above')
+        assert error.startswith('error: [3/5] training failed, see above')
         assert 'test runs' not in output
         (work_dir / 'fail').unlink()
         status, output, _ = quickstart()

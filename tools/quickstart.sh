@@ -11,15 +11,12 @@ source "$(dirname "${BASH_SOURCE[0]}")/environment.sh"
 CONFIG=configs/masa_x4_sample.py
 DATA=data/sample
 WORK=work_dirs/quickstart
-STEPS=6
 
-# step NUMBER TITLE COMMAND...: runs COMMAND, says how long it took, ends the script if it fails
+# step NUMBER TITLE COMMAND...: runs COMMAND, ends the script if it fails
 step() {
-    local title="[$1/$STEPS] $2" start=$SECONDS
-    shift 2
-    echo "$title ..."
-    "$@" || fail "$title failed, see above; run this script again to go on from here"
-    echo "$title: $((SECONDS - start)) s"
+    local title="[$1/5] $2"
+    echo "$title"
+    "${@:3}" || fail "$title failed, see above; run this script again to go on from here"
 }
 
 # Trains unless it was done before; goes on from the last checkpoint if it was interrupted.
@@ -28,7 +25,7 @@ train() {
         echo "done before; remove $ROOT/$WORK to train anew"
         return
     fi
-    "$PYTHON" tools/train.py "$CONFIG" --work-dir "$WORK" --resume && touch "$WORK/trained"
+    "$PYTHON" tools/train.py "$CONFIG" --work-dir "$WORK" --resume --quiet && touch "$WORK/trained"
 }
 
 # Prints the best checkpoint by PSNR, or else the last one.
@@ -43,9 +40,9 @@ checkpoint() {
     fi
 }
 
-# Makes a low-resolution photograph of the test image: SOURCE TARGET.
-shrink() {
-    "$PYTHON" - "$@" <<'PYTHON'
+# Makes a low-resolution photograph of HR and super-resolves it with a reference: HR REF.
+photograph() {
+    "$PYTHON" - "$1" "$WORK/photo.png" <<'PYTHON' || return
 import sys
 from PIL import Image
 
@@ -53,11 +50,8 @@ source, target = sys.argv[1:]
 image = Image.open(source)
 image.resize((image.width // 4, image.height // 4), Image.Resampling.BICUBIC).save(target)
 PYTHON
-}
-
-# Super-resolves a photograph with a reference: LQ REF.
-infer() {
-    "$PYTHON" tools/infer.py "$1" --ref "$2" --checkpoint "$CHECKPOINT" --out "$WORK/photo"
+    "$PYTHON" tools/infer.py "$WORK/photo.png" --ref "$2" --checkpoint "$CHECKPOINT" \
+        --out "$WORK/photo"
 }
 
 cd "$ROOT"
@@ -67,13 +61,13 @@ step 2 'sample data' "$PYTHON" tools/dataset_converters/make_sample.py "$DATA"
 step 3 'training' train
 CHECKPOINT="$(checkpoint)"
 step 4 'test' "$PYTHON" tools/test.py "$CONFIG" "$CHECKPOINT" --work-dir "$WORK/test" \
-    --out "$WORK/images"
+    --out "$WORK/images" --quiet
 HR="$DATA/test/CUFED5/000_0.png"
-step 5 'low-resolution photograph' shrink "$HR" "$WORK/photo.png"
-step 6 'super-resolution of it' infer "$WORK/photo.png" "${HR/_0/_1}"
+step 5 'super-resolution of a photograph' photograph "$HR" "${HR/_0/_1}"
 
 PICTURE="$(find "$WORK/test" -name '*.png' -print0 | xargs -0 ls -t | head -n 1)"
 echo "checkpoint:                          $ROOT/$CHECKPOINT"
 echo "super-resolved photograph:           $ROOT/$WORK/photo/photo_x4.png"
 echo "side by side, bicubic|MASA|HR|Ref:   $ROOT/$PICTURE"
+echo "logs:                                $ROOT/$WORK"
 echo "whole time: $((SECONDS / 60)) min $((SECONDS % 60)) s"

@@ -22,6 +22,11 @@ def parse_args() -> argparse.Namespace:
     parser.add_argument(
         '--show-matches', action='store_true', help='draw where the texture of every image is from'
     )
+    parser.add_argument(
+        '--quiet',
+        action='store_true',
+        help='no log on the screen; the work directory has it all the same',
+    )
     parser.add_argument('--launcher', choices=['none', 'pytorch', 'slurm', 'mpi'], default='none')
     parser.add_argument(
         '--cfg-options', nargs='+', action=DictAction, metavar='KEY=VALUE', help='config overrides'
@@ -40,6 +45,7 @@ def main(args: argparse.Namespace) -> None:
     from masasr_mm.allocator import keep_freed_memory
     from masasr_mm.apis.checkpoint import load_checkpoint, load_generator
     from masasr_mm.apis.config import check_data, load_config
+    from masasr_mm.engine.quiet_runner import quiet_runner
     from masasr_mm.evaluation.extra_metrics import add_metrics
 
     keep_freed_memory()
@@ -61,7 +67,7 @@ def main(args: argparse.Namespace) -> None:
 
     compat.load_weights_only()
     compat.init_process_group_without_gpu(args.launcher)
-    runner = Runner.from_cfg(config)
+    runner = (quiet_runner if args.quiet else Runner.from_cfg)(config)
     load_generator(runner.model, args.checkpoint)
     runner.test()
 

@@ -40,6 +40,12 @@ def parse_args() -> argparse.Namespace:
         action='store_true',
         help='scale the learning rate with the batch size over all processes',
     )
+    parser.add_argument(
+        '--quiet',
+        action='store_true',
+        help='a bar with loss and PSNR on the screen in place of the log, which the work directory '
+        'has all the same',
+    )
     parser.add_argument('--launcher', choices=['none', 'pytorch', 'slurm', 'mpi'], default='none')
     parser.add_argument(
         '--cfg-options', nargs='+', action=DictAction, metavar='KEY=VALUE', help='config overrides'
@@ -125,6 +131,7 @@ def main(args: argparse.Namespace) -> None:
     from masasr_mm.allocator import keep_freed_memory
     from masasr_mm.apis.checkpoint import check_start
     from masasr_mm.apis.config import check_data, load_config
+    from masasr_mm.engine.quiet_runner import quiet_runner
 
     keep_freed_memory()
     config = load_config(args.config, args.cfg_options, args.work_dir)
@@ -133,13 +140,16 @@ def main(args: argparse.Namespace) -> None:
         use_mixed_precision(config.optim_wrapper, args.amp)
     if args.auto_scale_lr:
         config.auto_scale_lr.enable = True
+    if args.quiet:
+        config.custom_hooks = [*config.get('custom_hooks', []), dict(type='ProgressBarHook')]
     check_data(config, 'train', 'val')
     compat.load_weights_only()
     join_processes(args.launcher, config.get('env_cfg', {}))
     choose_start(config, args.resume)
     if config.load_from:
         check_start(config.load_from, config.model, config.resume)
-    Runner.from_cfg(config).train()
+    build = quiet_runner if args.quiet else Runner.from_cfg
+    build(config).train()
 
 
 if __name__ == '__main__':

@@ -61,16 +61,22 @@ def test_resume_goes_on(trained, small_config):
     assert 'Iter(train) [1/4]' not in result.stdout
     assert (trained / 'iter_4.pth').is_file()
 
-    result = succeed(run_python(*arguments, '--resume', trained / 'iter_2.pth'))
-    assert 'Iter(train) [3/4]' in result.stdout
+    result = succeed(run_python(*arguments, '--resume', trained / 'iter_2.pth', '--quiet'))
+    [bar] = [line for line in result.stdout.splitlines() if line.strip()]
+    assert re.search(r'4/4 loss 0\.\d{4} PSNR \d+\.\d\d dB', bar)
+    assert 'mmengine' not in result.stderr
 
 
 def test_test_prints_the_table_and_writes_the_images(trained, small_config, tmp_path):
     result = run_python(
         'tools/test.py', small_config, trained / 'iter_2.pth', '--work-dir', tmp_path / 'work',
-        '--out', tmp_path / 'images',
+        '--out', tmp_path / 'images', '--quiet',
     )  # fmt: skip
     succeed(result)
+    assert 'mmengine' not in result.stdout + result.stderr
+    assert len(result.stdout.splitlines()) < 10
+    [log] = (tmp_path / 'work').glob('*/*.log')
+    assert 'Iter(test) [3/3]' in log.read_text()
     rows = re.findall(r'│ (\w+) +│ (\d+\.\d{4}) │ (0\.\d{4}) │', result.stdout)
     assert [row[0] for row in rows] == ['bicubic', 'MASA']
     sizes = [

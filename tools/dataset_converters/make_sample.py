@@ -278,7 +278,8 @@ def build(folder: Path, pairs: int, size: int, seed: int) -> None:
     for number, image in enumerate(make_pair(*validation, VALIDATION_SIZE)):
         save(image, folder / 'val' / f'000_{number}.png')
     photos = [read_photo(name) for name in TRAINING_PHOTOS]
-    for index in track(range(pairs), 'Drawing views', console=Console(stderr=True)):
+    screen = dict(console=Console(stderr=True), transient=True)
+    for index in track(range(pairs), 'Drawing views', **screen):
         pair = make_pair(photos[index % len(photos)], np.random.default_rng([seed, index]), size)
         for kind, image in zip(('input', 'ref'), pair):
             save(image, folder / 'train' / kind / f'{index:05d}.png')

@@ -6,6 +6,7 @@ from .match_visualization import MatchVisualizationHook
 from .metrics_table import MetricsTableHook
 from .non_finite_guard import NonFiniteGuard
 from .per_image_metrics import PerImageMetricsHook
+from .progress_bar import ProgressBarHook
 from .resumable_ema import ResumableEMAHook
 from .save_images import SaveImagesHook
 from .stop_on_signal import StopOnSignalHook
@@ -18,6 +19,7 @@ __all__ = [
     'MetricsTableHook',
     'NonFiniteGuard',
     'PerImageMetricsHook',
+    'ProgressBarHook',
     'ResumableEMAHook',
     'SaveImagesHook',
     'StopOnSignalHook',
