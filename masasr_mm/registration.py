@@ -14,6 +14,7 @@ from . import compat
 
 def register_when_possible() -> None:
     """Let everything find the components of this package, each as soon as it is imported itself."""
+    after_import('numpy', compat.provide_numpy_bool8)
     after_import('torch', compat.allow_mmengine_checkpoints)
     after_import('mmengine.fileio', _register_with_mmengine)
     after_import('mmengine.config', compat.provide_configs_by_name)
@@ -34,7 +35,6 @@ def _register_with_mmagic() -> None:
     A registry of mmagic imports the modules that it was told of when it is first asked for
     something.
     """
-    compat.provide_numpy_bool8()
     compat.provide_mmcv_ops()
     compat.provide_mediapipe_face()
     from mmagic import registry
