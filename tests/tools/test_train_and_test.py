@@ -62,8 +62,9 @@ def test_resume_goes_on(trained, small_config):
     assert (trained / 'iter_4.pth').is_file()
 
     result = succeed(run_python(*arguments, '--resume', trained / 'iter_2.pth', '--quiet'))
-    [bar] = [line for line in result.stdout.splitlines() if line.strip()]
-    assert re.search(r'4/4 loss 0\.\d{4} PSNR \d+\.\d\d dB', bar)
+    loads, bar = result.stdout.splitlines()
+    assert loads.startswith('Loads checkpoint')
+    assert re.fullmatch(r'training \S+ 4/4 loss 0\.\d{4} PSNR \d+\.\d\d dB 0:00:00\s*', bar), bar
     assert 'mmengine' not in result.stderr
 
 
