@@ -12,6 +12,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from ..errors import UserError, exit_with_user_errors
+from ..version import add_version
 
 DESCRIPTION = (
     'A page in the browser that super-resolves photos; on this machine alone unless told otherwise.'
@@ -29,6 +30,7 @@ def parse_args(arguments: Sequence[str] | None = None) -> argparse.Namespace:
         argparse.Namespace: The options, under their names.
     """
     parser = argparse.ArgumentParser(description=DESCRIPTION)
+    add_version(parser)
     parser.add_argument(
         '--checkpoint', required=True, metavar='CKPT', help="a checkpoint, ours or the authors'"
     )
@@ -43,17 +45,31 @@ def parse_args(arguments: Sequence[str] | None = None) -> argparse.Namespace:
         default='127.0.0.1',
         help='address to listen at; 0.0.0.0 lets the whole network in (default: 127.0.0.1)',
     )
-    parser.add_argument('--port', type=int, default=7860, help='(default: 7860)')
+    parser.add_argument('--port', type=int, default=7860, help='to listen at (default: 7860)')
     limits = parser.add_argument_group('limits')
     limits.add_argument(
-        '--photo-megapixels', type=float, default=1.0, metavar='M', help='(default: 1)'
+        '--photo-megapixels',
+        type=float,
+        default=1.0,
+        metavar='M',
+        help='of a photo at most (default: 1)',
     )
     limits.add_argument(
-        '--ref-megapixels', type=float, default=12.0, metavar='M', help='together (default: 12)'
+        '--ref-megapixels',
+        type=float,
+        default=12.0,
+        metavar='M',
+        help='of all references together (default: 12)',
     )
-    limits.add_argument('--refs', type=int, default=5, metavar='N', help='(default: 5)')
     limits.add_argument(
-        '--file-megabytes', type=float, default=20.0, metavar='M', help='(default: 20)'
+        '--refs', type=int, default=5, metavar='N', help='references of a photo (default: 5)'
+    )
+    limits.add_argument(
+        '--file-megabytes',
+        type=float,
+        default=20.0,
+        metavar='M',
+        help='of a file at most (default: 20)',
     )
     limits.add_argument(
         '--keep-seconds',

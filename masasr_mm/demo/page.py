@@ -8,6 +8,7 @@ from pathlib import Path
 import gradio as gr
 
 from ..errors import UserError
+from ..image_files import HEIF_SUFFIXES
 from .service import Service, devices
 from .slider import slider
 
@@ -23,6 +24,8 @@ WAITING = """
 </div>
 """
 TILES = {'automatic': 'auto', 'none': None, '64': 64, '128': 128, '256': 256}
+#: Not every browser and system takes the latter for images.
+KINDS = ['image', *HEIF_SUFFIXES]
 #: Galleries are as high as their pictures.
 STYLE = '.pictures .grid-wrap { min-height: 0; overflow-y: auto }'
 #: The system's fonts; gradio's own come from another server.
@@ -79,9 +82,7 @@ def build_page(service: Service, examples: list[tuple[str, list[str]]], device: 
 
 def _upload(label: str, elem_id: str, file_count: str, service: Service) -> gr.File:
     """Lay out what files are uploaded with, and small pictures of them."""
-    box = gr.File(
-        label=label, elem_id=elem_id, file_count=file_count, file_types=['image'], height=120
-    )
+    box = gr.File(label=label, elem_id=elem_id, file_count=file_count, file_types=KINDS, height=120)
     preview = gr.Gallery(
         show_label=False,
         columns=3,
@@ -99,8 +100,8 @@ def _upload(label: str, elem_id: str, file_count: str, service: Service) -> gr.F
     return box
 
 
-def _options(device: str) -> tuple[gr.Dropdown, gr.Dropdown]:
-    """Lay out the choice of device and tiles."""
+def _options(device: str) -> tuple[gr.Dropdown, gr.Dropdown, gr.Checkbox]:
+    """Lay out the choice of device and tiles, and of what the result tells."""
     with gr.Accordion('Options', open=False):
         choices = list(dict.fromkeys([device, *devices()]))
         return (
@@ -111,6 +112,12 @@ def _options(device: str) -> tuple[gr.Dropdown, gr.Dropdown]:
                 label='Tiles',
                 info='of so many pixels of the photo: less memory, same result',
                 elem_id='tiles',
+            ),
+            gr.Checkbox(
+                False,
+                label='Keep date, camera and place',
+                info='what EXIF and XMP tell of the photo; else the result tells none of it',
+                elem_id='keep-metadata',
             ),
         )
 
@@ -159,12 +166,18 @@ def _run(service: Service) -> Callable:
         refs: list[str] | None,
         device: str,
         tile: str,
+        keep_metadata: bool,
         progress: gr.Progress = gr.Progress(),  # noqa: B008  (gradio wants it so)
     ) -> tuple:
         """Super-resolve what was uploaded."""
         try:
             result = service.super_resolve(
-                photo, refs, device, TILES[tile], lambda share, what: progress(share, desc=what)
+                photo,
+                refs,
+                device,
+                TILES[tile],
+                lambda share, what: progress(share, desc=what),
+                keep_metadata,
             )
         except UserError as error:
             raise gr.Error(str(error)) from error

@@ -15,6 +15,7 @@ import torch
 from PIL import Image
 
 from ..apis import MASAInferencer
+from ..apis.metadata import NO_METADATA, Metadata
 from ..apis.photos import Photo, read_photo, super_resolved, write_photo
 from ..apis.prediction import LOW_AGREEMENT, Prediction, two_digits
 from ..errors import UserError
@@ -130,6 +131,7 @@ class Service:
         device: str,
         tile: int | str | None = 'auto',
         report: Report = lambda share, what: None,
+        keep_metadata: bool = False,
     ) -> Result:
         """Super-resolve one photo.
 
@@ -139,6 +141,8 @@ class Service:
             device (str): Such as 'cpu' or 'cuda:0'.
             tile (int | str | None): As ``test_cfg`` of the editor ``MASA``. Default: 'auto'.
             report (Callable): Told the share that is done, in [0, 1], and what comes next.
+            keep_metadata (bool): Whether the result tells date, camera and place as the photo does.
+                Default: False.
 
         Returns:
             Result: What the page shows.
@@ -163,7 +167,8 @@ class Service:
             infer.test_cfg = dict(tile=tile, track=_tracker(report))
             prediction = infer.predict(lq.rgb, [reference.rgb for reference in references])
         report(0.9, 'drawing the matches')
-        return self._result(photo, lq, prediction)
+        kept = lq if keep_metadata else lq._replace(metadata=NO_METADATA)
+        return self._result(photo, kept, prediction)
 
     def _read(self, path: str) -> Photo:
         try:
@@ -206,8 +211,20 @@ class Service:
         )
         scale = width // prediction.lq.shape[1]
         file = Path(tempfile.mkdtemp(dir=self.folder)) / f'{Path(photo).stem}_x{scale}.png'
-        write_photo(super_resolved(lq, prediction.image), file, 'png')
-        return Result(np.asarray(enlarged), prediction.image, matches, file, describe(prediction))
+        result = super_resolved(lq, prediction.image)
+        write_photo(result, file, 'png')
+        message = f'{describe(prediction)} {_what_it_tells(result.metadata)}'
+        return Result(np.asarray(enlarged), prediction.image, matches, file, message)
+
+
+def _what_it_tells(metadata: Metadata) -> str:
+    told = bool(metadata.exif or metadata.xmp)
+    sentence = (
+        'The file tells date, camera and place as far as the photo does.'
+        if told
+        else 'The file tells no date, camera or place.'
+    )
+    return ' '.join((sentence, *(f'Of the photo, {problem}.' for problem in metadata.problems)))
 
 
 def _count(number: float, what: str) -> str:

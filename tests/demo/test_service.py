@@ -8,6 +8,7 @@ import time
 import numpy as np
 import pytest
 from PIL import Image
+from PIL.ExifTags import Base
 
 from masasr_mm.apis import MASAInferencer
 from masasr_mm.demo.service import Limits, Service, devices
@@ -59,6 +60,22 @@ def test_the_result_is_the_apis(make, files, small_checkpoint):
     assert [what for _, what in told] == [
         'reading the files', 'super-resolving', 'drawing the matches',
     ]  # fmt: skip
+
+
+def test_the_place_is_told_only_if_asked_for(make, files, tmp_path):
+    """Of a phone's photo, HEIC."""
+    pillow_heif = pytest.importorskip('pillow_heif')
+    block = Image.Exif()
+    block[Base.Make] = 'Maker'
+    with Image.open(files[0]) as image:
+        photo = tmp_path / 'photo.heic'
+        pillow_heif.from_pillow(image.convert('RGB')).save(photo, exif=block.tobytes())
+    service = make()
+    for keep, told in ((False, {}), (True, {Base.Make: 'Maker'})):
+        result = service.super_resolve(str(photo), [files[1]], 'cpu', keep_metadata=keep)
+        with Image.open(result.file) as image:
+            assert dict(image.getexif()) == told
+        assert ('tells no date, camera or place' in result.message) is not keep
 
 
 def test_tiles_give_the_same_and_tell_how_far_they_are(make, files):
