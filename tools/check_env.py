@@ -6,6 +6,7 @@ import argparse
 import platform
 import sys
 from collections.abc import Iterator
+from contextlib import suppress
 from importlib import import_module, metadata
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -27,6 +28,10 @@ def parse_args() -> argparse.Namespace:
         epilog='exit status: 0 where everything that is needed is there, else 1; '
         'docs/compatibility.md tells what was run with which versions',
     )
+    with suppress(ImportError):  # which is what is to be found out
+        from masasr_mm.version import add_version
+
+        add_version(parser)
     parser.add_argument(
         '--no-import', action='store_true', help='look at the packages without importing any'
     )

@@ -4,21 +4,32 @@ from __future__ import annotations
 
 import argparse
 import os
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from mmengine.config import Config
 
 
 def parse_args() -> argparse.Namespace:
     """Read the command line."""
     from mmengine.config import DictAction
 
+    from masasr_mm.cli.values import tile, whole_number
+    from masasr_mm.version import add_version
+
     parser = argparse.ArgumentParser(description=__doc__)
+    add_version(parser)
     parser.add_argument('config', metavar='CONFIG', help='config file, such as those in configs/')
     parser.add_argument(
         'checkpoint',
         metavar='CHECKPOINT',
-        help="a trained or converted one, or one of the authors'",
+        help="a trained or converted one, or one of the authors', or its URL",
     )
     parser.add_argument('--work-dir', metavar='D', help='logs (default: work_dirs/<config name>)')
     parser.add_argument('--out', metavar='DIR', help='write every SR image and its metrics there')
+    parser.add_argument(
+        '--metrics', metavar='DIR', help='write the metrics of every image there, and no images'
+    )
     parser.add_argument(
         '--show-matches', action='store_true', help='draw where the texture of every image is from'
     )
@@ -27,14 +38,55 @@ def parse_args() -> argparse.Namespace:
         action='store_true',
         help='no log on the screen; the work directory has it all the same',
     )
-    parser.add_argument('--launcher', choices=['none', 'pytorch', 'slurm', 'mpi'], default='none')
+    parser.add_argument(
+        '--limit',
+        type=whole_number(1),
+        metavar='N',
+        help='test the first N images of each data set',
+    )
+    parser.add_argument('--device', help="such as 'cpu' or 'cuda:1' (default: the best there is)")
+    parser.add_argument(
+        '--tile',
+        type=tile,
+        default=argparse.SUPPRESS,
+        metavar='auto|none|N',
+        help='run in tiles of N LR pixels, for the same result in less memory (default: as the '
+        'config says)',
+    )
+    parser.add_argument(
+        '--dtype',
+        choices=['float32', 'bfloat16', 'float16'],
+        default=argparse.SUPPRESS,
+        help='of the convolutions; the matching is always done in float32 (default: as the config '
+        'says, float32)',
+    )
+    parser.add_argument(
+        '--launcher',
+        choices=['none', 'pytorch', 'slurm', 'mpi'],
+        default='none',
+        help='what starts the processes of a test in several (default: none, it is one)',
+    )
     parser.add_argument(
         '--cfg-options', nargs='+', action=DictAction, metavar='KEY=VALUE', help='config overrides'
     )
     parser.add_argument('--local_rank', '--local-rank', type=int, default=0, help=argparse.SUPPRESS)
     args = parser.parse_args()
     os.environ.setdefault('LOCAL_RANK', str(args.local_rank))
+    if args.device and args.launcher != 'none':
+        parser.error('--device does not go with --launcher, by which each process has its own')
     return args
+
+
+def limit_images(config: Config, count: int) -> None:
+    """Let a config test no more than the first images of each data set.
+
+    Args:
+        config (Config): The config; its test data sets are changed.
+        count (int): How many.
+    """
+    loaders = config.test_dataloader
+    for loader in loaders if isinstance(loaders, (list, tuple)) else [loaders]:
+        loader.dataset.indices = count
 
 
 def main(args: argparse.Namespace) -> None:
@@ -45,15 +97,22 @@ def main(args: argparse.Namespace) -> None:
     from masasr_mm.allocator import keep_freed_memory
     from masasr_mm.apis.checkpoint import load_checkpoint, load_generator
     from masasr_mm.apis.config import check_data, load_config
+    from masasr_mm.apis.downloads import local_file
+    from masasr_mm.apis.inferencer import check_device
     from masasr_mm.engine.quiet_runner import quiet_runner
     from masasr_mm.evaluation.extra_metrics import add_metrics
 
     keep_freed_memory()
+    if args.device:
+        check_device(args.device)
+    checkpoint = local_file(args.checkpoint)
     config = load_config(args.config, args.cfg_options, args.work_dir)
     config.launcher = args.launcher
     config.load_from, config.resume = None, False
     config.model.update(discriminator=None, gan_loss=None, perceptual_loss=None)
     hooks = [dict(type='MetricsTableHook')]
+    if args.metrics:
+        hooks.append(dict(type='PerImageMetricsHook', out_dir=args.metrics))
     if args.out:
         hooks += [
             dict(type=name, out_dir=args.out) for name in ('SaveImagesHook', 'PerImageMetricsHook')
@@ -61,14 +120,20 @@ def main(args: argparse.Namespace) -> None:
     if args.show_matches:
         hooks.append(dict(type='MatchVisualizationHook', interval=1))
     config.custom_hooks = [*config.get('custom_hooks', []), *hooks]
+    given = {key: value for key, value in vars(args).items() if key in ('tile', 'dtype')}
+    config.model.test_cfg = dict(config.model.get('test_cfg') or {}, **given)
     check_data(config, 'test')
+    if args.limit:
+        limit_images(config, args.limit)
     add_metrics(config.test_evaluator, config.get('extra_metrics', []))
-    load_checkpoint(args.checkpoint)
+    load_checkpoint(checkpoint)
 
     compat.load_weights_only()
     compat.init_process_group_without_gpu(args.launcher)
     runner = (quiet_runner if args.quiet else Runner.from_cfg)(config)
-    load_generator(runner.model, args.checkpoint)
+    if args.device:
+        runner.model.to(args.device)
+    load_generator(runner.model, checkpoint)
     runner.test()
 
 

@@ -14,7 +14,10 @@ def parse_args() -> argparse.Namespace:
     """Read the command line."""
     from mmengine.config import DictAction
 
+    from masasr_mm.version import add_version
+
     parser = argparse.ArgumentParser(description=__doc__)
+    add_version(parser)
     parser.add_argument('config', metavar='CONFIG', help='config file, such as those in configs/')
     parser.add_argument(
         '--work-dir', metavar='D', help='logs and checkpoints (default: work_dirs/<config name>)'
@@ -26,6 +29,21 @@ def parse_args() -> argparse.Namespace:
         metavar='auto|CKPT',
         help='go on from the newest whole checkpoint in the work directory (from the start, if it '
         'has none yet), or from the one given',
+    )
+    parser.add_argument(
+        '--load-from',
+        metavar='CKPT',
+        help="begin with a checkpoint's weights, a file or a URL; as its generator is trained, the "
+        'adversarial stage begins at once (train_cfg.pixel_init is 0)',
+    )
+    parser.add_argument(
+        '--seed', type=int, metavar='N', help='of all random numbers (default: another each time)'
+    )
+    parser.add_argument(
+        '--deterministic',
+        action='store_true',
+        help='only algorithms whose results are the same each time, which may be slower, or an '
+        'error where there is none; give a --seed as well',
     )
     parser.add_argument(
         '--amp',
@@ -46,7 +64,12 @@ def parse_args() -> argparse.Namespace:
         help='a bar with loss and PSNR on the screen in place of the log, which the work directory '
         'has all the same',
     )
-    parser.add_argument('--launcher', choices=['none', 'pytorch', 'slurm', 'mpi'], default='none')
+    parser.add_argument(
+        '--launcher',
+        choices=['none', 'pytorch', 'slurm', 'mpi'],
+        default='none',
+        help='what starts the processes of a training in several (default: none, it is one)',
+    )
     parser.add_argument(
         '--cfg-options', nargs='+', action=DictAction, metavar='KEY=VALUE', help='config overrides'
     )
@@ -123,6 +146,19 @@ def choose_start(config: Config, resume: str | None) -> None:
         config.resume, config.load_from = True, resume
 
 
+def begin_with(config: Config, checkpoint: str) -> None:
+    """Let a training begin with the weights of another, without a warm-up.
+
+    Args:
+        config (Config): The config; ``load_from`` and ``model.train_cfg`` are changed.
+        checkpoint (str): What ``--load-from`` says.
+    """
+    from masasr_mm.apis.downloads import local_file
+
+    config.load_from = local_file(checkpoint)
+    config.model.train_cfg = dict(config.model.get('train_cfg') or {}, pixel_init=0)
+
+
 def main(args: argparse.Namespace) -> None:
     """Train."""
     from mmengine.runner import Runner
@@ -142,6 +178,13 @@ def main(args: argparse.Namespace) -> None:
         config.auto_scale_lr.enable = True
     if args.quiet:
         config.custom_hooks = [*config.get('custom_hooks', []), dict(type='ProgressBarHook')]
+    if args.seed is not None or args.deterministic:
+        given = dict(deterministic=args.deterministic)
+        if args.seed is not None:
+            given['seed'] = args.seed
+        config.randomness = dict(config.get('randomness') or {}, **given)
+    if args.load_from:
+        begin_with(config, args.load_from)
     check_data(config, 'train', 'val')
     compat.load_weights_only()
     join_processes(args.launcher, config.get('env_cfg', {}))

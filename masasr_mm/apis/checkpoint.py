@@ -241,7 +241,7 @@ def check_start(path: str | os.PathLike, model: dict, resume: bool) -> None:
     if resume and 'optimizer' not in checkpoint:
         raise UserError(
             f'{path}: weights alone, no training that could be resumed; start from them with '
-            f'--cfg-options load_from={path}'
+            f'--load-from {path}'
         )
     if resume:
         _refuse_code_on_resume(checkpoint, path)

@@ -71,9 +71,9 @@ class MASAInferencer:
     ) -> None:
         if dtype not in DTYPES:
             raise UserError(f'dtype must be one of {", ".join(DTYPES)}, not {dtype}')
-        self.dtype = getattr(torch, dtype)
+        self.dtype = dtype
         self.test_cfg = dict(tile='auto') if test_cfg is None else test_cfg
-        self.device = _check_device(device or get_device())
+        self.device = check_device(device or get_device())
         self.generator = self._load(local_file(checkpoint), config).to(self.device).eval()
 
     @classmethod
@@ -164,7 +164,7 @@ class MASAInferencer:
         image, ref = read_rgb(lq), self._stack([read_rgb(image) for image in references])
         height, width = ref.shape[:2]
         size = (width // self.scale, height // self.scale)
-        ref_down = np.asarray(Image.fromarray(ref).resize(size, Image.Resampling.BICUBIC))
+        ref_down = np.array(Image.fromarray(ref).resize(size, Image.Resampling.BICUBIC))
         try:
             sr, matches = self._run(image, ref, ref_down)
         except (MemoryError, RuntimeError) as error:
@@ -186,11 +186,9 @@ class MASAInferencer:
         self, lq: np.ndarray, ref: np.ndarray, ref_down: np.ndarray
     ) -> tuple[np.ndarray, MatchMaps]:
         """Run the network on 8-bit images."""
-        reduced = self.dtype is not torch.float32
-        kind = torch.device(self.device).type
         inputs = (self._tensor(image) for image in (lq, ref, ref_down))
-        with torch.autocast(kind, self.dtype if reduced else None, enabled=reduced):
-            sr, [matches] = super_resolve(self.generator, *inputs, self.test_cfg)
+        config = dict(self.test_cfg, dtype=self.dtype)
+        sr, [matches] = super_resolve(self.generator, *inputs, config)
         pixels = (sr[0] * WHITE).clamp(0, WHITE).round().byte()
         return pixels.permute(1, 2, 0).cpu().contiguous().numpy(), matches
 
@@ -234,8 +232,18 @@ def _is_out_of_memory(error: Exception) -> bool:
     return isinstance(error, MemoryError) or 'out of memory' in text or "can't allocate" in text
 
 
-def _check_device(device: str) -> str:
-    """Return the device after seeing that it is there."""
+def check_device(device: str) -> str:
+    """See that a device is there.
+
+    Args:
+        device (str): Such as 'cpu' or 'cuda:0'.
+
+    Returns:
+        str: The same.
+
+    Raises:
+        UserError: If there is no such device.
+    """
     try:
         torch.empty(0, device=device)
     except (RuntimeError, AssertionError, NotImplementedError) as error:

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 
 from ..version import add_version
 from .photo_sizes import final_size
+from .values import number, tile, whole_number
 
 DESCRIPTION = 'Super-resolve your own photos with the texture of sharp ones.'
 
@@ -78,7 +79,7 @@ def parse_args(arguments: Sequence[str] | None = None) -> argparse.Namespace:
     )
     parser.add_argument(
         '--tile',
-        type=_tile,
+        type=tile,
         default='auto',
         metavar='auto|none|N',
         help='run in tiles of N LR pixels, for the same result in less memory (default: auto, '
@@ -98,7 +99,7 @@ def parse_args(arguments: Sequence[str] | None = None) -> argparse.Namespace:
     )
     parser.add_argument(
         '--reduce-first',
-        type=_at_least_1,
+        type=number(1, 64),
         default=1.0,
         metavar='N',
         help='make photos N times smaller before they are super-resolved: for large soft ones, '
@@ -129,7 +130,7 @@ def parse_args(arguments: Sequence[str] | None = None) -> argparse.Namespace:
     )
     output.add_argument(
         '--quality',
-        type=_quality,
+        type=whole_number(1, 100),
         default=95,
         metavar='1-100',
         help='of jpg and webp (default: 95)',
@@ -155,28 +156,3 @@ def parse_args(arguments: Sequence[str] | None = None) -> argparse.Namespace:
         '--skip-existing', action='store_true', help='leave out photos whose result is there'
     )
     return parser.parse_args(arguments)
-
-
-def _quality(text: str) -> int:
-    value = int(text) if text.isdigit() else 0
-    if not 1 <= value <= 100:
-        raise argparse.ArgumentTypeError(f'{text} is not a whole number from 1 to 100')
-    return value
-
-
-def _at_least_1(text: str) -> float:
-    try:
-        value = float(text)
-    except ValueError:
-        value = 0.0
-    if not 1 <= value <= 64:
-        raise argparse.ArgumentTypeError(f'{text} is not a number from 1 to 64')
-    return value
-
-
-def _tile(text: str) -> int | str | None:
-    if text in ('auto', 'none'):
-        return None if text == 'none' else text
-    if not text.isdigit() or int(text) < 8:
-        raise argparse.ArgumentTypeError(f'{text} is not auto, none or a whole number from 8')
-    return int(text)

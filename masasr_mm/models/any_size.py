@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from contextlib import AbstractContextManager, nullcontext
+
+import torch
 from torch import Tensor
 from torch.nn import functional as F
 
@@ -41,8 +44,8 @@ def super_resolve(
             [0, 1].
         ref_down (Tensor): The references bicubically reduced, shape (N, 3, H, W), RGB in [0, 1].
         config (dict, optional): ``tile`` (int, ``'auto'`` or None), ``ref_dtype``, ``track`` and
-            ``ensemble``, as in the ``test_cfg`` of the editor ``MASA``. Default: None, everything
-            at once.
+            ``ensemble`` and ``dtype``, as in the ``test_cfg`` of the editor ``MASA``. Default: None,
+            everything at once, in float32.
 
     Returns:
         tuple[Tensor, list[MatchMaps]]: The SR images, shape (N, 3, scale·h, scale·w), about [0, 1],
@@ -51,11 +54,21 @@ def super_resolve(
     Raises:
         UserError: If a reference is larger than ``scale`` times its reduced one.
     """
+    config = config or {}
     height, width = lq.shape[2:]
     lq, ref, ref_down = _pad(generator, lq, ref, ref_down)
-    sr, matches = _network(generator, lq, ref, config or {}).super_resolve(lq, ref, ref_down)
+    network = _network(generator, lq, ref, config)
+    with _autocast(lq, config.get('dtype')):
+        sr, matches = network.super_resolve(lq, ref, ref_down)
     scale = generator.scale
     return sr[..., : height * scale, : width * scale], match_maps(matches, height, width, scale)
+
+
+def _autocast(lq: Tensor, dtype: str | None) -> AbstractContextManager:
+    """Return what convolutions are computed in; without a type it is as it is."""
+    if dtype in (None, 'float32'):
+        return nullcontext()
+    return torch.autocast(lq.device.type, getattr(torch, dtype))
 
 
 def _network(generator: MASANet, lq: Tensor, ref: Tensor, config: dict) -> SuperResolver:

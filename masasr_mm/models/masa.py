@@ -43,7 +43,9 @@ class MASA(ESRGAN):
             None) runs the network in tiles of so many LR pixels, with the same result in less
             memory; ``'auto'`` does so where the whole would not fit. ``ref_dtype`` and ``track``
             are those of :class:`TiledMASANet`; ``ensemble`` (bool, default False) averages over
-            flips and turns by :class:`SelfEnsemble`.
+            flips and turns by :class:`SelfEnsemble`; ``dtype`` (``'bfloat16'`` or ``'float16'``)
+            runs the convolutions in it, under autocast, while the matching is decided in float32
+            all the same.
         init_cfg (dict, optional): mmengine's initialisation config.
         data_preprocessor (dict, optional): Config of mmagic's ``DataPreprocessor``; its mean must
             be 0 and its std 255.

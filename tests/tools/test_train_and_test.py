@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+import csv
 import re
 from pathlib import Path
+from types import SimpleNamespace
 
 import cv2
 import pytest
 import torch
+from mmengine.config import Config
+from mmengine.runner import Runner
 
 from masasr_mm.apis.checkpoint import load_tensors
 
 from .commands import error_line, run_python, succeed
+from .scripts import call_tool, load_tool
 
 
 @pytest.fixture(scope='module')
@@ -143,3 +148,84 @@ def test_weights_that_do_not_fit_are_told(trained, tmp_path):
     (tmp_path / 'a.pth').write_bytes((trained / 'iter_2.pth').read_bytes()[:1000])
     line = error_line(run_python('tools/test.py', 'configs/masa_x4_sample.py', tmp_path / 'a.pth'))
     assert 'a.pth' in line or 'data/sample' in line
+
+
+def train_tool(monkeypatch, *arguments) -> Config:
+    """The config that train.py gives to the Runner."""
+    module, given = load_tool('train.py'), []
+    stand_in = SimpleNamespace(train=lambda: None)
+    monkeypatch.setattr(Runner, 'from_cfg', lambda config: given.append(config) or stand_in)
+    assert call_tool(module, monkeypatch, *arguments) in (0, None)
+    return given[0]
+
+
+def test_a_training_begins_with_weights_and_no_warm_up(
+    trained, small_config, tmp_path, monkeypatch
+):
+    options = [
+        small_config,
+        '--work-dir',
+        tmp_path,
+        '--cfg-options',
+        'model.train_cfg.pixel_init=9',
+    ]
+    checkpoint = trained / 'iter_2.pth'
+    config = train_tool(monkeypatch, '--load-from', checkpoint, *options)
+    assert (config.load_from, config.resume) == (str(checkpoint), False)
+    assert config.model.train_cfg.pixel_init == 0
+    # What the run itself has saved is newer.
+    (tmp_path / 'iter_2.pth').write_bytes(checkpoint.read_bytes())
+    config = train_tool(monkeypatch, '--load-from', checkpoint, '--resume', *options)
+    assert (config.load_from, config.resume) == (str(tmp_path / 'iter_2.pth'), True)
+
+
+def test_randomness(small_config, tmp_path, monkeypatch):
+    options = [small_config, '--work-dir', tmp_path]
+    assert train_tool(monkeypatch, *options).randomness == dict(seed=0)  # the config's
+    config = train_tool(monkeypatch, *options, '--seed', '7', '--deterministic')
+    assert config.randomness == dict(seed=7, deterministic=True)
+    config = train_tool(monkeypatch, *options, '--seed', '7')
+    assert config.randomness == dict(seed=7, deterministic=False)
+
+
+def test_one_seed_gives_one_training(small_config, tmp_path):
+    """Twice with deterministic algorithms, in processes of their own."""
+    weights = []
+    for name in ('a', 'b'):
+        options = ['--seed', '3', '--deterministic', '--cfg-options', 'train_cfg.max_iters=1']
+        succeed(run_python('tools/train.py', small_config, '--work-dir', tmp_path / name, *options))
+        weights.append(load_tensors(tmp_path / name / 'iter_1.pth')['state_dict'])
+    assert all(torch.equal(weights[0][key], weights[1][key]) for key in weights[0])
+
+
+def test_a_part_of_the_test_its_device_and_its_precision(trained, small_config, tmp_path):
+    """Metrics of two images, without pictures; bfloat16 changes them a little, tiles do not."""
+    rows = {}
+    for name, options in dict(
+        whole=['--tile', 'none'],
+        tiles=['--tile', '8', '--limit', '2', '--device', 'cpu'],
+        reduced=['--dtype', 'bfloat16', '--limit', '2', '--device', 'cpu'],
+    ).items():
+        succeed(
+            run_python(
+                'tools/test.py', small_config, trained / 'iter_2.pth', '--work-dir',
+                tmp_path / 'work', '--metrics', tmp_path / name, *options,
+            )
+        )  # fmt: skip
+        assert sorted(path.name for path in (tmp_path / name).iterdir()) == [
+            'metrics.csv',
+            'metrics.json',
+        ]
+        with (tmp_path / name / 'metrics.csv').open(newline='') as file:
+            rows[name] = list(csv.DictReader(file))
+    assert [len(rows[name]) for name in ('whole', 'tiles', 'reduced')] == [3, 2, 2]
+    for whole, tiled, reduced in zip(rows['whole'], rows['tiles'], rows['reduced']):
+        psnr, same, near = (float(row['PSNR']) for row in (whole, tiled, reduced))
+        assert abs(psnr - same) < 1e-3
+        assert 0 < abs(psnr - near) < 0.5
+
+
+def test_a_device_is_no_matter_of_several_processes():
+    result = run_python('tools/test.py', 'c', 'p', '--device', 'cpu', '--launcher', 'pytorch')
+    assert result.returncode == 2
+    assert '--device does not go with --launcher' in result.stderr

@@ -6,6 +6,8 @@ import argparse
 import os
 from pathlib import Path
 
+from masasr_mm.version import add_version
+
 TRAINING_SIZE = (160, 160)
 SWEEP = (64, 128, 192, 256)
 NUM_REFERENCES = 5
@@ -21,6 +23,7 @@ def parse_args() -> argparse.Namespace:
         epilog='Without --train, --sweep or --loader the forward pass is measured. Every case runs '
         'in a process of its own: once for its memory, then --runs times for its time.',
     )
+    add_version(parser)
     add = parser.add_argument
     add('config', metavar='CONFIG', help='config file, such as those in configs/')
     add('--lq', nargs=2, type=int, metavar=('H', 'W'), help='LR size (128 128; training: 40 40)')

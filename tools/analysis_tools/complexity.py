@@ -5,6 +5,8 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
+from masasr_mm.version import add_version
+
 TABLE_2 = dict(matching=8.84e9, total=367.93e9, parameters=4.03e6)
 """The paper's numbers, for an LR of 128×128 and a reference of 512×512."""
 PANELS = dict(a='LR block', b='Ref↓ block', c='dilations')
@@ -13,6 +15,7 @@ PANELS = dict(a='LR block', b='Ref↓ block', c='dilations')
 def parse_args() -> argparse.Namespace:
     """Read the command line."""
     parser = argparse.ArgumentParser(description=__doc__)
+    add_version(parser)
     parser.add_argument('config', metavar='CONFIG', help='config file, such as those in configs/')
     for name, size in (('lq', 128), ('ref', 512)):
         parser.add_argument(

@@ -5,12 +5,15 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
+from masasr_mm.version import add_version
+
 
 def parse_args() -> argparse.Namespace:
     """Read the command line."""
     from mmengine.config import DictAction
 
     parser = argparse.ArgumentParser(description=__doc__)
+    add_version(parser)
     parser.add_argument('config', metavar='CONFIG', help='config file, such as those in configs/')
     parser.add_argument('checkpoint', metavar='CKPT', help="a checkpoint, ours or the authors'")
     parser.add_argument(

@@ -23,6 +23,7 @@ from masasr_mm.datasets import (
 )
 from masasr_mm.datasets.transforms import decode_rgb
 from masasr_mm.errors import UserError, exit_with_user_errors
+from masasr_mm.version import add_version
 
 DATASETS = {
     'cufed': CUFEDDataset,
@@ -42,6 +43,7 @@ BENCHMARKS = {
 def parse_arguments() -> argparse.Namespace:
     """Return the command line's arguments."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    add_version(parser)
     parser.add_argument('dataset', choices=DATASETS, help='the layout of the data set')
     parser.add_argument('root', metavar='ROOT', help='its folder, as data/CUFED/train')
     parser.add_argument(

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import argparse
 
+from masasr_mm.version import add_version
+
 
 def parse_args() -> argparse.Namespace:
     """Read the command line."""
     parser = argparse.ArgumentParser(description=__doc__)
+    add_version(parser)
     parser.add_argument(
         'dataset', choices=['cufed', 'cufed5'], help='the layout: training pairs, or test images'
     )

@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from masasr_mm.errors import UserError, exit_with_user_errors
+from masasr_mm.version import add_version
 
 if TYPE_CHECKING:
     import numpy as np
@@ -32,6 +33,7 @@ def parse_arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
+    add_version(parser)
     parser.add_argument('out', metavar='OUT', type=Path, help='the folder to make')
     parser.add_argument(
         '--packages',

@@ -23,6 +23,7 @@ from rich.progress import track
 
 from masasr_mm.datasets.transforms import decode_rgb
 from masasr_mm.errors import UserError, exit_with_user_errors
+from masasr_mm.version import add_version
 
 TRAINING_PHOTOS = (
     'astronaut.png',
@@ -47,6 +48,7 @@ def parse_arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
+    add_version(parser)
     parser.add_argument('out', metavar='OUT', type=Path, help='the folder to make')
     parser.add_argument('--pairs', type=int, default=160, help='training pairs (default: 160)')
     parser.add_argument(

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import argparse
 
+from masasr_mm.version import add_version
+
 EPILOG = """
 The files of --format torch and onnx take lq, ref and ref_down, RGB in [0, 1], of any size that
 suits the network; a size that is given with --lq or --ref is fixed. docs/deployment.md has more.
@@ -20,9 +22,15 @@ def parse_args() -> argparse.Namespace:
     parser = argparse.ArgumentParser(
         description=__doc__, epilog=EPILOG, formatter_class=argparse.RawDescriptionHelpFormatter
     )
+    add_version(parser)
     parser.add_argument('config', metavar='CONFIG', help='config of the model, which is run')
     parser.add_argument('checkpoint', metavar='CKPT', help="a checkpoint, ours or the authors'")
-    parser.add_argument('--format', choices=('torch', 'onnx', 'safetensors'), required=True)
+    parser.add_argument(
+        '--format',
+        choices=('torch', 'onnx', 'safetensors'),
+        required=True,
+        help='a program of torch.export, an ONNX file for onnxruntime, or the weights alone',
+    )
     parser.add_argument('--out', metavar='FILE', required=True, help='the file to write')
     for name, what in (('--lq', 'photos'), ('--ref', 'references')):
         parser.add_argument(

@@ -17,6 +17,8 @@ import time
 from pathlib import Path
 from typing import NamedTuple
 
+from masasr_mm.version import add_version
+
 ROOT = Path(__file__).resolve().parents[2]
 REQUIREMENTS = ROOT / 'requirements'
 
@@ -59,14 +61,23 @@ def parse_args() -> argparse.Namespace:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
+    add_version(parser)
     parser.add_argument('sets', nargs='+', choices=sorted(SETS), help='which versions')
     parser.add_argument(
-        '--folder', type=Path, default=Path('environments'), help='(default: environments)'
+        '--folder',
+        type=Path,
+        default=Path('environments'),
+        help='where the environments are made (default: environments)',
     )
     parser.add_argument('--index-url', help='where pip finds torch, such as an index of CPU builds')
     parser.add_argument('--keep', action='store_true', help='do not remove an environment after it')
     parser.add_argument('--dry-run', action='store_true', help='print the commands alone')
-    parser.add_argument('--tests', nargs='+', default=FAST_TESTS, help='(default: the fast ones)')
+    parser.add_argument(
+        '--tests',
+        nargs='+',
+        default=FAST_TESTS,
+        help='files of tests to run (default: the fast ones)',
+    )
     return parser.parse_args()
 
 
