@@ -43,9 +43,9 @@ def super_resolve(
         ref (Tensor): References, shape (N, 3, H', W') with H' ≤ scale·H and W' ≤ scale·W, RGB in
             [0, 1].
         ref_down (Tensor): The references bicubically reduced, shape (N, 3, H, W), RGB in [0, 1].
-        config (dict, optional): ``tile`` (int, ``'auto'`` or None), ``ref_dtype``, ``track`` and
-            ``ensemble`` and ``dtype``, as in the ``test_cfg`` of the editor ``MASA``. Default: None,
-            everything at once, in float32.
+        config (dict, optional): ``tile`` (int, ``'auto'`` or None), ``ref_dtype``, ``track``,
+            ``ensemble`` and ``dtype``, as in the ``test_cfg`` of the editor ``MASA``. Default:
+            None, everything at once, in float32.
 
     Returns:
         tuple[Tensor, list[MatchMaps]]: The SR images, shape (N, 3, scale·h, scale·w), about [0, 1],

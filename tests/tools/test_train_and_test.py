@@ -162,20 +162,15 @@ def train_tool(monkeypatch, *arguments) -> Config:
 def test_a_training_begins_with_weights_and_no_warm_up(
     trained, small_config, tmp_path, monkeypatch
 ):
-    options = [
-        small_config,
-        '--work-dir',
-        tmp_path,
-        '--cfg-options',
-        'model.train_cfg.pixel_init=9',
-    ]
     checkpoint = trained / 'iter_2.pth'
-    config = train_tool(monkeypatch, '--load-from', checkpoint, *options)
+    arguments = [small_config, '--work-dir', tmp_path, '--load-from', checkpoint]
+    warm_up = ['--cfg-options', 'model.train_cfg.pixel_init=9']
+    config = train_tool(monkeypatch, *arguments, *warm_up)
     assert (config.load_from, config.resume) == (str(checkpoint), False)
     assert config.model.train_cfg.pixel_init == 0
     # What the run itself has saved is newer.
     (tmp_path / 'iter_2.pth').write_bytes(checkpoint.read_bytes())
-    config = train_tool(monkeypatch, '--load-from', checkpoint, '--resume', *options)
+    config = train_tool(monkeypatch, *arguments, '--resume', *warm_up)
     assert (config.load_from, config.resume) == (str(tmp_path / 'iter_2.pth'), True)
 
 
