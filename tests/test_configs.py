@@ -86,8 +86,8 @@ def test_builds_the_network_of_the_paper(name):
         assert {part: type(getattr(net, part)).__name__ for part in PARTS} == PARTS
     kinds = {type(part).__name__ for part in net.aggregations}
     assert kinds == {'DualResidualAggregationModule'}
-    levels = 2 if '_x2_' in name else 3
-    assert [len(blocks) for blocks in net.refinements] == [12, 8, 4][:levels]
+    levels = {'_x2_': 2, '_x8_': 4}.get(name[8:12], 3)
+    assert [len(blocks) for blocks in net.refinements] == [12, 8, 4, 2][:levels]
     assert net.scale == 2 ** (levels - 1)
     has_discriminator = model.discriminator is not None
     assert has_discriminator == (name == 'masa_x4_cufed5.py')

@@ -1,4 +1,4 @@
-"""Training and testing at ×2, through its config."""
+"""Training and testing at ×2 and ×8, through their configs."""
 
 from __future__ import annotations
 
@@ -84,3 +84,51 @@ def test_a_few_steps_make_better_images(config, small_data, tmp_path):
         image.reduce(2).save(tmp_path / 'lq.png')
         expected = (image.height + 1) // 2 * 2, (image.width + 1) // 2 * 2, 3
     assert infer(tmp_path / 'lq.png', ref).shape == expected
+
+
+def test_eight_times(small_data, tmp_path):
+    """A step and a validation of the ×8 config, whose crops are as small as the pairs ask for."""
+    path = tmp_path / 'x8.py'
+    path.write_text(
+        f"""
+_base_ = {str(REPOSITORY / 'configs' / 'masa-rec_x8_cufed5.py')!r}
+model = dict(
+    generator=dict(channels=4, fusion_blocks=(1, 1, 1, 1), encoder=dict(num_blocks=1))
+)
+train_pipeline, test_pipeline = _base_.train_pipeline, _base_.test_pipeline
+train_pipeline[2]['crop_size'] = (64, 64)
+test_pipeline[3]['size'] = (96, 96)
+train_dataloader = dict(
+    batch_size=2,
+    num_workers=0,
+    persistent_workers=False,
+    dataset=dict(data_root={str(small_data / 'train')!r}, pipeline=train_pipeline),
+)
+val_dataloader = dict(
+    num_workers=0,
+    dataset=dict(data_root={str(small_data / 'test' / 'CUFED5')!r}, pipeline=test_pipeline),
+)
+test_dataloader = val_dataloader
+train_cfg = dict(max_iters=1, val_interval=1)
+default_hooks = dict(checkpoint=None)
+custom_hooks = []
+"""
+    )
+    runner = Runner.from_cfg(load_config(str(path), work_dir=str(tmp_path / 'work')))
+    shapes = []
+    hook = runner.model.generator.register_forward_hook(
+        lambda module, inputs, output: shapes.append((*(x.shape for x in inputs), output.shape))
+    )
+    runner.train()
+    hook.remove()
+    whole, eighth = (2, 3, 64, 64), (2, 3, 8, 8)
+    assert shapes == [(eighth, whole, eighth, whole)]
+    assert all(value > 0 for value in scores(runner).values())
+
+
+def test_crops_fit_the_pairs_of_cufed():
+    """The LR of a crop is a multiple of what the network takes."""
+    config = load_config(str(REPOSITORY / 'configs' / 'masa-rec_x8_cufed5.py'))
+    [crop] = [step for step in config.train_pipeline if step['type'] == 'FixedCrop']
+    assert max(crop['crop_size']) <= 160
+    assert crop['crop_size'][0] % (8 * 8) == crop['crop_size'][1] % (8 * 8) == 0
