@@ -143,7 +143,11 @@ def _attempt(read: Callable[[], bytes | None], name: str) -> tuple:
 
 def _exif(image: Image.Image) -> bytes | None:
     """Return the EXIF block of the photo in an image file."""
-    source = image.getexif()
+    if block := image.info.get('exif'):
+        source = Image.Exif()
+        source.load(block)  # anew: while it opens a file, Pillow may have passed over an error
+    else:
+        source = image.getexif()
     kept = Image.Exif()
     for tag, value in source.items():
         if tag not in OF_THE_FILE and tag not in DETAILS:

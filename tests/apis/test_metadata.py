@@ -132,10 +132,10 @@ def test_a_thumbnail_is_dropped():
         exif().tobytes()[:-20],
     ],
 )
-def test_broken_exif_is_passed_over(block, tmp_path):
-    image = Image.fromarray(PIXELS)
-    image.save(tmp_path / 'a.png', exif=block, pnginfo=None)
-    photo = read_photo(tmp_path / 'a.png')
+@pytest.mark.parametrize('suffix', ['png', 'jpg', 'webp'])
+def test_broken_exif_is_passed_over(block, suffix, tmp_path):
+    Image.fromarray(PIXELS).save(tmp_path / f'a.{suffix}', exif=block)
+    photo = read_photo(tmp_path / f'a.{suffix}')
     assert sorted(photo.rgb.shape) == [3, 30, 40]
     assert photo.metadata.exif is None
     [problem] = photo.metadata.problems
