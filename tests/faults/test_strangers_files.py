@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.util
 import random
 import resource
 from pathlib import Path
@@ -13,22 +12,14 @@ from mmengine.config import Config
 
 from masasr_mm.apis import MASAInferencer
 from masasr_mm.apis.checkpoint import check_start, load_tensors, save_checkpoint
+from masasr_mm.demo.service import Limits, Service
 from masasr_mm.errors import UserError
 from tests.apis.conftest import MODEL
-from tests.conftest import REPOSITORY
 from tests.tools.scripts import call_tool, load_tool
 
 from .strangers import compressed, evil_files, legacy_claim
 
 CONVERTER = 'model_converters/official_to_mmagic.py'
-
-
-def load_service():
-    """The part of the demo page that reads the checkpoint; it needs no gradio."""
-    spec = importlib.util.spec_from_file_location('service', REPOSITORY / 'demo' / 'service.py')
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
 
 
 @pytest.fixture
@@ -59,9 +50,8 @@ def entry(request, monkeypatch, capsys, tmp_path, small_config):
             (work_dir / 'iter_1.pth').write_bytes(path.read_bytes())
             (work_dir / 'last_checkpoint').write_text(str(work_dir / 'iter_1.pth'))
         if request.param == 'demo':
-            service = load_service()
             with pytest.raises(UserError) as caught:
-                service.Service(str(path), None, tmp_path, service.Limits()).warm_up('cpu')
+                Service(str(path), None, tmp_path, Limits()).warm_up('cpu')
             return f'error: {caught.value}'
         tool, *rest = arguments(path)
         module = load_tool(tool)

@@ -5,10 +5,13 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
+from masasr_mm.version import add_version
+
 
 def parse_args() -> argparse.Namespace:
     """Read the command line."""
     parser = argparse.ArgumentParser(description=__doc__)
+    add_version(parser)
     parser.add_argument(
         'data', metavar='DATA', help='folder that tools/dataset_converters/make_pairs.py made'
     )
