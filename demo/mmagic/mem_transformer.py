@@ -14,7 +14,7 @@ class MEMTransformer(BaseModule):
     """Does in mmagic's ``TTSR`` what its ``SearchTransformer`` does, coarse to fine.
 
     TTSR compares every LR patch with every reference patch; the Match & Extraction Module of
-    MASA compares blocks first, so that its cost does not grow with the square of the image.
+    MASA compares one patch of each block first, and all patches only inside pairs of blocks.
 
     Args:
         matching (dict, optional): Config of the matching. Default: ``MatchExtractionModule``.

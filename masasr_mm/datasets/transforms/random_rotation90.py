@@ -13,6 +13,9 @@ from mmcv.transforms import BaseTransform
 class RandomRotation90(BaseTransform):
     """Rotate images together by k·90° anticlockwise, k uniform in 0..3, with a probability.
 
+    Images that are not square are turned by 180° where they would be by 270°, and left as they are
+    where they would be by 90°: those of a batch are stacked and must keep one shape.
+
     Modified keys: all ``keys``, each an array (H, W, C) or a list of them.
 
     Args:
@@ -37,6 +40,8 @@ class RandomRotation90(BaseTransform):
         if np.random.random() >= self.prob:
             return results
         turns = np.random.randint(4)
+        if not all(_is_square(results[key]) for key in self.keys):
+            turns = turns // 2 * 2
         for key in self.keys:
             value = results[key]
             if isinstance(value, list):
@@ -52,3 +57,9 @@ class RandomRotation90(BaseTransform):
 
     def __repr__(self) -> str:
         return f'{type(self).__name__}(keys={self.keys}, prob={self.prob})'
+
+
+def _is_square(value: np.ndarray | list[np.ndarray]) -> bool:
+    """Tell whether an image, or every one of a list, is as wide as high."""
+    images = value if isinstance(value, list) else [value]
+    return all(image.shape[0] == image.shape[1] for image in images)

@@ -9,7 +9,7 @@ from mmagic.registry import TRANSFORMS
 
 from masasr_mm.datasets.transforms import RandomRotation90
 
-IMAGE = np.random.default_rng(0).integers(0, 256, (4, 6, 3), np.uint8)
+IMAGE = np.random.default_rng(0).integers(0, 256, (6, 6, 3), np.uint8)
 ANTICLOCKWISE = [
     IMAGE,
     cv2.rotate(IMAGE, cv2.ROTATE_90_COUNTERCLOCKWISE),
@@ -32,6 +32,19 @@ def test_all_angles_with_their_probabilities():
         np.testing.assert_array_equal(results['img'], 255 - results['gt'])
         assert results['ref'] is IMAGE
     np.testing.assert_allclose(counts / 4000, [0.5 + 0.125, 0.125, 0.125, 0.125], atol=0.03)
+
+
+def test_images_that_are_not_square_keep_their_shape():
+    """A batch of them could not be stacked otherwise, and would break late in a training."""
+    wide = IMAGE[:4]
+    np.random.seed(0)
+    rotate = RandomRotation90(['gt', 'img'], prob=1)
+    results = [rotate(dict(gt=wide, img=wide[:2, :3])) for _ in range(400)]
+    turned = [not np.array_equal(result['gt'], wide) for result in results]
+    assert 0.4 < np.mean(turned) < 0.6
+    for result, other in zip(results, turned):
+        np.testing.assert_array_equal(result['gt'], wide[::-1, ::-1] if other else wide)
+        assert result['img'].shape == (2, 3, 3)
 
 
 def test_extreme_probabilities():
