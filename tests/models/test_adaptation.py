@@ -96,5 +96,7 @@ def test_half_precision_gives_the_same_to_its_rounding(kind, spread, offset):
     with torch.autocast('cpu', torch.float16):
         result = module(*leaves)
     result.float().mean().backward()
-    assert (result.double() - exact).abs().max() < 0.02 * exact.std()
+    assert result.dtype == torch.float16
+    rounding = exact.abs().max() / 1024
+    assert (result.double() - exact).abs().max() < rounding + 0.01 * exact.std()
     assert all(leaf.grad.isfinite().all() for leaf in leaves)
