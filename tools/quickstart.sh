@@ -55,6 +55,7 @@ PYTHON
 }
 
 cd "$ROOT"
+export PYTHONWARNINGS=ignore # what other packages say of each other
 step 1 'environment' use_environment runtime sample
 mkdir -p "$WORK"
 step 2 'sample data' "$PYTHON" tools/dataset_converters/make_sample.py "$DATA"
