@@ -12,8 +12,7 @@ import pickle
 import subprocess
 import sys
 import warnings
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 from types import ModuleType
@@ -173,21 +172,15 @@ def import_when_asked(registry: Registry, module: str) -> None:
         importlib.import_module(module)
 
 
-@contextmanager
-def without_import_warnings() -> Iterator[None]:
+def ignore_import_warnings() -> None:
     """Keep quiet what mmagic's imports warn of and no user can change.
 
     diffusers (0.24), which ``mmagic.models`` (1.2.0) imports, calls a function of torch by a name
     that newer torch warns of, twice at each start of a program. Python 3.12 and later warn of
-    backslashes in docstrings of mmagic when they compile them.
-
-    Yields:
-        None: Nothing.
+    backslashes in docstrings of mmagic when they compile them. Call this before mmagic is imported.
     """
-    with warnings.catch_warnings():
-        warnings.filterwarnings('ignore', '.*_register_pytree_node', FutureWarning)
-        warnings.filterwarnings('ignore', 'invalid escape sequence', SyntaxWarning)
-        yield
+    warnings.filterwarnings('ignore', '.*_register_pytree_node', FutureWarning)
+    warnings.filterwarnings('ignore', 'invalid escape sequence', SyntaxWarning)
 
 
 def concerns_the_user(record: logging.LogRecord) -> bool:

@@ -1,11 +1,8 @@
 """All components: importing this module registers them with mmagic."""
 
-from . import compat
+from . import datasets, engine, evaluation, models, visualization
+from .datasets import transforms
 
-with compat.without_import_warnings():
-    from . import datasets, engine, evaluation, models, visualization
-    from .datasets import transforms
-
-    for package in (datasets, transforms, engine, evaluation, models, visualization):
-        for name in package.__all__:
-            getattr(package, name)  # imports what is not there yet
+for package in (datasets, transforms, engine, evaluation, models, visualization):
+    for name in package.__all__:
+        getattr(package, name)  # imports what is not there yet

@@ -35,6 +35,7 @@ def _register_with_mmagic() -> None:
     A registry of mmagic imports the modules that it was told of when it is first asked for
     something.
     """
+    compat.ignore_import_warnings()
     compat.provide_mmcv_ops()
     compat.provide_mediapipe_face()
     from mmagic import registry

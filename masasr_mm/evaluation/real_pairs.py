@@ -10,19 +10,15 @@ from typing import NamedTuple
 
 import numpy as np
 import torch
+from mmagic.evaluation.metrics.psnr import psnr
+from mmagic.evaluation.metrics.ssim import ssim
 from PIL import Image
 
 from ..apis import MASAInferencer
-from ..compat import without_import_warnings
 from ..datasets import CUFED5Dataset
 from ..errors import UserError
 from ..files import written_whole
-
-with without_import_warnings():
-    from mmagic.evaluation.metrics.psnr import psnr
-    from mmagic.evaluation.metrics.ssim import ssim
-
-    from .lpips import LPIPS, trunk_weights_file
+from .lpips import LPIPS, trunk_weights_file
 
 BICUBIC = 'bicubic'
 REFERENCES = ('the photo itself', 'reference', 'unlike')
