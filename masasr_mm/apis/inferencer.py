@@ -12,6 +12,7 @@ from mmengine.device import get_device
 from PIL import Image
 from torch import Tensor, nn
 
+from ..alignment import align_all
 from ..datasets.transforms.pad_to_multiple import PadToMultiple
 from ..datasets.transforms.stack_references import StackReferences
 from ..errors import UserError
@@ -27,6 +28,7 @@ from .prediction import Prediction
 from .pretrained import find_pretrained, write_pretrained
 from .stored_config import stored_generator_config
 
+ALIGN = ('auto', 'off')
 DTYPES = ('float32', 'bfloat16', 'float16')
 WHITE = 255.0
 
@@ -46,6 +48,8 @@ class MASAInferencer:
         test_cfg (dict, optional): ``tile``, ``ref_dtype``, ``track`` and ``ensemble``, as in the
             ``test_cfg`` of the editor ``MASA``. Default: None, which is ``dict(tile='auto')``:
             tiles where the whole would not fit into the free memory.
+        align (str): 'auto' brings references to the photo's frame before they are matched, see
+            :func:`masasr_mm.alignment.align`; 'off' leaves them as they are. Default: 'auto'.
 
     Attributes:
         generator (MASANet): The network, ready for inference.
@@ -68,7 +72,11 @@ class MASAInferencer:
         device: str | None = None,
         dtype: str = 'float32',
         test_cfg: dict | None = None,
+        align: str = 'auto',
     ) -> None:
+        if align not in ALIGN:
+            raise UserError(f'align must be one of {", ".join(ALIGN)}, not {align}')
+        self.align = align
         if dtype not in DTYPES:
             raise UserError(f'dtype must be one of {", ".join(DTYPES)}, not {dtype}')
         self.dtype = dtype
@@ -139,7 +147,8 @@ class MASAInferencer:
         """
         if not isinstance(lq, (list, tuple)):
             prediction = self.predict(lq, ref)
-            return (prediction.image, prediction.matches) if return_matches else prediction.image
+            image = prediction.image
+            return (image, prediction.shown().matches) if return_matches else image
         if not isinstance(ref, (list, tuple)) or len(lq) != len(ref):
             number = len(ref) if isinstance(ref, (list, tuple)) else 1
             raise UserError(f'{len(lq)} LR images but {number} references; give a list of as many')
@@ -161,7 +170,11 @@ class MASAInferencer:
         references = ref if isinstance(ref, (list, tuple)) else [ref]
         if not references:
             raise UserError('no reference given')
-        image, ref = read_rgb(lq), self._stack([read_rgb(image) for image in references])
+        references = [read_rgb(image) for image in references]
+        image, alignments, parts = read_rgb(lq), (), references
+        if self.align == 'auto':
+            alignments, parts = align_all(image, references, self.scale)
+        ref = self._stack(parts)
         height, width = ref.shape[:2]
         size = (width // self.scale, height // self.scale)
         ref_down = np.array(Image.fromarray(ref).resize(size, Image.Resampling.BICUBIC))
@@ -174,7 +187,9 @@ class MASAInferencer:
                 f'not enough memory for a photo of {image.shape[1]}×{image.shape[0]} with '
                 f'references of {width}×{height} pixels in all; take fewer or smaller ones'
             ) from error
-        return Prediction(sr, image, ref, ref_down, len(references), matches)
+        return Prediction(
+            sr, image, ref, ref_down, len(parts), matches, alignments, tuple(references)
+        )
 
     def _stack(self, references: list[np.ndarray]) -> np.ndarray:
         """Return the references as one image, of a size that can be reduced by the scale."""

@@ -87,6 +87,8 @@ def written(
         f'{job.out}: {w}×{h} → {width}×{height}, similarity {figures.similarity:.2f}, '
         f'agreement {two_digits(figures.agreement)}, {seconds:.1f} s'
     )
+    if job.refs != (job.lq,):
+        line = '; '.join([line, *(done.in_words() for done in prediction.alignments)])
     warnings = [f'{job.lq}: {problem}' for problem in problems]
     if figures.agreement < LOW_AGREEMENT and job.refs != (job.lq,):
         warnings.append(

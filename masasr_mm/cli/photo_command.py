@@ -88,7 +88,12 @@ def make_inferencer(options: argparse.Namespace) -> MASAInferencer:
 
         test_cfg = dict(tile=options.tile, ref_dtype=options.ref_dtype)
         return MASAInferencer(
-            options.checkpoint, options.config, options.device, options.dtype, test_cfg
+            options.checkpoint,
+            options.config,
+            options.device,
+            options.dtype,
+            test_cfg,
+            options.align,
         )
     from ..deployment.onnx_inferencer import ONNXInferencer
 
@@ -106,7 +111,7 @@ def make_inferencer(options: argparse.Namespace) -> MASAInferencer:
                 f'--{option.replace("_", "-")} {value} does not go with --backend onnxruntime, '
                 'which runs the whole network of the file in float32 on the CPU'
             )
-    return ONNXInferencer(options.checkpoint)
+    return ONNXInferencer(options.checkpoint, options.align)
 
 
 def _tell(outcome: Outcome) -> None:

@@ -78,6 +78,12 @@ def parse_args(arguments: Sequence[str] | None = None) -> argparse.Namespace:
         help='of the convolutions; the matching is always done in float32 (default: float32)',
     )
     parser.add_argument(
+        '--align',
+        choices=('auto', 'off'),
+        default='auto',
+        help="bring references of another size or angle to the photo's frame (default: auto)",
+    )
+    parser.add_argument(
         '--tile',
         type=tile,
         default='auto',

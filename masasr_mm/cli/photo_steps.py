@@ -118,10 +118,10 @@ class PhotoSteps:
         from ..visualization.comparison import compare
         from ..visualization.match_picture import draw_matches
 
-        lq, image, ref = prediction.lq, prediction.image, prediction.ref
-        count = prediction.num_refs
+        lq, image = prediction.lq, prediction.image
+        ref, count, matches, texture = prediction.shown()
         if self.options.compare:
             write_picture(compare(lq, image, ref, count), out.with_name(f'{out.stem}_compare.png'))
         if self.options.matches:
-            picture = draw_matches(lq, image, ref, prediction.matches, count)
+            picture = draw_matches(lq, image, ref, matches, count, texture)
             write_picture(picture, out.with_name(f'{out.stem}_matches.png'))

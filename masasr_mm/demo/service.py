@@ -202,13 +202,8 @@ class Service:
     def _result(self, photo: str, lq: Photo, prediction: Prediction) -> Result:
         height, width = prediction.image.shape[:2]
         enlarged = Image.fromarray(prediction.lq).resize((width, height), Image.Resampling.BICUBIC)
-        matches = draw_matches(
-            prediction.lq,
-            prediction.image,
-            prediction.ref,
-            prediction.matches,
-            prediction.num_refs,
-        )
+        ref, count, maps, texture = prediction.shown()
+        matches = draw_matches(prediction.lq, prediction.image, ref, maps, count, texture)
         scale = width // prediction.lq.shape[1]
         file = Path(tempfile.mkdtemp(dir=self.folder)) / f'{Path(photo).stem}_x{scale}.png'
         result = super_resolved(lq, prediction.image)
@@ -263,7 +258,7 @@ def describe(prediction: Prediction) -> str:
     return (
         f'{w}×{h} → {width}×{height} pixels. {verdict} (agreement of the matched detail {found} of '
         f'1, similarity of features {prediction.similarity:.2f}).'
-    )
+    ) + ''.join(f' {done.in_words().capitalize()}.' for done in prediction.alignments)
 
 
 def devices() -> list[str]:

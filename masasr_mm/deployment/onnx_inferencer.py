@@ -13,6 +13,8 @@ class ONNXInferencer(MASAInferencer):
 
     Args:
         path (str | os.PathLike): An ONNX file that tools/deployment/export.py wrote.
+        align (str): As in :class:`~masasr_mm.apis.MASAInferencer`; a file with fixed sizes takes
+            references as they are. Default: 'auto'.
 
     Raises:
         UserError: If onnxruntime is missing, or the file is no such file.
@@ -22,8 +24,10 @@ class ONNXInferencer(MASAInferencer):
         >>> sr = infer('blurry.jpg', ['sharp.jpg'])  # (4·H, 4·W, 3) uint8, RGB
     """
 
-    def __init__(self, path: str | os.PathLike) -> None:
-        super().__init__(path, device='cpu', test_cfg={})
+    def __init__(self, path: str | os.PathLike, align: str = 'auto') -> None:
+        super().__init__(path, device='cpu', test_cfg={}, align=align)
+        if self.generator.interface.ref_size is not None:
+            self.align = 'off'  # what is stacked may be larger than the references
 
     def _load(self, checkpoint: str, config: str | None) -> ONNXGenerator:
         return ONNXGenerator(checkpoint)  # the weights are part of the file

@@ -43,7 +43,12 @@ class Scene(NamedTuple):
 
 
 def draw_matches(
-    lq: np.ndarray, result: np.ndarray, ref: np.ndarray, maps: MatchMaps, num_refs: int = 1
+    lq: np.ndarray,
+    result: np.ndarray,
+    ref: np.ndarray,
+    maps: MatchMaps,
+    num_refs: int = 1,
+    texture: np.ndarray | None = None,
 ) -> np.ndarray:
     """Draw where the texture of an image came from.
 
@@ -58,6 +63,9 @@ def draw_matches(
             little less, uint8, RGB.
         maps (MatchMaps): Where the texture came from.
         num_refs (int): How many references are stacked. Default: 1.
+        texture (np.ndarray, optional): The matched texture in the LR's place, shape
+            (scale·h, scale·w, 3), uint8, RGB, where the network saw other references, such as
+            aligned ones. Default: None, taken from ``ref``.
 
     Returns:
         np.ndarray: The picture, uint8, RGB.
@@ -67,7 +75,8 @@ def draw_matches(
         result = _resize(result, lq.shape[:2])
         ref, maps = _resize(ref, maps.grid), maps._replace(scale=1)
     scene = _scene(lq, ref, maps, num_refs)
-    texture = texture_in_place(ref, maps.position, maps.grid)
+    if texture is None:
+        texture = texture_in_place(ref, maps.position, maps.grid)
     aspects = [image.shape[1] / image.shape[0] for image in (scene.photo, scene.ref)]
     heights = [WIDTH * 0.94 / sum(aspects) + TITLE] * 3 + [WIDTH * 0.98 / (3 * aspects[0]) + TITLE]
 

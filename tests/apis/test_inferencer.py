@@ -16,7 +16,8 @@ from .conftest import MODEL
 
 @pytest.fixture(scope='module')
 def infer(small_checkpoint) -> MASAInferencer:
-    return MASAInferencer(small_checkpoint, device='cpu')
+    """One that takes references as they are, which can be followed by hand."""
+    return MASAInferencer(small_checkpoint, device='cpu', align='off')
 
 
 def pad(image, height, width):
@@ -107,7 +108,7 @@ def test_a_prediction_holds_what_it_was_made_from(infer, photos):
 
 def test_reduced_precision_is_close(small_checkpoint, infer, photos):
     lq, ref, _ = photos
-    have = MASAInferencer(small_checkpoint, device='cpu', dtype='bfloat16')(lq, ref)
+    have = MASAInferencer(small_checkpoint, device='cpu', align='off', dtype='bfloat16')(lq, ref)
     error = np.abs(have.astype(int) - infer(lq, ref))
     assert 0 < error.mean() < 1
 
@@ -116,15 +117,15 @@ def test_a_config_file_is_used(small_checkpoint, infer, photos, tmp_path):
     config = tmp_path / 'model.py'
     config.write_text(f'model = {dict(MODEL)!r}\n')
     lq, ref, _ = photos
-    have = MASAInferencer(small_checkpoint, config=str(config), device='cpu')(lq, ref)
+    have = MASAInferencer(small_checkpoint, config=str(config), device='cpu', align='off')(lq, ref)
     np.testing.assert_array_equal(have, infer(lq, ref))
     other = tmp_path / 'other.py'
     other.write_text(config.read_text().replace("'channels': 8", "'channels': 4"))
     with pytest.raises(UserError, match='does not fit the network of the config'):
-        MASAInferencer(small_checkpoint, config=str(other), device='cpu')
+        MASAInferencer(small_checkpoint, config=str(other), device='cpu', align='off')
     other.write_text('work_dir = "."\n')
     with pytest.raises(UserError, match='has no model'):
-        MASAInferencer(small_checkpoint, config=str(other), device='cpu')
+        MASAInferencer(small_checkpoint, config=str(other), device='cpu', align='off')
 
 
 def test_the_editors_test_cfg_can_be_given(small_checkpoint, infer, photos):
@@ -135,7 +136,9 @@ def test_the_editors_test_cfg_can_be_given(small_checkpoint, infer, photos):
         told.append(description)
         return tiles
 
-    tiled = MASAInferencer(small_checkpoint, device='cpu', test_cfg=dict(tile=16, track=track))
+    tiled = MASAInferencer(
+        small_checkpoint, device='cpu', align='off', test_cfg=dict(tile=16, track=track)
+    )
     lq, ref, _ = photos
     assert np.abs(tiled(lq, ref).astype(int) - infer(lq, ref)).max() <= 1
     assert 'fusing at 4×' in told
@@ -200,3 +203,30 @@ def test_mmagics_own_inferencer_lets_us_in(small_checkpoint, infer, photos, tmp_
         result_out_dir=str(tmp_path / 'sr.png'),
     )
     assert_same(cv2.imread(str(tmp_path / 'sr.png'))[..., ::-1], infer(lq, ref))
+
+
+def test_references_are_aligned_by_default(small_checkpoint):
+    """The network sees the reference turned back, people see it as it was given."""
+    from skimage import data
+
+    scene = np.array(Image.fromarray(data.coffee()).resize((320, 240), Image.Resampling.LANCZOS))
+    lq = np.array(Image.fromarray(scene).resize((80, 60), Image.Resampling.BICUBIC))
+    turned = np.ascontiguousarray(np.rot90(scene))
+    prediction = MASAInferencer(small_checkpoint, device='cpu').predict(lq, turned)
+    [done] = prediction.alignments
+    assert done.in_words().startswith('aligned: reference ×1.00, turned -90°')
+    assert prediction.num_refs == 2
+    shown = prediction.shown()
+    assert shown.num_refs == 1
+    np.testing.assert_array_equal(shown.ref, turned)
+    # In the reference as it was given, x of the photo runs upwards and y to the right. Untrained
+    # features find most places rightly once the reference is turned back, none otherwise.
+    y, x = np.mgrid[:60, :80]
+    expected = np.stack([79 - x, y], axis=-1)
+    near = np.abs(shown.matches.position - expected).max(axis=-1) <= 2
+    assert near.mean() > 0.5
+
+
+def test_align_is_auto_or_off(small_checkpoint):
+    with pytest.raises(UserError, match='align must be one of auto, off, not on'):
+        MASAInferencer(small_checkpoint, device='cpu', align='on')

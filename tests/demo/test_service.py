@@ -52,8 +52,9 @@ def test_the_result_is_the_apis(make, files, small_checkpoint):
     assert result.file.name == 'a photo_x4.png'
     bicubic = Image.fromarray(expected.lq).resize((240, 224), Image.Resampling.BICUBIC)
     np.testing.assert_array_equal(result.enlarged, np.asarray(bicubic))
+    shown = expected.shown()
     drawn = draw_matches(
-        expected.lq, expected.image, expected.ref, expected.matches, expected.num_refs
+        expected.lq, expected.image, shown.ref, shown.matches, shown.num_refs, shown.texture
     )
     np.testing.assert_array_equal(result.matches, drawn)
     assert result.message.startswith('60×56 → 240×224 pixels. ')

@@ -1,0 +1,14 @@
+# MASA tested on CUFED5 with its references aligned, which is no protocol of the paper: every
+# reference is warped onto the photo's frame, and stacked with the whole at its scale and angle.
+_base_ = './masa_x4_cufed5.py'
+
+# The LR is made before, since the references are aligned with it.
+aligned_pipeline = [
+    *_base_.test_pipeline[:3],
+    _base_.test_pipeline[4],
+    dict(type='AlignReferences', key='ref', lq_key='img', scale=4),
+    dict(type='StackReferences', key='ref', size=None),
+    *_base_.test_pipeline[5:],
+]
+val_dataloader = dict(dataset=dict(pipeline=aligned_pipeline))
+test_dataloader = dict(dataset=dict(pipeline=aligned_pipeline))

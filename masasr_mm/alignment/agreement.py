@@ -1,0 +1,68 @@
+"""How much of a photo its references show, seen in the pictures themselves."""
+
+from __future__ import annotations
+
+import cv2
+import numpy as np
+from PIL import Image
+
+DETAIL_SIGMA = 3.0
+WINDOW = 15
+NOISE_VARIANCE = 2.0
+
+
+def agreement(lq: np.ndarray, ref_down: np.ndarray, position: np.ndarray) -> float:
+    """Measure how well the matched reference pixels, put in the LR's place, look like the LR.
+
+    R (Eq. 4) lives in feature space: how high it is between unlike photos depends on the weights,
+    and on how smooth the photo is. This is seen in the picture itself: the correlation of detail
+    (luminance less its Gaussian mean) in windows of 15×15 pixels, averaged with the LR's contrast
+    as weight. Exposure and contrast of the reference do not matter.
+
+    Args:
+        lq (np.ndarray): LR image, shape (h, w, 3), uint8, RGB.
+        ref_down (np.ndarray): Reduced reference, shape (H, W, 3), uint8, RGB.
+        position (np.ndarray): (y, x) on the Ref↓ grid for every LR pixel, shape (h, w, 2).
+
+    Returns:
+        float: In [-1, 1]; 1 where the LR has no contrast, as it needs no texture then.
+    """
+    grey, ref_grey = luminance(lq), luminance(ref_down)
+    detail, found = detail_of(grey), detail_of(ref_grey[position[..., 0], position[..., 1]])
+    # OpenCV's running sums fall a little below 0 where a large image is flat.
+    variance, found_variance = (np.maximum(_local_mean(values**2), 0) for values in (detail, found))
+    contrast = np.sqrt(variance)
+    if contrast.mean() < 0.5:
+        return 1.0
+    product = np.maximum(variance, NOISE_VARIANCE) * np.maximum(found_variance, NOISE_VARIANCE)
+    correlation = _local_mean(detail * found) / np.sqrt(product)
+    return float((correlation * contrast).sum() / contrast.sum())
+
+
+def luminance(image: np.ndarray) -> np.ndarray:
+    """Return the luminance of an image.
+
+    Args:
+        image (np.ndarray): Shape (H, W, 3), uint8, RGB.
+
+    Returns:
+        np.ndarray: Shape (H, W), float32, in [0, 255].
+    """
+    return np.asarray(Image.fromarray(image).convert('L'), np.float32)
+
+
+def detail_of(grey: np.ndarray, sigma: float = DETAIL_SIGMA) -> np.ndarray:
+    """Return what differs from the surroundings: luminance less its Gaussian mean.
+
+    Args:
+        grey (np.ndarray): Luminance, shape (H, W), float32.
+        sigma (float): Deviation of the Gaussian, in pixels. Default: 3.
+
+    Returns:
+        np.ndarray: Shape (H, W), float32.
+    """
+    return grey - cv2.GaussianBlur(grey, (0, 0), sigma)
+
+
+def _local_mean(values: np.ndarray) -> np.ndarray:
+    return cv2.boxFilter(values, -1, (WINDOW, WINDOW))

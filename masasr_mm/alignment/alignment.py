@@ -1,0 +1,219 @@
+"""Aligning a reference with a photo: what is stacked for the network, and where it came from."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import numpy as np
+
+from . import homography, keypoints
+from .keypoints import KeyPoints
+from .refinement import displacements
+from .scale_and_turn import choose
+from .warping import transform_points, turning, warp
+
+SURROUNDINGS = 0.25
+"""Of the whole reference so much is kept around the frame, in lengths of the frame."""
+SAME_SCALE, SAME_ANGLE = 1.03, math.radians(2)
+"""What differs less than this is left as it is; MEM finds it, and no pixel is interpolated."""
+
+NEAR_SCALE, NEAR_ANGLE = 1.2, math.radians(10)
+"""From where on key points are looked for a second time."""
+
+
+class Part(NamedTuple):
+    """One of the images that a reference becomes, and where its pixels came from.
+
+    Attributes:
+        size (tuple[int, int]): Height and width.
+        matrix (np.ndarray): Maps its pixels to those of the reference, shape (3, 3).
+        moved (np.ndarray | None): (x, y) that is added before, for every scale×scale pixels, in
+            pixels of the part, shape (h, w, 2).
+    """
+
+    size: tuple[int, int]
+    matrix: np.ndarray
+    moved: np.ndarray | None = None
+
+    def trace(self, points: np.ndarray) -> np.ndarray:
+        """Tell where in the reference points came from.
+
+        Args:
+            points (np.ndarray): (x, y) in pixels of the part, shape (..., 2).
+
+        Returns:
+            np.ndarray: (x, y) in pixels of the reference, shape (..., 2).
+        """
+        if self.moved is not None:
+            cell = self.size[0] // self.moved.shape[0]
+            x, y = np.moveaxis((np.asarray(points) // cell).astype(int), -1, 0)
+            height, width = self.moved.shape[:2]
+            points = points + self.moved[y.clip(0, height - 1), x.clip(0, width - 1)]
+        return transform_points(self.matrix, points)
+
+
+class Alignment(NamedTuple):
+    """What was done with one reference.
+
+    Attributes:
+        parts (tuple[Part, ...]): The images that it became.
+        matches (int): Key points that speak for it, or the few that would.
+        factor (float): How many times the reference is enlarged.
+        angle (float): How far it is turned, in degrees, counter-clockwise.
+        by (str): What told scale and angle: ``'key points'``, ``'patches'`` (MEM), or
+            ``'nothing'``, and the reference is left as it is.
+    """
+
+    parts: tuple[Part, ...]
+    matches: int
+    factor: float = 1.0
+    angle: float = 0.0
+    by: str = 'nothing'
+
+    def in_words(self) -> str:
+        """Say what was done.
+
+        Returns:
+            str: Such as ``aligned: reference ×0.40, turned 90°, 86 matches``.
+        """
+        matches = f'{self.matches} match{"" if self.matches == 1 else "es"}'
+        if self.by == 'nothing':
+            return f'not aligned: {matches}'
+        turned = f', turned {round(self.angle)}°' if round(self.angle) else ''
+        done = 'aligned' if self.by == 'key points' else 'brought to size by patches'
+        return f'{done}: reference ×{self.factor:.2f}{turned}, {matches}'
+
+
+def align(lq: np.ndarray, ref: np.ndarray, scale: int) -> tuple[Alignment, list[np.ndarray]]:
+    """Bring a reference of any size and angle to the photo's frame.
+
+    It becomes two images: the part that shows what the photo shows, warped onto the SR frame, and
+    the whole at the frame's scale and angle, so that nothing is lost where the warp is wrong. If
+    key points do not tell how, MEM chooses a scale and a quarter turn, and the reference so
+    changed is added to the reference as it is. If that is not clear either, it is left alone.
+
+    Args:
+        lq (np.ndarray): LR image, shape (h, w, 3), uint8, RGB.
+        ref (np.ndarray): The reference, shape (H, W, 3), uint8, RGB.
+        scale (int): The scale of the super-resolution.
+
+    Returns:
+        tuple[Alignment, list[np.ndarray]]: What was done, and its parts as images, uint8, RGB.
+    """
+    size = tuple(length * scale for length in lq.shape[:2])
+    fit, matches = _fit(lq, ref, scale)
+    if fit is not None:
+        return _aligned(lq, ref, fit, size)
+    chosen = choose(lq, ref, scale)
+    as_it_is = Part(ref.shape[:2], np.eye(3))
+    if chosen is None:
+        return Alignment((as_it_is,), matches), [ref]
+    angle = chosen.turns * math.pi / 2
+    part, image = _whole(ref, turning(chosen.factor, angle), None)
+    degrees = (math.degrees(angle) + 180) % 360 - 180
+    done = Alignment((part, as_it_is), matches, chosen.factor, degrees, 'patches')
+    return done, [image, ref]
+
+
+def _fit(lq: np.ndarray, ref: np.ndarray, scale: int) -> tuple[homography.Fit | None, int]:
+    """Find a homography by key points.
+
+    Where the reference is of another scale or angle, it is found twice: SIFT finds other key points
+    in it than in the photo, and more of the same once the reference has been brought near.
+    """
+    size = tuple(length * scale for length in lq.shape[:2])
+    photo = keypoints.detect(lq, scale)
+    photo = photo._replace(position=(photo.position + 0.5) * scale - 0.5, size=photo.size * scale)
+    first, most = _fit_to(photo, ref, size, scale)
+    if first is None:
+        return None, most
+    factor, angle = homography.scale_and_angle(first.similarity)
+    if max(factor, 1 / factor) < NEAR_SCALE and abs(angle) < NEAR_ANGLE:
+        return first, most
+    part, image = _whole(ref, first.similarity, size)
+    second, _ = _fit_to(photo, image, size, scale)
+    if second is None or second.matches < first.matches:
+        return first, most
+    back = np.linalg.inv(part.matrix)
+    composed = second._replace(matrix=second.matrix @ back, similarity=second.similarity @ back)
+    return composed, second.matches
+
+
+def _fit_to(
+    photo: KeyPoints, ref: np.ndarray, size: tuple[int, int], scale: int
+) -> tuple[homography.Fit | None, int]:
+    """Find a homography by the key points of the photo, given in the SR frame, and a reference."""
+    found = keypoints.detect(ref)
+    first, second = keypoints.match(photo, found).T
+    return homography.estimate(photo.take(first), found.take(second), size, ref.shape[:2], scale)
+
+
+def _aligned(
+    lq: np.ndarray, ref: np.ndarray, fit: homography.Fit, size: tuple[int, int]
+) -> tuple[Alignment, list[np.ndarray]]:
+    """Return the reference warped onto the frame, and the whole at its scale and angle."""
+    scale = size[0] // lq.shape[0]
+    moved = displacements(lq, warp(ref, fit.matrix, size)) * scale
+    warped = Part(size, np.linalg.inv(fit.matrix), moved)
+    image = warp(ref, fit.matrix, size, moved)
+    factor, angle = homography.scale_and_angle(fit.similarity)
+    middle = (np.array(ref.shape[1::-1]) - 1) / 2
+    similarity = turning(*_snapped(factor, angle))
+    similarity[:2, 2] = transform_points(fit.similarity, middle) - similarity[:2, :2] @ middle
+    whole, whole_image = _whole(ref, similarity, size)
+    done = Alignment((warped, whole), fit.matches, factor, math.degrees(angle), 'key points')
+    return done, [image, whole_image]
+
+
+def _snapped(factor: float, angle: float) -> tuple[float, float]:
+    """Return 1 and whole quarter turns in place of what hardly differs from them."""
+    quarter = round(angle / (math.pi / 2)) * math.pi / 2
+    same_scale = max(factor, 1 / factor) < SAME_SCALE
+    return (1.0 if same_scale else factor), (
+        quarter if abs(angle - quarter) < SAME_ANGLE else angle
+    )
+
+
+def _whole(
+    ref: np.ndarray, similarity: np.ndarray, frame: tuple[int, int] | None
+) -> tuple[Part, np.ndarray]:
+    """Return a reference at another scale and angle, with no more than surrounds the frame."""
+    height, width = ref.shape[:2]
+    corners = np.array([[x, y] for x in (-0.5, width - 0.5) for y in (-0.5, height - 0.5)])
+    corners = transform_points(similarity, corners)
+    low, high = corners.min(axis=0) + 0.5, corners.max(axis=0) + 0.5
+    if frame is not None:
+        extent = np.array(frame[::-1])
+        # Whole steps from the corner, so that a turn by a quarter still takes whole pixels.
+        beyond = np.floor(np.maximum(0, -SURROUNDINGS * extent - low))
+        low = low + beyond
+        high = np.minimum(high, (1 + SURROUNDINGS) * extent)
+    size = tuple(np.maximum(1, np.round(high - low)).astype(int)[::-1].tolist())
+    matrix = similarity.copy()
+    matrix[:2, 2] -= low
+    return Part(size, np.linalg.inv(matrix)), warp(ref, matrix, size)
+
+
+def align_all(
+    lq: np.ndarray, references: Sequence[np.ndarray], scale: int
+) -> tuple[tuple[Alignment, ...], list[np.ndarray]]:
+    """Align several references, each by itself.
+
+    Args:
+        lq (np.ndarray): LR image, shape (h, w, 3), uint8, RGB.
+        references (Sequence[np.ndarray]): Each of shape (H, W, 3), uint8, RGB.
+        scale (int): The scale of the super-resolution.
+
+    Returns:
+        tuple[tuple[Alignment, ...], list[np.ndarray]]: What was done with each, and the parts of
+        all of them in order. The photo itself, where it serves as a reference, is left as it is.
+    """
+    alignments, parts = [], []
+    for ref in references:
+        itself = Alignment((Part(ref.shape[:2], np.eye(3)),), 0), [ref]
+        done, images = itself if np.array_equal(lq, ref) else align(lq, ref, scale)
+        alignments.append(done)
+        parts += images
+    return tuple(alignments), parts

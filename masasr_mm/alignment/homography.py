@@ -1,0 +1,177 @@
+"""The homography that maps a reference onto the photo's frame, and whether it can be true."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import cv2
+import numpy as np
+
+from .keypoints import KeyPoints
+from .warping import seen, stretches, transform_points
+
+INLIER_DISTANCE = 0.75  # pixels of the LR image
+ITERATIONS = 10_000
+LEAST_MATCHES = 8
+LEAST_FOR_HOMOGRAPHY = 16  # with fewer, its eight numbers follow the errors of the matches
+MOST_STRETCH = 8.0
+LEAST_OVERLAP = 0.1
+MOST_ANGLE, MOST_SIZE_RATIO = np.radians(30), 1.6
+
+
+class Fit(NamedTuple):
+    """A map between images, and how many matches speak for it.
+
+    Attributes:
+        matrix (np.ndarray): Maps pixels of the reference to pixels of the SR frame, shape (3, 3).
+        similarity (np.ndarray): The scale, turn and shift that come nearest to it where the matches
+            are, shape (3, 3).
+        matches (int): Matched key points that it explains.
+    """
+
+    matrix: np.ndarray
+    similarity: np.ndarray
+    matches: int
+
+
+def estimate(
+    photo: KeyPoints, ref: KeyPoints, size: tuple[int, int], ref_size: tuple[int, int], scale: int
+) -> tuple[Fit | None, int]:
+    """Estimate a homography, or where matches are few a similarity, that is plausible.
+
+    Args:
+        photo (KeyPoints): Key points of the photo in pixels of the SR frame, as many as of the
+            reference, which they were matched to one by one.
+        ref (KeyPoints): Those of the reference, in its pixels.
+        size (tuple[int, int]): Height and width of the SR frame.
+        ref_size (tuple[int, int]): Height and width of the reference.
+        scale (int): The scale of the super-resolution.
+
+    Returns:
+        tuple[Fit | None, int]: None if nothing plausible explains the matches; and how many the
+        best attempt explained.
+    """
+    most = 0
+    for method, least in ((_homography, LEAST_FOR_HOMOGRAPHY), (_similarity, LEAST_MATCHES)):
+        if len(photo.position) < least:
+            continue
+        matrix, inliers = method(ref.position, photo.position, INLIER_DISTANCE * scale)
+        if matrix is None or not is_plausible(matrix, size, ref_size):
+            continue
+        inliers &= _agrees(matrix, photo, ref)
+        matches = int(inliers.sum())
+        most = max(most, matches)
+        if matches >= least:
+            similarity = _nearest_similarity(ref.position[inliers], photo.position[inliers])
+            return Fit(matrix, similarity, matches), matches
+    return None, most
+
+
+def is_plausible(matrix: np.ndarray, size: tuple[int, int], ref_size: tuple[int, int]) -> bool:
+    """Tell whether a camera can have taken both images: no mirror, no fold, no absurd scale.
+
+    Args:
+        matrix (np.ndarray): Maps pixels of the reference to pixels of the SR frame, shape (3, 3).
+        size (tuple[int, int]): Height and width of the SR frame.
+        ref_size (tuple[int, int]): Height and width of the reference.
+
+    Returns:
+        bool: Whether it is plausible, and the reference shows a tenth of the frame at least.
+    """
+    if not np.isfinite(matrix).all() or np.linalg.cond(matrix) > 1e12:
+        return False
+    back = np.linalg.inv(matrix)
+    y, x = (np.array([0, length - 1]) for length in size)
+    corners = np.stack([*np.meshgrid(x, y), np.ones((2, 2))], axis=-1)
+    depth = corners @ back[2]
+    # The determinant of the Jacobian has the sign of det / depth³.
+    if depth.min() * depth.max() <= 0 or np.linalg.det(back) * depth.min() <= 0:
+        return False
+    stretch = stretches(back, size)
+    if stretch.max() > MOST_STRETCH or stretch.min() < 1 / MOST_STRETCH:
+        return False
+    return bool(seen(ref_size, matrix, size).mean() >= LEAST_OVERLAP)
+
+
+def scale_and_angle(similarity: np.ndarray) -> tuple[float, float]:
+    """Return how much a similarity enlarges and turns.
+
+    Args:
+        similarity (np.ndarray): Shape (3, 3).
+
+    Returns:
+        tuple[float, float]: The factor, and the angle in radians, counter-clockwise.
+    """
+    factor, angle = _factor_and_angle(similarity[:2, :2])
+    return float(factor), float(angle)
+
+
+def _homography(
+    ref: np.ndarray, photo: np.ndarray, distance: float
+) -> tuple[np.ndarray | None, np.ndarray]:
+    """Return a homography and which matches it explains, by MAGSAC++."""
+    matrix, inliers = cv2.findHomography(
+        ref, photo, cv2.USAC_MAGSAC, distance, maxIters=ITERATIONS, confidence=0.9999
+    )
+    return matrix, _flags(inliers, len(ref))
+
+
+def _similarity(
+    ref: np.ndarray, photo: np.ndarray, distance: float
+) -> tuple[np.ndarray | None, np.ndarray]:
+    """Return a similarity and which matches it explains, by RANSAC."""
+    matrix, inliers = cv2.estimateAffinePartial2D(
+        ref,
+        photo,
+        method=cv2.RANSAC,
+        ransacReprojThreshold=distance,
+        maxIters=ITERATIONS,
+        confidence=0.9999,
+    )
+    matrix = None if matrix is None else np.vstack([matrix, [0, 0, 1]])
+    return matrix, _flags(inliers, len(ref))
+
+
+def _nearest_similarity(ref: np.ndarray, photo: np.ndarray) -> np.ndarray:
+    """Return the similarity with the least squared error, by complex numbers: photo = a·ref + b."""
+    ref, photo = (points @ np.array([1, 1j]) for points in (ref, photo))
+    about = ref - ref.mean()
+    a = (about.conj() @ photo) / (about.conj() @ about).real
+    b = photo.mean() - a * ref.mean()
+    return np.array([[a.real, -a.imag, b.real], [a.imag, a.real, b.imag], [0, 0, 1]])
+
+
+def _flags(inliers: np.ndarray | None, count: int) -> np.ndarray:
+    return np.zeros(count, bool) if inliers is None else inliers.ravel().astype(bool)
+
+
+def _agrees(matrix: np.ndarray, photo: KeyPoints, ref: KeyPoints) -> np.ndarray:
+    """Tell which matched key points differ in size and direction as the map says.
+
+    Chance puts some key points near each other, but seldom of the same size and direction.
+    """
+    factors, angles = _factor_and_angle(_jacobians(matrix, ref.position))
+    turned = photo.angle - ref.angle - angles
+    turned = np.abs((turned + np.pi) % (2 * np.pi) - np.pi)
+    ratio = np.abs(np.log(photo.size / (ref.size * factors)))
+    return (turned < MOST_ANGLE) & (ratio < np.log(MOST_SIZE_RATIO))
+
+
+def _jacobians(matrix: np.ndarray, places: np.ndarray) -> np.ndarray:
+    """Return the Jacobians of a homography at some places (x, y), shape (n, 2, 2)."""
+    columns = [
+        transform_points(matrix, places + step) - transform_points(matrix, places - step)
+        for step in ((0.5, 0.0), (0.0, 0.5))
+    ]
+    return np.stack(columns, axis=-1)
+
+
+def _factor_and_angle(jacobian: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Return the similarity nearest to a Jacobian (..., 2, 2): factor and angle.
+
+    The angle is counter-clockwise as one sees it, where y points down.
+    """
+    cosine = jacobian[..., 0, 0] + jacobian[..., 1, 1]
+    sine = jacobian[..., 0, 1] - jacobian[..., 1, 0]
+    factor = np.sqrt(np.abs(np.linalg.det(jacobian)))
+    return factor, np.arctan2(sine, cosine)

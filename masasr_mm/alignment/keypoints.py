@@ -1,0 +1,100 @@
+"""Key points of the LR image and of a reference, and which of them belong together."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import cv2
+import numpy as np
+from PIL import Image, ImageOps
+
+MOST_PIXELS = 800_000
+"""Images are looked at with at most so many pixels: it bounds the time, and is more than most LR
+images have once they are enlarged."""
+MOST_KEY_POINTS = 4000
+CONTRAST_THRESHOLD = 0.01  # a quarter of OpenCV's, as an enlarged LR image has little contrast
+RATIO = 0.8  # Lowe's ratio test
+
+
+class KeyPoints(NamedTuple):
+    """Key points of an image.
+
+    Attributes:
+        position (np.ndarray): (x, y) in pixels of the image, whose centres are whole numbers,
+            shape (n, 2), float32.
+        size (np.ndarray): Diameter in pixels of the image, shape (n,), float32.
+        angle (np.ndarray): Direction in radians, counter-clockwise, shape (n,), float32.
+        descriptor (np.ndarray): RootSIFT, of length 1, shape (n, 128), float32.
+    """
+
+    position: np.ndarray
+    size: np.ndarray
+    angle: np.ndarray
+    descriptor: np.ndarray
+
+    def take(self, index: np.ndarray) -> KeyPoints:
+        """Return some of the key points.
+
+        Args:
+            index (np.ndarray): Which, shape (m,), integers.
+
+        Returns:
+            KeyPoints: In that order.
+        """
+        return KeyPoints(*(values[index] for values in self))
+
+
+def detect(image: np.ndarray, enlarge: int = 1) -> KeyPoints:
+    """Find key points (SIFT) and describe them (RootSIFT).
+
+    Args:
+        image (np.ndarray): Shape (H, W, 3), uint8, RGB.
+        enlarge (int): How many times the image is enlarged before, unless it gets too large.
+            Default: 1.
+
+    Returns:
+        KeyPoints: At most 4000, those with the most contrast.
+    """
+    height, width = image.shape[:2]
+    factor = min(enlarge, (MOST_PIXELS / (height * width)) ** 0.5)
+    size = max(1, round(width * factor)), max(1, round(height * factor))
+    # A box filter is enough to reduce with: SIFT blurs more than it.
+    kernel = Image.Resampling.BICUBIC if factor > 1 else Image.Resampling.BOX
+    grey = ImageOps.autocontrast(Image.fromarray(image).convert('L'), cutoff=1).resize(size, kernel)
+    grey = np.asarray(grey)
+    sift = cv2.SIFT_create(MOST_KEY_POINTS, contrastThreshold=CONTRAST_THRESHOLD)
+    found, descriptor = sift.detectAndCompute(grey, None)
+    if descriptor is None:
+        found, descriptor = (), np.zeros((0, 128), np.float32)
+    position = np.array([point.pt for point in found], np.float32).reshape(-1, 2)
+    per_pixel = np.array([width / size[0], height / size[1]], np.float32)
+    # The Euclidean distance of square roots is the Hellinger distance of the histograms.
+    histogram = descriptor / np.maximum(descriptor.sum(axis=1, keepdims=True), 1e-7)
+    return KeyPoints(
+        (position + 0.5) * per_pixel - 0.5,
+        np.array([point.size for point in found], np.float32) * per_pixel.mean(),
+        -np.radians(np.array([point.angle for point in found], np.float32)),
+        np.sqrt(histogram),
+    )
+
+
+def match(first: KeyPoints, second: KeyPoints) -> np.ndarray:
+    """Pair the key points of two images: each the other's nearest, and far nearer than the next.
+
+    Args:
+        first (KeyPoints): Those of one image.
+        second (KeyPoints): Those of the other.
+
+    Returns:
+        np.ndarray: Indices into both, shape (m, 2), integers.
+    """
+    if min(len(first.position), len(second.position)) < 2:
+        return np.zeros((0, 2), np.intp)
+    cosine = first.descriptor @ second.descriptor.T
+    nearest, back = cosine.argmax(axis=1), cosine.argmax(axis=0)
+    rows = np.arange(len(nearest))
+    best = cosine[rows, nearest]
+    cosine[rows, nearest] = -1
+    distance, next_distance = (np.maximum(1 - c, 0) for c in (best, cosine.max(axis=1)))
+    kept = (back[nearest] == rows) & (distance < RATIO**2 * next_distance)
+    return np.stack([rows[kept], nearest[kept]], axis=1)

@@ -1,0 +1,56 @@
+"""What a homography leaves: parallax of near and far things, found by optical flow."""
+
+from __future__ import annotations
+
+import cv2
+import numpy as np
+
+from .agreement import agreement, detail_of, luminance
+from .warping import resize
+
+ENLARGED = 2
+"""Flow is sought on LR images of twice their size: MASA takes whole LR pixels, so that what is
+below one must be right already."""
+SPREAD_SIGMA = 6.0  # LR pixels over which the contrast is made even
+FLAT = 2.0  # grey levels of contrast, below which detail is noise
+
+
+def displacements(lq: np.ndarray, aligned: np.ndarray) -> np.ndarray:
+    """Find where in an aligned reference every LR pixel really lies, by optical flow (DIS).
+
+    Both are compared at the LR's resolution, in contrast made even, so that neither the sharpness
+    nor the exposure of the reference matters.
+
+    Args:
+        lq (np.ndarray): LR image, shape (h, w, 3), uint8, RGB.
+        aligned (np.ndarray): Reference in the SR frame, shape (scale·h, scale·w, 3), uint8, RGB.
+
+    Returns:
+        np.ndarray: (x, y) to add to a place in the frame, in LR pixels, shape (h, w, 2), float32;
+        zeros where flow makes the images no more alike.
+    """
+    size = lq.shape[:2]
+    reduced = resize(aligned, size)
+    flow = cv2.DISOpticalFlow_create(cv2.DISOPTICAL_FLOW_PRESET_MEDIUM)
+    flow.setFinestScale(0)
+    found = flow.calc(_even(lq), _even(reduced), None) / ENLARGED
+    found = cv2.resize(found, size[::-1], interpolation=cv2.INTER_AREA)
+    y, x = np.mgrid[: size[0], : size[1]].astype(np.float32)
+    moved = cv2.remap(
+        reduced,
+        x + found[..., 0],
+        y + found[..., 1],
+        cv2.INTER_LINEAR,
+        borderMode=cv2.BORDER_REPLICATE,
+    )
+    here = np.stack(np.mgrid[: size[0], : size[1]], axis=-1)
+    better = agreement(lq, moved, here) > agreement(lq, reduced, here)
+    return found if better else np.zeros_like(found)
+
+
+def _even(image: np.ndarray) -> np.ndarray:
+    """Return an enlarged image's detail with the same contrast everywhere, uint8."""
+    size = tuple(length * ENLARGED for length in image.shape[:2])
+    detail = detail_of(luminance(resize(image, size)), SPREAD_SIGMA * ENLARGED)
+    energy = cv2.GaussianBlur(detail**2, (0, 0), SPREAD_SIGMA * ENLARGED)
+    return np.clip(detail / np.sqrt(energy + FLAT**2) * 40 + 128, 0, 255).astype(np.uint8)

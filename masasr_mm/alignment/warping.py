@@ -1,0 +1,170 @@
+"""Warping without aliasing, and coordinates through a warp."""
+
+from __future__ import annotations
+
+import cv2
+import numpy as np
+from PIL import Image
+
+MOST_OVERSAMPLING = 4
+ROWS_AT_ONCE = 256
+MARGIN = 0.1
+"""A place may be reduced by so much more than the sampling allows; the kernel takes that."""
+
+
+def transform_points(matrix: np.ndarray, points: np.ndarray) -> np.ndarray:
+    """Map points through a homography.
+
+    Args:
+        matrix (np.ndarray): Shape (3, 3).
+        points (np.ndarray): (x, y), shape (..., 2).
+
+    Returns:
+        np.ndarray: (x, y), shape (..., 2), float64.
+    """
+    mapped = np.asarray(points, np.float64) @ matrix[:, :2].T + matrix[:, 2]
+    return mapped[..., :2] / mapped[..., 2:]
+
+
+def resizing(size: tuple[int, int], new_size: tuple[int, int]) -> np.ndarray:
+    """Return the matrix that maps the pixels of an image to those of the resized one.
+
+    Args:
+        size (tuple[int, int]): Height and width.
+        new_size (tuple[int, int]): Height and width after resizing.
+
+    Returns:
+        np.ndarray: Shape (3, 3); pixel centres are whole numbers.
+    """
+    (y, x) = (new / old for new, old in zip(new_size, size))
+    return np.array([[x, 0, (x - 1) / 2], [0, y, (y - 1) / 2], [0, 0, 1]])
+
+
+def stretches(matrix: np.ndarray, size: tuple[int, int]) -> np.ndarray:
+    """Measure how far apart neighbouring pixels of a frame are where they come from.
+
+    Args:
+        matrix (np.ndarray): Maps pixels of the frame to pixels of the source, shape (3, 3).
+        size (tuple[int, int]): Height and width of the frame.
+
+    Returns:
+        np.ndarray: The largest and the smallest stretch (singular values of the Jacobian) at 5×5
+        places of the frame, shape (25, 2).
+    """
+    y, x = (np.linspace(0, length - 1, 5) for length in size)
+    places = np.stack(np.meshgrid(x, y), axis=-1).reshape(-1, 2)
+    columns = [
+        transform_points(matrix, places + step) - transform_points(matrix, places - step)
+        for step in ((0.5, 0.0), (0.0, 0.5))
+    ]
+    return np.linalg.svd(np.stack(columns, axis=-1), compute_uv=False)
+
+
+def turning(factor: float, angle: float) -> np.ndarray:
+    """Return a similarity about the first pixel.
+
+    Args:
+        factor (float): How much it enlarges.
+        angle (float): How far it turns, in radians, counter-clockwise as one sees it.
+
+    Returns:
+        np.ndarray: Shape (3, 3).
+    """
+    cosine, sine = factor * np.cos(angle), factor * np.sin(angle)
+    return np.array([[cosine, sine, 0], [-sine, cosine, 0], [0, 0, 1.0]])
+
+
+def warp(
+    image: np.ndarray,
+    matrix: np.ndarray,
+    size: tuple[int, int],
+    moved: np.ndarray | None = None,
+) -> np.ndarray:
+    """Warp an image without aliasing: by Lanczos' kernel, from and through enough samples.
+
+    What the warp reduces everywhere is reduced beforehand, with antialiasing; what it
+    reduces in some places alone is sampled more often, then reduced. Beyond its border the image
+    is repeated.
+
+    Args:
+        image (np.ndarray): Shape (H, W, 3), uint8.
+        matrix (np.ndarray): Maps pixels of the image to pixels of the result, shape (3, 3).
+        size (tuple[int, int]): Height and width of the result.
+        moved (np.ndarray, optional): (x, y), in pixels of the result, to add to its places before
+            they are looked up, shape (h, w, 2), enlarged to ``size``. Default: None.
+
+    Returns:
+        np.ndarray: Shape (*size, 3), uint8.
+    """
+    height, width = image.shape[:2]
+    stretch = stretches(np.linalg.inv(matrix), size)
+    everywhere = max(1.0, float(stretch.min()))
+    reduced = tuple(max(1, round(length / everywhere)) for length in (height, width))
+    if reduced != (height, width):
+        image = resize(image, reduced, Image.Resampling.LANCZOS)
+        matrix = matrix @ np.linalg.inv(resizing((height, width), reduced))
+    samples = int(np.ceil(np.quantile(stretch, 0.9) / everywhere - MARGIN))
+    samples = min(max(1, samples), MOST_OVERSAMPLING)
+    sampled = tuple(length * samples for length in size)
+    back = np.linalg.inv(resizing(size, sampled) @ matrix)
+    if moved is not None:
+        moved = cv2.resize(moved.astype(np.float32), sampled[::-1]) * samples
+    warped = np.empty((*sampled, 3), np.uint8)
+    for top in range(0, sampled[0], ROWS_AT_ONCE):
+        rows = slice(top, min(top + ROWS_AT_ONCE, sampled[0]))
+        places = np.stack(np.meshgrid(np.arange(sampled[1]), np.arange(rows.start, rows.stop)), -1)
+        if moved is not None:
+            places = places + moved[rows]
+        places = transform_points(back, places).astype(np.float32)
+        warped[rows] = cv2.remap(
+            image, places, None, cv2.INTER_LANCZOS4, borderMode=cv2.BORDER_REPLICATE
+        )
+    return warped if samples == 1 else resize(warped, size, Image.Resampling.LANCZOS)
+
+
+def resize(
+    image: np.ndarray,
+    size: tuple[int, int],
+    kernel: Image.Resampling = Image.Resampling.BICUBIC,
+) -> np.ndarray:
+    """Resize an image with one of Pillow's kernels, which antialias.
+
+    Args:
+        image (np.ndarray): Shape (H, W, 3), uint8.
+        size (tuple[int, int]): Height and width.
+        kernel (PIL.Image.Resampling): Default: bicubic, as LR images are made.
+
+    Returns:
+        np.ndarray: Shape (*size, 3), uint8.
+    """
+    resized = Image.fromarray(image).resize(size[::-1], kernel)
+    return np.asarray(resized)
+
+
+def seen(ref_size: tuple[int, int], matrix: np.ndarray, size: tuple[int, int]) -> np.ndarray:
+    """Tell which pixels of a frame an image shows.
+
+    Args:
+        ref_size (tuple[int, int]): Height and width of the image.
+        matrix (np.ndarray): Maps pixels of the image to pixels of the frame, shape (3, 3).
+        size (tuple[int, int]): Height and width of the frame.
+
+    Returns:
+        np.ndarray: Shape (*size), bool.
+    """
+    places = np.stack(np.meshgrid(np.arange(size[1]), np.arange(size[0])), axis=-1)
+    return inside(transform_points(np.linalg.inv(matrix), places), ref_size)
+
+
+def inside(points: np.ndarray, size: tuple[int, int]) -> np.ndarray:
+    """Tell which points lie on an image.
+
+    Args:
+        points (np.ndarray): (x, y), shape (..., 2).
+        size (tuple[int, int]): Height and width of the image.
+
+    Returns:
+        np.ndarray: Shape (...), bool.
+    """
+    x, y = np.moveaxis(points, -1, 0)
+    return (x > -0.5) & (y > -0.5) & (x < size[1] - 0.5) & (y < size[0] - 0.5)
