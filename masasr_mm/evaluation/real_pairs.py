@@ -21,8 +21,13 @@ from ..files import written_whole
 from .lpips import LPIPS, trunk_weights_file
 
 BICUBIC = 'bicubic'
-REFERENCES = ('the photo itself', 'reference', 'unlike')
-"""What the network is given as its reference; the last two are files of the pair."""
+REFERENCES = {
+    'the photo itself': 'off',
+    'reference': 'off',
+    'reference, aligned': 'auto',
+    'unlike': 'auto',
+}
+"""What the network is given as its reference, and whether that is aligned."""
 
 
 class Pair(NamedTuple):
@@ -109,7 +114,8 @@ def measure(
     """Super-resolve all pairs with all weights and all references.
 
     Args:
-        networks (dict[str, MASAInferencer]): By the names of their weights.
+        networks (dict[str, MASAInferencer]): By the names of their weights; their ``align`` is
+            changed.
         pairs (Sequence[Pair]): The pairs.
         jpeg (int, optional): Quality of JPEG that the LR images go through. Default: None.
 
@@ -123,9 +129,10 @@ def measure(
         enlarged = np.array(Image.fromarray(lq).resize(size, Image.Resampling.BICUBIC))
         yield _measured((BICUBIC, pair.name, ''), pair.gt, enlarged, distance)
         for weights, infer in networks.items():
-            for reference, ref in zip(REFERENCES, (lq, pair.ref, pair.unlike)):
-                sr = infer(lq, ref)
-                yield _measured((weights, pair.name, reference), pair.gt, sr, distance)
+            references = lq, pair.ref, pair.ref, pair.unlike
+            for (reference, align), ref in zip(REFERENCES.items(), references):
+                infer.align = align
+                yield _measured((weights, pair.name, reference), pair.gt, infer(lq, ref), distance)
 
 
 def count(networks: int, pairs: int) -> int:

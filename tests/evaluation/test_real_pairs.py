@@ -29,10 +29,11 @@ class Recorder:
     """Enlarges, and remembers what it was given."""
 
     def __init__(self):
-        self.references = []
+        self.references, self.aligned, self.align = [], [], None
 
     def __call__(self, lq, ref):
         self.references.append(ref)
+        self.aligned.append(self.align)
         size = (4 * lq.shape[1], 4 * lq.shape[0])
         return np.asarray(Image.fromarray(lq).resize(size, Image.Resampling.NEAREST))
 
@@ -51,19 +52,21 @@ def test_every_reference_and_the_metrics_of_what_comes_out(folder):
     measured = list(real_pairs.measure({'w': recorder}, pairs))
     assert len(measured) == real_pairs.count(1, 2)
     lq = real_pairs.low_resolution(pairs[0].gt)
-    for given, expected in zip(recorder.references, (lq, pairs[0].ref, pairs[0].unlike)):
+    references = lq, pairs[0].ref, pairs[0].ref, pairs[0].unlike
+    for given, expected in zip(recorder.references, references):
         np.testing.assert_array_equal(given, expected)
+    assert recorder.aligned[:4] == ['off', 'off', 'auto', 'auto']
     enlarged = np.asarray(Image.fromarray(lq).resize((80, 64), Image.Resampling.BICUBIC))
     assert measured[0][:3] == ('bicubic', 'a', '')
     assert measured[0].psnr == pytest.approx(luma_psnr(pairs[0].gt, enlarged), abs=1e-3)
-    assert [result.reference for result in measured[1:4]] == list(real_pairs.REFERENCES)
+    assert [result.reference for result in measured[1:5]] == list(real_pairs.REFERENCES)
     assert measured[1].psnr == pytest.approx(luma_psnr(pairs[0].gt, Recorder()(lq, lq)), abs=1e-3)
 
 
 def test_means_of_a_table(folder):
     measured = list(real_pairs.measure({'w': Recorder()}, real_pairs.read_pairs(str(folder))))
     table = real_pairs.rows(measured, 'psnr')
-    assert list(table) == ['bicubic', 'w, the photo itself', 'w, reference', 'w, unlike']
+    assert list(table) == ['bicubic', *(f'w, {reference}' for reference in real_pairs.REFERENCES)]
     for values in table.values():
         assert values['mean'] == pytest.approx((values['a'] + values['b']) / 2)
 
