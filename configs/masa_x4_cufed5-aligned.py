@@ -1,6 +1,12 @@
-# MASA tested on CUFED5 with its references aligned, which is no protocol of the paper: every
-# reference is warped onto the photo's frame, and stacked with the whole at its scale and angle.
-_base_ = './masa_x4_cufed5.py'
+# MASA or MASA-rec tested on CUFED5 with its references aligned, which is no protocol of the paper:
+# every reference is warped onto the photo's frame, and stacked with the whole at its scale and angle.
+_base_ = [
+    '_base_/default_runtime.py',
+    '_base_/models/masa-rec.py',
+    '_base_/datasets/cufed5.py',
+    '_base_/evaluation.py',
+    '_base_/inference.py',
+]
 
 # The LR is made before, since the references are aligned with it.
 aligned_pipeline = [
@@ -11,4 +17,4 @@ aligned_pipeline = [
     *_base_.test_pipeline[5:],
 ]
 val_dataloader = dict(dataset=dict(pipeline=aligned_pipeline))
-test_dataloader = dict(dataset=dict(pipeline=aligned_pipeline))
+test_dataloader = val_dataloader

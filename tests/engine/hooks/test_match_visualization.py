@@ -43,7 +43,9 @@ def sample(small_model, small_checkpoint, photos):
         packed = Compose(pipeline[2:])(item)  # what is read already is not loaded
     with torch.no_grad():
         [sample] = small_model.test_step(pseudo_collate([packed]))
-    prediction = MASAInferencer(small_checkpoint, device='cpu').predict(lq, [ref, other])
+    prediction = MASAInferencer(small_checkpoint, device='cpu', align='off').predict(
+        lq, [ref, other]
+    )
     sample.set_metainfo(dict(gt_path='data/003_0.png', ref_path=['a.png', 'b.png']))
     expected = draw_matches(
         prediction.lq, prediction.image, prediction.ref, prediction.matches, num_refs=2
