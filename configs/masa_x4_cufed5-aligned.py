@@ -1,5 +1,5 @@
 # MASA or MASA-rec tested on CUFED5 with its references aligned, which is no protocol of the paper:
-# every reference is warped onto the photo's frame, and stacked with the whole at its scale and angle.
+# each is warped onto the photo's frame, and stacked with the whole at its scale and angle.
 _base_ = [
     '_base_/default_runtime.py',
     '_base_/models/masa-rec.py',
