@@ -21,6 +21,7 @@ from PIL import Image
 from rich.console import Console
 from rich.progress import track
 
+from masasr_mm.datasets.photos.selection import lost_detail
 from masasr_mm.datasets.transforms import decode_rgb
 from masasr_mm.errors import UserError, exit_with_user_errors
 from masasr_mm.version import add_version
@@ -179,21 +180,6 @@ def change_colours(image: np.ndarray, gains: np.ndarray, brightness: float) -> n
     return np.clip(np.rint(image * gains + brightness), 0, 255).astype(np.uint8)
 
 
-def detail(image: np.ndarray) -> float:
-    """Return how much of an image is lost when it is shrunk four times.
-
-    Args:
-        image (np.ndarray): Pixels (H, W, 3), uint8.
-
-    Returns:
-        float: Root mean square error of the image enlarged again, in grey levels.
-    """
-    height, width = image.shape[:2]
-    small = cv2.resize(image, (width // 4, height // 4), interpolation=cv2.INTER_AREA)
-    enlarged = cv2.resize(small, (width, height), interpolation=cv2.INTER_CUBIC)
-    return float(np.sqrt(np.mean((image.astype(np.float32) - enlarged) ** 2)))
-
-
 def make_pair(photo: np.ndarray, rng: np.random.Generator, size: int) -> list[np.ndarray]:
     """Return a pair: two views of a photo, the draw of most detail among three.
 
@@ -209,7 +195,7 @@ def make_pair(photo: np.ndarray, rng: np.random.Generator, size: int) -> list[np
     for _ in range(3):
         corners = draw_pair_of_views(rng, *photo.shape[:2], size)
         draws.append([render(photo, quadrangle, size, size) for quadrangle in corners])
-    view, reference = max(draws, key=lambda pair: detail(pair[0]))
+    view, reference = max(draws, key=lambda pair: lost_detail(pair[0]))
     gains = rng.uniform(0.9, 1.1) * rng.uniform(0.95, 1.05, 3)
     return [view, change_colours(reference, gains, rng.uniform(-12, 12))]
 
