@@ -146,7 +146,9 @@ def test_pictures_are_sharp(sample):
     folder = Path(skimage.data.__file__).parent
     photos = [cv2.imread(str(folder / name)) for name in make_sample.TRAINING_PHOTOS]
     views = [cv2.imread(str(path)) for path in sorted((sample / 'train/input').iterdir())]
-    of_photos, of_views = (np.mean([*map(make_sample.lost_detail, set_)]) for set_ in (photos, views))
+    of_photos, of_views = (
+        np.mean([*map(make_sample.lost_detail, set_)]) for set_ in (photos, views)
+    )
     assert of_views > of_photos
 
 
