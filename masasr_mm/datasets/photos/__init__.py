@@ -1,5 +1,6 @@
 """Photographs that packages carry, as training patches; tools/dataset_converters/make_photos.py."""
 
+from .new_folder import new_folder
 from .packages import DEBIAN_PACKAGES, PackedImage, download, images_in_folder, scikit_image
 from .patches import cut_patches
 from .selection import NEVER_TRAINED_ON, Selection
@@ -12,5 +13,6 @@ __all__ = [
     'cut_patches',
     'download',
     'images_in_folder',
+    'new_folder',
     'scikit_image',
 ]
