@@ -91,10 +91,11 @@ def match(first: KeyPoints, second: KeyPoints) -> np.ndarray:
     if min(len(first.position), len(second.position)) < 2:
         return np.zeros((0, 2), np.intp)
     cosine = first.descriptor @ second.descriptor.T
-    nearest, back = cosine.argmax(axis=1), cosine.argmax(axis=0)
-    rows = np.arange(len(nearest))
-    best = cosine[rows, nearest]
-    cosine[rows, nearest] = -1
-    distance, next_distance = (np.maximum(1 - c, 0) for c in (best, cosine.max(axis=1)))
-    kept = (back[nearest] == rows) & (distance < RATIO**2 * next_distance)
-    return np.stack([rows[kept], nearest[kept]], axis=1)
+    # The nearest by their values: numpy finds a maximum many times as fast as its index.
+    mutual = (cosine == cosine.max(axis=1, keepdims=True)) & (cosine == cosine.max(axis=0))
+    rows, columns = mutual.nonzero()
+    best = cosine[rows, columns]
+    cosine[rows, columns] = -1
+    distance, next_distance = (np.maximum(1 - c, 0) for c in (best, cosine[rows].max(axis=1)))
+    kept = distance < RATIO**2 * next_distance
+    return np.stack([rows[kept], columns[kept]], axis=1)

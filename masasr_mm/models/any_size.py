@@ -9,10 +9,13 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from ..errors import UserError
+from .choosing import choose_tile
 from .masa_net import MASANet
 from .match_maps import MatchMaps, match_maps
+from .matching import MatchExtractionModule
 from .self_ensemble import SelfEnsemble, SuperResolver
-from .tiling import TiledMASANet, choose_tile
+from .tiling import TiledMASANet
+from .whole import WholeMASANet
 
 
 def pad_to(image: Tensor, height: int, width: int) -> Tensor:
@@ -77,14 +80,23 @@ def _network(generator: MASANet, lq: Tensor, ref: Tensor, config: dict) -> Super
     return SelfEnsemble(whole_or_tiled) if config.get('ensemble') else whole_or_tiled
 
 
-def _tiled(generator: MASANet, lq: Tensor, ref: Tensor, config: dict) -> MASANet | TiledMASANet:
-    """Return the generator as it is, or in tiles if the config or the memory asks for it."""
+def _tiled(generator: MASANet, lq: Tensor, ref: Tensor, config: dict) -> SuperResolver:
+    """Return the generator whole, or in tiles if the config or the memory asks for it."""
     tile = config.get('tile')
     if tile == 'auto':
         tile = choose_tile(generator, lq, ref)
-    if not tile:
-        return generator
-    return TiledMASANet(generator, tile, config.get('ref_dtype'), config.get('track'))
+    if tile:
+        return TiledMASANet(generator, tile, config.get('ref_dtype'), config.get('track'))
+    return WholeMASANet(generator) if _can_be_sparing(generator) else generator
+
+
+def _can_be_sparing(generator: MASANet) -> bool:
+    """Tell whether references can be encoded in parts, which not every network of others can."""
+    return (
+        isinstance(generator, MASANet)
+        and isinstance(generator.matching, MatchExtractionModule)
+        and getattr(generator.encoder, 'halo', None) is not None
+    )
 
 
 def _pad(generator: MASANet, lq: Tensor, ref: Tensor, ref_down: Tensor) -> tuple[Tensor, ...]:

@@ -1,4 +1,4 @@
-"""What tiled inference keeps of the reference: its features, or the texture made of them."""
+"""What inference keeps of the reference: its features, or the texture made of them."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from .covering import Rectangle, covering
 from .layout import to_cells
 from .masa_net import MASANet
 from .matches import Matches
@@ -22,13 +23,16 @@ Track = Callable[[list, str], Iterable]
 class KeptReference:
     """A reference that is encoded in tiles, so that its features never exist as a whole image.
 
+    What no LR position was matched to is not encoded.
+
     Args:
         net (MASANet): The network.
         ref (Tensor): The reference, shape (N, 3, scale·H, scale·W), RGB in [0, 1].
         matches (Matches): Between the LR and Ref↓.
         tile (int): Height and width of a tile in Ref↓ pixels.
-        dtype (torch.dtype, optional): In which things are kept; None as they are computed.
-        track (Callable): See :data:`Track`.
+        dtype (torch.dtype, optional): In which things are kept. Default: None, as they are
+            computed.
+        track (Callable, optional): See :data:`Track`. Default: None.
     """
 
     def __init__(
@@ -37,15 +41,15 @@ class KeptReference:
         ref: Tensor,
         matches: Matches,
         tile: int,
-        dtype: torch.dtype | None,
-        track: Track,
+        dtype: torch.dtype | None = None,
+        track: Track | None = None,
     ) -> None:
         self.net, self.matches, self.dtype = net, matches, dtype
         self.levels: list[Tensor] = []
-        height, width = matches.grid
         halo = -(-net.encoder.halo // net.scale)
-        tiles = list(product(spans(height, tile, halo), spans(width, tile, halo)))
-        for rows, columns in track(tiles, 'encoding the reference'):
+        rectangles = covering(self._matched().cpu().numpy(), halo)
+        tiles = [cut for part in rectangles for cut in self._tiles(part, tile, halo)]
+        for rows, columns in track(tiles, 'encoding the reference') if track else tiles:
             self.take(ref, rows, columns)
 
     def take(self, ref: Tensor, rows: Span, columns: Span) -> None:
@@ -71,6 +75,19 @@ class KeptReference:
         """
         raise NotImplementedError
 
+    def pop(self, index: int) -> Tensor:
+        """Return M^s of all blocks, and free the memory of that scale.
+
+        Args:
+            index (int): The scale: 0 at 1×, 1 at 2×, 2 at 4×.
+
+        Returns:
+            Tensor: Shape (N, C, s·h, s·w).
+        """
+        texture = self.texture(index, *(slice(0, count) for count in self.matches.blocks))
+        self.forget(index)
+        return texture
+
     def forget(self, index: int) -> None:
         """Free the memory of a scale.
 
@@ -78,6 +95,25 @@ class KeptReference:
             index (int): The scale: 0 at 1×, 1 at 2×, 2 at 4×.
         """
         self.levels[index] = self.levels[index].new_empty(0)
+
+    @cached_property
+    def _sources(self) -> tuple[Tensor, Tensor]:
+        return self.net.matching.sources(self.matches)
+
+    def _matched(self) -> Tensor:
+        """Return which places of Ref↓ any texture of the batch is made of, shape (H, W), bool."""
+        sources, weights = self._sources
+        height, width = self.matches.grid
+        count = len(self.matches.position) * height * width
+        matched = torch.zeros(count, dtype=torch.bool, device=sources.device)
+        # Sources without weight stand for another place.
+        matched[sources[weights > 0]] = True
+        return matched.view(-1, height, width).any(dim=0)
+
+    def _tiles(self, part: Rectangle, tile: int, halo: int) -> Iterator[tuple[Span, Span]]:
+        """Cut a rectangle of Ref↓ into tiles."""
+        sizes = zip(self.matches.grid, part)
+        return product(*(spans(size, tile, halo, along) for size, along in sizes))
 
     def _encode(self, ref: Tensor, rows: Span, columns: Span) -> Iterator[Tensor]:
         """Yield the cells of a tile at every scale, 1× first."""
@@ -109,10 +145,7 @@ class KeptFeatures(KeptReference):
 
 
 class KeptTexture(KeptReference):
-    """Keeps the texture alone, summed up tile by tile, so that references cost no memory.
-
-    A tile of the reference that no LR position was matched to is not even encoded.
-    """
+    """Keeps the texture alone, summed up tile by tile, so that references cost no memory."""
 
     def take(self, ref: Tensor, rows: Span, columns: Span) -> None:  # noqa: D102  (see above)
         sources, weights = self._sources
@@ -122,8 +155,6 @@ class KeptTexture(KeptReference):
         size = [span.piece.stop - span.piece.start for span in (rows, columns)]
         weights = weights * ((y >= 0) & (y < size[0]) & (x >= 0) & (x < size[1]))
         touched = weights.sum(dim=1).nonzero().flatten()
-        if not len(touched):
-            return
         local = (sources // (width * height) * size[0] + y) * size[1] + x
         local = torch.where(weights > 0, local, 0)[touched]
         for index, cells in enumerate(self._encode(ref, rows, columns)):
@@ -135,10 +166,6 @@ class KeptTexture(KeptReference):
             )
             room = self._room(index, cells, self.matches.position.shape[1:])
             room.flatten(0, 2).flatten(1).index_add_(0, touched, share.to(room.dtype))
-
-    @cached_property
-    def _sources(self) -> tuple[Tensor, Tensor]:
-        return self.net.matching.sources(self.matches)
 
     def texture(self, index: int, rows: slice, columns: slice) -> Tensor:  # noqa: D102
         ky, kx = self.matches.fine_index.shape[2:]

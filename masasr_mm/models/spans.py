@@ -20,19 +20,21 @@ class Span(NamedTuple):
     inner: slice
 
 
-def spans(size: int, length: int, halo: int) -> Iterator[Span]:
+def spans(size: int, length: int, halo: int, part: slice | None = None) -> Iterator[Span]:
     """Cut a range into pieces with a halo.
 
     Args:
         size (int): Length of the range.
         length (int): Length of a piece.
         halo (int): How far a piece looks to both sides.
+        part (slice, optional): What of the range to cut. Default: None, all of it.
 
     Yields:
         Span: A piece.
     """
-    for start in range(0, size, length):
-        stop = min(start + length, size)
+    part = part or slice(0, size)
+    for start in range(part.start, part.stop, length):
+        stop = min(start + length, part.stop)
         outer = slice(max(0, start - halo), min(stop + halo, size))
         inner = slice(start - outer.start, stop - outer.start)
         yield Span(slice(start, stop), outer, inner)

@@ -10,7 +10,6 @@ import torch
 from torch import Tensor, nn
 
 from ..errors import UserError
-from ..free_memory import free_memory
 from .adaptation import Moments, moments
 from .aggregation import UPSAMPLE_HALO, upsample
 from .kept_reference import KeptReference, Track, smaller_kind
@@ -19,10 +18,6 @@ from .matches import Matches
 from .spans import Span, scaled, spans
 
 DEFAULT_TILE = 128
-# Features of the SR image's size, and of the reference's, that the untiled network holds at its
-# peak; measured as added memory at LR 128² with Ref 512², and with Ref 2560×512.
-FEATURES_AT_ONCE = 9
-REF_FEATURES_AT_ONCE = 4
 
 
 class MomentsOfTiles:
@@ -167,11 +162,7 @@ class TiledMASANet:
         # The encoder keeps few features at a time, so its tiles may be larger.
         kind = smaller_kind(matches)
         kept = kind(net, ref, matches, 2 * self.tile, self.ref_dtype, self.track)
-        everything = [slice(0, count) for count in matches.blocks]
-        texture = kept.texture(0, *everything)
-        kept.forget(0)
-        feature = net.fuse(0, feature, texture.to(feature.dtype))
-        del texture
+        feature = net.fuse(0, feature, kept.pop(0).to(feature.dtype))
         scales = len(net.refinements)
         for index in range(1, scales - 1):
             feature = self._fuse(index, feature, kept)
@@ -232,20 +223,3 @@ class TiledMASANet:
 def _cut(feature: Tensor, rows: slice, columns: slice, height: int, width: int) -> Tensor:
     """Cut blocks of a given height and width out of a feature."""
     return feature[:, :, scaled(rows, height), scaled(columns, width)]
-
-
-def choose_tile(net: MASANet, lq: Tensor, ref: Tensor) -> int | None:
-    """Decide whether images should be run in tiles, by the memory that is free.
-
-    Args:
-        net (MASANet): The network.
-        lq (Tensor): The LR image, shape (N, 3, h, w).
-        ref (Tensor): The reference, shape (N, 3, scale·H, scale·W).
-
-    Returns:
-        int | None: The size of tiles in LR pixels, or None if the whole should fit.
-    """
-    pixels = FEATURES_AT_ONCE * lq.shape[2:].numel() * net.scale**2
-    pixels += REF_FEATURES_AT_ONCE * ref.shape[2:].numel()
-    needed = len(lq) * pixels * net.to_image.in_channels * lq.element_size()
-    return None if needed < 0.8 * free_memory(lq.device) else DEFAULT_TILE

@@ -165,7 +165,7 @@ def test_too_little_memory_is_told(infer, photos, monkeypatch):
     def exhausted(*args, **kwargs):
         raise RuntimeError("DefaultCPUAllocator: can't allocate memory: you tried 9 bytes")
 
-    monkeypatch.setattr(infer.generator, 'super_resolve', exhausted)
+    monkeypatch.setattr(infer.generator, 'match', exhausted)
     lq, ref, _ = photos
     with pytest.raises(UserError, match=r'photo of 60×56 with references of 240×240'):
         infer(lq, ref)
@@ -175,7 +175,7 @@ def test_other_errors_are_not_taken_for_too_little_memory(infer, photos, monkeyp
     def broken(*args, **kwargs):
         raise RuntimeError('a bug')
 
-    monkeypatch.setattr(infer.generator, 'super_resolve', broken)
+    monkeypatch.setattr(infer.generator, 'match', broken)
     with pytest.raises(RuntimeError, match='a bug'):
         infer(photos[0], photos[1])
 

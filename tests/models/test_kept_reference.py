@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
+import math
+
 import pytest
 import torch
-from torch.nn import functional as F
 
 from masasr_mm.models.kept_reference import KeptFeatures, KeptTexture, smaller_kind
 from masasr_mm.models.tiling import TiledMASANet
+from masasr_mm.models.whole import WholeMASANet
 from tests.models.test_tiling import images, network
-
-
-def untracked(tiles, _):
-    return tiles
 
 
 @pytest.mark.parametrize('kind', [KeptFeatures, KeptTexture])
@@ -22,7 +20,7 @@ def test_texture_is_that_of_the_whole_reference(kind, sizes):
     net = network()
     lq, ref, ref_down = images(*sizes, n=2)
     matches = net.matching(net.encoder(lq)[0], net.encoder(ref_down)[0])
-    kept = kind(net, ref, matches, 8, None, untracked)
+    kept = kind(net, ref, matches, 8)
     py, px = matches.blocks
     for index, feature in enumerate(reversed(net.encoder(ref))):
         whole = net.matching.extract(feature, matches)
@@ -41,7 +39,7 @@ def test_the_smaller_of_the_two_is_kept():
         lq, ref, ref_down = images(*sizes)
         matches = net.matching(net.encoder(lq)[0], net.encoder(ref_down)[0])
         assert smaller_kind(matches) is kind
-        kept = kind(net, ref, matches, 16, torch.float16, untracked)
+        kept = kind(net, ref, matches, 16, torch.float16)
         pixels = min(16 * 16, sizes[2] * sizes[3])
         assert [level.numel() for level in kept.levels] == [pixels * 4 * s for s in (1, 4, 16)]
         assert {level.dtype for level in kept.levels} == {torch.float16}
@@ -49,27 +47,36 @@ def test_the_smaller_of_the_two_is_kept():
         assert [level.numel() for level in kept.levels] == [0, pixels * 16, pixels * 64]
 
 
+@pytest.mark.parametrize('kind', [KeptFeatures, KeptTexture])
 @torch.no_grad()
-def test_what_was_not_matched_is_not_encoded(monkeypatch):
-    """References stacked to one: only tiles that texture comes from cost time."""
+def test_what_was_not_matched_is_not_encoded(kind, monkeypatch):
+    """All matches lie in 12 rows of 96."""
     net = network()
-    ref = torch.rand(1, 3, 4 * 96, 4 * 16)
-    ref[:, :, 4 * 32 :] = 0.5
-    ref_down = F.avg_pool2d(ref, 4)
-    lq = ref_down[:, :, 8:16, 4:12].clone()
-    whole, matches = net.super_resolve(lq, ref, ref_down)
-    encoded = []
+    lq, ref, ref_down = images(16, 24, 96, 16, n=2)
+    found = net.matching(net.encoder(lq)[0], net.encoder(ref_down[:, :, 40:52])[0])
+    matches = found._replace(position=found.position + 40 * 16, grid=(96, 16))
+    features = net.encoder(ref)
+    rows = []
     encode = net.encoder.forward
     monkeypatch.setattr(
-        net.encoder,
-        'forward',
-        lambda image, **options: encoded.append(image.shape) or encode(image, **options),
+        net.encoder, 'forward', lambda image: rows.append(image.shape[2]) or encode(image)
     )
-    have, _ = TiledMASANet(net, 8).super_resolve(lq, ref, ref_down)
-    torch.testing.assert_close(have, whole, rtol=1e-4, atol=1e-4)
-    rows = matches.position // 16
-    tiles = {row // 16 for row in rows.flatten().tolist()}
-    assert len(encoded) - 2 <= len(tiles) + 1 < 6
+    kept = kind(net, ref, matches, 32)
+    assert sum(rows) <= 4 * (12 + 2 * math.ceil(net.encoder.halo / 4))
+    for index, feature in enumerate(reversed(features)):
+        whole = net.matching.extract(feature, matches)
+        torch.testing.assert_close(kept.pop(index), whole, rtol=1e-4, atol=1e-5)
+
+
+@pytest.mark.parametrize('sizes', [(16, 24, 60, 52), (24, 16, 7, 9)])
+def test_the_whole_is_the_network(sizes):
+    net = network()
+    inputs = images(*sizes, n=2)
+    with torch.no_grad():
+        expected, expected_matches = net.super_resolve(*inputs)
+    have, matches = WholeMASANet(net).super_resolve(*inputs)
+    assert torch.equal(matches.position, expected_matches.position)
+    torch.testing.assert_close(have, expected, rtol=1e-4, atol=1e-4)
 
 
 def test_a_scale_is_forgotten_once_it_was_used(monkeypatch):

@@ -17,5 +17,11 @@ def test_spans_cover_the_range_once():
         assert covered == list(range(size))
 
 
+def test_spans_of_a_part_look_beyond_it():
+    first, last = spans(10, 3, 2, slice(4, 9))
+    assert (first.piece, first.outer) == (slice(4, 7), slice(2, 9))
+    assert (last.piece, last.outer, last.inner) == (slice(7, 9), slice(5, 10), slice(2, 4))
+
+
 def test_a_scaled_range_covers_the_same():
     assert list(range(100))[scaled(slice(2, 5), 4)] == list(range(8, 20))

@@ -1,0 +1,51 @@
+"""Rectangles around what is marked."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from masasr_mm.models.covering import covering
+
+
+def area(rectangles, rim):
+    return sum(
+        (rows.stop - rows.start + 2 * rim) * (columns.stop - columns.start + 2 * rim)
+        for rows, columns in rectangles
+    )
+
+
+@pytest.mark.parametrize('rim', [0, 1, 15])
+@pytest.mark.parametrize('seed', range(4))
+def test_every_place_is_covered_once(rim, seed):
+    random = np.random.default_rng(seed)
+    marked = np.zeros((50, 70), bool)
+    for _ in range(seed * 3):
+        y, x = random.integers(0, 45), random.integers(0, 65)
+        marked[y : y + 5, x : x + 5] = True
+    covered = np.zeros(marked.shape, int)
+    found = covering(marked, rim)
+    for rectangle in found:
+        covered[rectangle] += 1
+    assert covered.max() == min(1, seed)
+    assert (covered[marked] == 1).all()
+    assert area(found, rim) <= area([(slice(0, 50), slice(0, 70))], rim)
+
+
+def test_two_things_far_from_each_other_are_two_rectangles():
+    marked = np.zeros((40, 60), bool)
+    marked[2:9, 3:5] = marked[30:33, 50:58] = True
+    there = [(slice(2, 9), slice(3, 5)), (slice(30, 33), slice(50, 58))]
+    assert sorted(covering(marked, 3), key=str) == there
+    assert covering(marked, 60) == [(slice(2, 33), slice(3, 58))]  # the two would be larger
+
+
+@pytest.mark.parametrize('rim', [0, 2])
+def test_a_cut_is_the_best_of_all(rim):
+    """Every cut tried one by one, where one cut is all that there is."""
+    marked = np.zeros((12, 9), bool)
+    marked[1:4, 1:8] = marked[9:11, 2:4] = True
+    whole = [(slice(1, 11), slice(1, 8))]
+    two = [(slice(1, 4), slice(1, 8)), (slice(9, 11), slice(2, 4))]
+    best = min((whole, two), key=lambda rectangles: area(rectangles, rim))
+    assert sorted(covering(marked, rim), key=str) == sorted(best, key=str)
