@@ -31,6 +31,8 @@ class Figures(NamedTuple):
         similarity (float): Mean of R (Eq. 4), in [-1, 1].
         agreement (float): How much of the photo the references show, in [-1, 1].
         seconds (float): How long it took.
+        alignment (tuple[str, ...]): What was done with each reference, in words; empty where none
+            was to be aligned.
     """
 
     width: int
@@ -40,6 +42,7 @@ class Figures(NamedTuple):
     similarity: float
     agreement: float
     seconds: float
+    alignment: tuple[str, ...]
 
 
 class Outcome(NamedTuple):
@@ -82,18 +85,20 @@ def written(
         Outcome: With a warning for each problem, and if the references show little of the photo.
     """
     (h, w), (height, width) = photo.rgb.shape[:2], result.rgb.shape[:2]
-    figures = Figures(w, h, width, height, prediction.similarity, prediction.agreement, seconds)
+    elsewhere = job.refs != (job.lq,)
+    alignment = tuple(done.in_words() for done in prediction.alignments) if elsewhere else ()
+    similarity, agreement = prediction.similarity, prediction.agreement
+    figures = Figures(w, h, width, height, similarity, agreement, seconds, alignment)
     line = (
-        f'{job.out}: {w}×{h} → {width}×{height}, similarity {figures.similarity:.2f}, '
-        f'agreement {two_digits(figures.agreement)}, {seconds:.1f} s'
+        f'{job.out}: {w}×{h} → {width}×{height}, similarity {similarity:.2f}, '
+        f'agreement {two_digits(agreement)}, {seconds:.1f} s'
     )
-    if job.refs != (job.lq,):
-        line = '; '.join([line, *(done.in_words() for done in prediction.alignments)])
+    line = '; '.join([line, *alignment])
     warnings = [f'{job.lq}: {problem}' for problem in problems]
-    if figures.agreement < LOW_AGREEMENT and job.refs != (job.lq,):
+    if agreement < LOW_AGREEMENT and elsewhere:
         warnings.append(
             f'{job.lq}: the reference shows little of it (agreement '
-            f'{two_digits(figures.agreement)}; {LOW_AGREEMENT} and more is good), so its texture '
+            f'{two_digits(agreement)}; {LOW_AGREEMENT} and more is good), so its texture '
             'may be wrong; look at it with --compare, or take another reference'
         )
     return Outcome(job, WRITTEN, line, tuple(warnings), figures)
@@ -189,7 +194,7 @@ def write_report(outcomes: Sequence[Outcome], path: str | os.PathLike) -> None:
         table = csv.DictWriter(buffer, columns, lineterminator='\n')
         table.writeheader()
         for row in rows:
-            lists = {key: '; '.join(row[key]) for key in ('references', 'warnings')}
+            lists = {key: '; '.join(row[key]) for key in ('references', 'alignment', 'warnings')}
             table.writerow({**row, **lists})
         text = buffer.getvalue()
     with written_whole(path) as temporary:
@@ -202,6 +207,7 @@ def _row(outcome: Outcome) -> dict:
     for name in ('similarity', 'agreement', 'seconds'):
         if figures[name] is not None:
             figures[name] = round(figures[name], 4)
+    figures['alignment'] = list(figures['alignment'] or ())
     return dict(
         photo=str(job.lq),
         references=[str(path) for path in job.refs],

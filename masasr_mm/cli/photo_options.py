@@ -149,8 +149,8 @@ def parse_args(arguments: Sequence[str] | None = None) -> argparse.Namespace:
     output.add_argument(
         '--report',
         metavar='FILE',
-        help='also write sizes, similarity, agreement, seconds and warnings of every photo to this '
-        'file, *.csv or *.json',
+        help='also write sizes, similarity, agreement, alignment, seconds and warnings of every '
+        'photo to this file, *.csv or *.json',
     )
     output.add_argument(
         '--compare', action='store_true', help='also write bicubic, result and reference in a row'

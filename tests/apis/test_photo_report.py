@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from masasr_mm.alignment import Alignment, Part
 from masasr_mm.apis import photo_report
 from masasr_mm.apis.photo_jobs import Job
 from masasr_mm.apis.photo_report import Outcome, check_report, write_report
@@ -52,7 +53,10 @@ def test_a_reference_of_something_else_is_warned_of(monkeypatch):
     assert warning.startswith('a.png: the reference shows little of it')
     # Not where there was no other to choose from.
     monkeypatch.setattr('tests.apis.test_photo_report.JOB', JOB._replace(refs=(JOB.lq,)))
-    assert not written(prediction(elsewhere)).warnings
+    its_own = prediction(elsewhere)._replace(alignments=(Alignment((), 0),))
+    outcome = written(its_own)
+    assert not outcome.warnings
+    assert 'aligned' not in outcome.line
 
 
 @pytest.mark.parametrize(
@@ -95,8 +99,10 @@ def test_summary_and_exit_status(outcomes, total, line, status):
 
 def test_a_report_has_everything(tmp_path):
     """Read by others' readers; CSV holds the same as JSON, as text."""
+    part = Part((80, 120), np.eye(3))
+    aligned = Alignment((part, part), 86, 0.4, 90.2, 'key points'), Alignment((part,), 3)
     outcomes = [
-        written(prediction(itself()), 1.5, ['one', 'two']),
+        written(prediction(itself())._replace(alignments=aligned), 1.5, ['one', 'two']),
         photo_report.skipped(JOB),
         photo_report.failed(JOB, UserError('a.png: broken, alas')),
     ]
@@ -106,6 +112,7 @@ def test_a_report_has_everything(tmp_path):
     assert done == dict(
         photo='a.png', references=['ref.png'], result='out/a_x4.png', status='written', width=30,
         height=20, result_width=120, result_height=80, similarity=0.5, agreement=1.0, seconds=1.5,
+        alignment=['aligned: reference ×0.40, turned 90°, 86 matches', 'not aligned: 3 matches'],
         warnings=['a.png: one', 'a.png: two'], error=None,
     )  # fmt: skip
     assert (left['status'], left['width'], left['result']) == ('skipped', None, 'out/a_x4.png')
@@ -114,6 +121,8 @@ def test_a_report_has_everything(tmp_path):
         rows = list(csv.DictReader(file))
     assert [row['status'] for row in rows] == ['written', 'skipped', 'failed']
     assert rows[0]['warnings'] == 'a.png: one; a.png: two'
+    assert rows[0]['alignment'] == '; '.join(done['alignment'])
+    assert [row['alignment'] for row in rows[1:]] == ['', '']
     assert rows[0]['agreement'] == '1.0'
     assert rows[2]['error'] == 'a.png: broken, alas'
 
