@@ -2,24 +2,27 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 
 Rectangle = tuple[slice, slice]
 """Rows and columns."""
 
 
-def covering(marked: np.ndarray, rim: int) -> list[Rectangle]:
+def covering(marked: np.ndarray, rim: int, longest: int) -> list[Rectangle]:
     """Cover all marked places with rectangles that do not overlap.
 
     The rectangle around all of them is cut in two, again and again, where the two with their rims
-    have a smaller area than the one.
+    have a smaller area than the one, or where it is too long.
 
     Args:
         marked (np.ndarray): Shape (H, W), bool.
         rim (int): How far each rectangle looks to all sides.
+        longest (int): Greatest height and width of a rectangle.
 
     Returns:
-        list[Rectangle]: None if nothing is marked.
+        list[Rectangle]: Empty if nothing is marked.
     """
     found, waiting = [], [(0, 0, marked)]
     while waiting:
@@ -31,15 +34,25 @@ def covering(marked: np.ndarray, rim: int) -> list[Rectangle]:
         top, left = top + rows.start, left + columns.start
         height, width = part.shape
         areas = [_areas_of_two(cut, rim) for cut in (part, part.T)]
-        if min(map(min, areas)) >= (height + 2 * rim) * (width + 2 * rim):
-            found.append((slice(top, top + height), slice(left, left + width)))
-        elif min(areas[0]) <= min(areas[1]):
-            row = int(np.argmin(areas[0])) + 1
-            waiting += [(top, left, part[:row]), (top + row, left, part[row:])]
+        axis = int(areas[1].min() < areas[0].min())
+        at = int(areas[axis].argmin()) + 1
+        if areas[axis][at - 1] >= (height + 2 * rim) * (width + 2 * rim):
+            if max(height, width) <= longest:
+                found.append((slice(top, top + height), slice(left, left + width)))
+                continue
+            axis = int(width > height)
+            at = _middle(part.shape[axis], longest)
+        if axis == 0:
+            waiting += [(top, left, part[:at]), (top + at, left, part[at:])]
         else:
-            column = int(np.argmin(areas[1])) + 1
-            waiting += [(top, left, part[:, :column]), (top, left + column, part[:, column:])]
+            waiting += [(top, left, part[:, :at]), (top, left + at, part[:, at:])]
     return found
+
+
+def _middle(length: int, longest: int) -> int:
+    """Return where to cut what is too long, so that no more pieces come of it than must be."""
+    pieces = math.ceil(length / longest)
+    return math.ceil(length / pieces) * (pieces // 2)
 
 
 def _extent(marked: np.ndarray) -> slice:

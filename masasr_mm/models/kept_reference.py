@@ -4,17 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
 from functools import cached_property
-from itertools import product
 
 import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from .covering import Rectangle, covering
+from .covering import covering
 from .layout import to_cells
 from .masa_net import MASANet
 from .matches import Matches
-from .spans import Span, scaled, spans
+from .spans import Span, scaled, span
 
 Track = Callable[[list, str], Iterable]
 """Wraps the list of tiles of a step, given what the step does."""
@@ -47,8 +46,11 @@ class KeptReference:
         self.net, self.matches, self.dtype = net, matches, dtype
         self.levels: list[Tensor] = []
         halo = -(-net.encoder.halo // net.scale)
-        rectangles = covering(self._matched().cpu().numpy(), halo)
-        tiles = [cut for part in rectangles for cut in self._tiles(part, tile, halo)]
+        rectangles = covering(self._matched().cpu().numpy(), halo, tile)
+        tiles = [
+            tuple(span(piece, size, halo) for piece, size in zip(rectangle, matches.grid))
+            for rectangle in rectangles
+        ]
         for rows, columns in track(tiles, 'encoding the reference') if track else tiles:
             self.take(ref, rows, columns)
 
@@ -109,11 +111,6 @@ class KeptReference:
         # Sources without weight stand for another place.
         matched[sources[weights > 0]] = True
         return matched.view(-1, height, width).any(dim=0)
-
-    def _tiles(self, part: Rectangle, tile: int, halo: int) -> Iterator[tuple[Span, Span]]:
-        """Cut a rectangle of Ref↓ into tiles."""
-        sizes = zip(self.matches.grid, part)
-        return product(*(spans(size, tile, halo, along) for size, along in sizes))
 
     def _encode(self, ref: Tensor, rows: Span, columns: Span) -> Iterator[Tensor]:
         """Yield the cells of a tile at every scale, 1× first."""

@@ -20,24 +20,34 @@ class Span(NamedTuple):
     inner: slice
 
 
-def spans(size: int, length: int, halo: int, part: slice | None = None) -> Iterator[Span]:
+def spans(size: int, length: int, halo: int) -> Iterator[Span]:
     """Cut a range into pieces with a halo.
 
     Args:
         size (int): Length of the range.
         length (int): Length of a piece.
         halo (int): How far a piece looks to both sides.
-        part (slice, optional): What of the range to cut. Default: None, all of it.
 
     Yields:
         Span: A piece.
     """
-    part = part or slice(0, size)
-    for start in range(part.start, part.stop, length):
-        stop = min(start + length, part.stop)
-        outer = slice(max(0, start - halo), min(stop + halo, size))
-        inner = slice(start - outer.start, stop - outer.start)
-        yield Span(slice(start, stop), outer, inner)
+    for start in range(0, size, length):
+        yield span(slice(start, min(start + length, size)), size, halo)
+
+
+def span(piece: slice, size: int, halo: int) -> Span:
+    """Give a piece of a range its halo.
+
+    Args:
+        piece (slice): Where it lies in the range.
+        size (int): Length of the range.
+        halo (int): How far it looks to both sides.
+
+    Returns:
+        Span: The piece.
+    """
+    outer = slice(max(0, piece.start - halo), min(piece.stop + halo, size))
+    return Span(piece, outer, slice(piece.start - outer.start, piece.stop - outer.start))
 
 
 def scaled(part: slice, factor: int) -> slice:
