@@ -1,5 +1,6 @@
 """Bringing references to the photo's frame before they are matched with it."""
 
-from .alignment import Alignment, Part, align, align_all
+from .alignment import Alignment, align, align_all
+from .parts import Part
 
 __all__ = ['Alignment', 'Part', 'align', 'align_all']

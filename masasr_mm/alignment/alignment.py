@@ -10,48 +10,16 @@ import numpy as np
 
 from . import homography, keypoints
 from .keypoints import KeyPoints
+from .parts import Part, frame_part, whole_part
 from .refinement import displacements
 from .scale_and_turn import choose
 from .warping import transform_points, turning, warp
 
-SURROUNDINGS = 0.25
-"""Of the whole reference so much is kept around the frame, in lengths of the frame."""
 SAME_SCALE, SAME_ANGLE = 1.03, math.radians(2)
 """What differs less than this is left as it is; MEM finds it, and no pixel is interpolated."""
 
 NEAR_SCALE, NEAR_ANGLE = 1.2, math.radians(10)
 """From where on key points are looked for a second time."""
-
-
-class Part(NamedTuple):
-    """One of the images that a reference becomes, and where its pixels came from.
-
-    Attributes:
-        size (tuple[int, int]): Height and width.
-        matrix (np.ndarray): Maps its pixels to those of the reference, shape (3, 3).
-        moved (np.ndarray | None): (x, y) that is added before, for every scale×scale pixels, in
-            pixels of the part, shape (h, w, 2).
-    """
-
-    size: tuple[int, int]
-    matrix: np.ndarray
-    moved: np.ndarray | None = None
-
-    def trace(self, points: np.ndarray) -> np.ndarray:
-        """Tell where in the reference points came from.
-
-        Args:
-            points (np.ndarray): (x, y) in pixels of the part, shape (..., 2).
-
-        Returns:
-            np.ndarray: (x, y) in pixels of the reference, shape (..., 2).
-        """
-        if self.moved is not None:
-            cell = self.size[0] // self.moved.shape[0]
-            x, y = np.moveaxis((np.asarray(points) // cell).astype(int), -1, 0)
-            height, width = self.moved.shape[:2]
-            points = points + self.moved[y.clip(0, height - 1), x.clip(0, width - 1)]
-        return transform_points(self.matrix, points)
 
 
 class Alignment(NamedTuple):
@@ -111,7 +79,7 @@ def align(lq: np.ndarray, ref: np.ndarray, scale: int) -> tuple[Alignment, list[
     if chosen is None:
         return Alignment((as_it_is,), matches), [ref]
     angle = chosen.turns * math.pi / 2
-    part, image = _whole(ref, turning(chosen.factor, angle), None)
+    part, image = whole_part(ref, turning(chosen.factor, angle), None)
     degrees = (math.degrees(angle) + 180) % 360 - 180
     done = Alignment((part, as_it_is), matches, chosen.factor, degrees, 'patches')
     return done, [image, ref]
@@ -132,7 +100,7 @@ def _fit(lq: np.ndarray, ref: np.ndarray, scale: int) -> tuple[homography.Fit | 
     factor, angle = homography.scale_and_angle(first.similarity)
     if max(factor, 1 / factor) < NEAR_SCALE and abs(angle) < NEAR_ANGLE:
         return first, most
-    part, image = _whole(ref, first.similarity, size)
+    part, image = whole_part(ref, first.similarity, size)
     second, _ = _fit_to(photo, image, size, scale)
     if second is None or second.matches < first.matches:
         return first, most
@@ -156,13 +124,12 @@ def _aligned(
     """Return the reference warped onto the frame, and the whole at its scale and angle."""
     scale = size[0] // lq.shape[0]
     moved = displacements(lq, warp(ref, fit.matrix, size)) * scale
-    warped = Part(size, np.linalg.inv(fit.matrix), moved)
-    image = warp(ref, fit.matrix, size, moved)
+    warped, image = frame_part(ref, fit.matrix, size, moved)
     factor, angle = homography.scale_and_angle(fit.similarity)
     middle = (np.array(ref.shape[1::-1]) - 1) / 2
     similarity = turning(*_snapped(factor, angle))
     similarity[:2, 2] = transform_points(fit.similarity, middle) - similarity[:2, :2] @ middle
-    whole, whole_image = _whole(ref, similarity, size)
+    whole, whole_image = whole_part(ref, similarity, size)
     done = Alignment((warped, whole), fit.matches, factor, math.degrees(angle), 'key points')
     return done, [image, whole_image]
 
@@ -174,26 +141,6 @@ def _snapped(factor: float, angle: float) -> tuple[float, float]:
     return (1.0 if same_scale else factor), (
         quarter if abs(angle - quarter) < SAME_ANGLE else angle
     )
-
-
-def _whole(
-    ref: np.ndarray, similarity: np.ndarray, frame: tuple[int, int] | None
-) -> tuple[Part, np.ndarray]:
-    """Return a reference at another scale and angle, with no more than surrounds the frame."""
-    height, width = ref.shape[:2]
-    corners = np.array([[x, y] for x in (-0.5, width - 0.5) for y in (-0.5, height - 0.5)])
-    corners = transform_points(similarity, corners)
-    low, high = corners.min(axis=0) + 0.5, corners.max(axis=0) + 0.5
-    if frame is not None:
-        extent = np.array(frame[::-1])
-        # Whole steps from the corner, so that a turn by a quarter still takes whole pixels.
-        beyond = np.floor(np.maximum(0, -SURROUNDINGS * extent - low))
-        low = low + beyond
-        high = np.minimum(high, (1 + SURROUNDINGS) * extent)
-    size = tuple(np.maximum(1, np.round(high - low)).astype(int)[::-1].tolist())
-    matrix = similarity.copy()
-    matrix[:2, 2] -= low
-    return Part(size, np.linalg.inv(matrix)), warp(ref, matrix, size)
 
 
 def align_all(

@@ -11,6 +11,7 @@ from skimage import data
 
 from masasr_mm.alignment import align, align_all
 from masasr_mm.alignment.scale_and_turn import choose
+from masasr_mm.datasets.transforms import StackReferences
 
 SCALE = 4
 
@@ -96,9 +97,24 @@ def test_of_a_far_larger_reference_the_surroundings_are_kept():
     done, [warped, whole] = align(resized(photo, 1 / SCALE), resized(world, 1.5), SCALE)
     assert done.by == 'key points'
     assert warped.shape == photo.shape
-    assert whole.shape[0] <= 1.5 * 240 + 1
-    assert whole.shape[1] <= 1.5 * 240 + 1
+    assert max(whole.shape[:2]) <= 1.5 * 240 + 1
     assert psnr(warped, photo, rim=8) > 27
+
+
+@pytest.mark.parametrize('crop', [np.s_[:, 100:], np.s_[30:170], np.s_[:]])
+@pytest.mark.parametrize('factor', [1, 1.3])
+def test_the_reduced_part_holds_the_photos_own_pixels(scene, crop, factor):
+    """MASA takes whole LR pixels: wherever the part is stacked, it must not lie between them."""
+    photo = resized(scene[:236, :316], 1 / SCALE)  # 59×79, so that no middle is at a whole pixel
+    reference = turned(resized(np.ascontiguousarray(scene[crop]), factor), 8)
+    _, parts = align(photo, reference, SCALE)
+    stacked = StackReferences(size=None).transform(dict(ref=parts))['ref']
+    ref_down = resized(stacked, 1 / SCALE).astype(int)
+    piece = photo[20:40, 30:70]
+    pieces = np.lib.stride_tricks.sliding_window_view(ref_down, piece.shape)
+    errors = np.abs(pieces - piece).mean(axis=(2, 3, 4, 5))
+    warped = errors[: ref_down.shape[0] // 2 - piece.shape[0]]
+    assert warped.min() < 2
 
 
 NOISE = np.random.default_rng(0).integers(0, 256, (90, 70, 3), np.uint8)
@@ -106,6 +122,9 @@ UNUSABLE = {
     'a photo of something else': lambda scene: data.chelsea()[:240, :320],
     'mirrored': lambda scene: np.ascontiguousarray(scene[:, ::-1]),
     'without structure': lambda scene: np.full((200, 300, 3), 128, np.uint8),
+    'stripes': lambda scene: np.tile(np.uint8([40] * 6 + [200] * 6), (240, 25))[..., None].repeat(
+        3, 2
+    ),
     'noise': lambda scene: NOISE,
     '8×8': lambda scene: np.ascontiguousarray(scene[:8, :8]),
     'one pixel': lambda scene: np.ascontiguousarray(scene[:1, :1]),
