@@ -45,7 +45,8 @@ def choose(lq: np.ndarray, ref: np.ndarray, scale: int) -> Candidate | None:
 
     Returns:
         Candidate | None: None if no candidate shows clearly more of the photo than all that are
-        turned otherwise, and than the reference as it is.
+        turned otherwise, and than the reference as it is; or if its pixels are then as coarse as
+        those of the photo, so that it has no texture to give.
     """
     height, width = lq.shape[:2]
     reduction = min(1.0, LONGEST_SIDE / max(height, width))
@@ -56,6 +57,8 @@ def choose(lq: np.ndarray, ref: np.ndarray, scale: int) -> Candidate | None:
     ]
     found = [_agreement(small, ref, c, reduction / scale) for c in candidates]
     best, score = max(zip(candidates, found), key=lambda pair: pair[1])
+    if best.factor >= scale:
+        return None
     others = [value for c, value in zip(candidates, found) if c.turns != best.turns]
     as_it_is = _agreement(small, ref, Candidate(1.0, 0), reduction / scale)
     return best if score > max(*others, as_it_is) + CLEARLY_BETTER else None

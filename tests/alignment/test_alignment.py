@@ -118,6 +118,7 @@ def test_the_reduced_part_holds_the_photos_own_pixels(scene, crop, factor):
 
 
 NOISE = np.random.default_rng(0).integers(0, 256, (90, 70, 3), np.uint8)
+STRIPES = np.uint8([40] * 6 + [200] * 6)[:, None]
 UNUSABLE = {
     'a photo of something else': lambda scene: data.chelsea()[:240, :320],
     'mirrored': lambda scene: np.ascontiguousarray(scene[:, ::-1]),
@@ -162,6 +163,9 @@ def test_patches_tell_scale_and_turn(scene, lq):
         assert candidate.turns == -turns % 4
         assert candidate.factor == pytest.approx(1 / factor, rel=0.02)
     assert choose(lq, scene, SCALE) is None  # it is best as it is
+    # Enough to see how it is turned, but its pixels are the photo's, enlarged.
+    assert choose(lq, np.rot90(resized(scene, 0.24)), SCALE) is None
+    assert choose(lq, np.rot90(resized(scene, 0.26)), SCALE).turns == 3
     assert choose(lq, data.chelsea()[:240, :320], SCALE) is None
 
 
