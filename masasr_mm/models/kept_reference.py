@@ -106,11 +106,10 @@ class KeptReference:
         """Return which places of Ref↓ any texture of the batch is made of, shape (H, W), bool."""
         sources, weights = self._sources
         height, width = self.matches.grid
-        count = len(self.matches.position) * height * width
-        matched = torch.zeros(count, dtype=torch.bool, device=sources.device)
+        total = weights.new_zeros(len(self.matches.position) * height * width)
         # Sources without weight stand for another place.
-        matched[sources[weights > 0]] = True
-        return matched.view(-1, height, width).any(dim=0)
+        total.index_add_(0, sources.flatten(), weights.flatten())
+        return (total > 0).view(-1, height, width).any(dim=0)
 
     def _encode(self, ref: Tensor, rows: Span, columns: Span) -> Iterator[Tensor]:
         """Yield the cells of a tile at every scale, 1× first."""

@@ -32,7 +32,8 @@ class Answers(TorchFunctionMode):
             return torch.zeros(3, args[0].dim(), dtype=torch.int64, device=args[0].device)
         if func is Tensor.numpy:
             assert args[0].device.type == 'cpu'
-            return np.zeros(args[0].shape, str(args[0].dtype).removeprefix('torch.'))
+            dtype = str(args[0].dtype).removeprefix('torch.')
+            return np.full(args[0].shape, dtype == 'bool', dtype)
         return func(*args, **(kwargs or {}))
 
 
