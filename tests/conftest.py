@@ -2,13 +2,32 @@
 
 from __future__ import annotations
 
+import gc
 from collections.abc import Iterator
+from contextlib import AbstractContextManager
 from pathlib import Path
+from unittest import mock
 
 import pytest
 from mmengine.registry import DefaultScope
 
 REPOSITORY = Path(__file__).resolve().parent.parent
+
+
+def pytest_collection_finish() -> None:
+    """Leave what is imported out of the garbage collections that mmengine's data sets ask for."""
+    gc.freeze()
+
+
+def plain_configs() -> AbstractContextManager:
+    """Leave the text of configs as it is: making it pretty takes most of a tiny training."""
+    return mock.patch('mmengine.config.config.FormatCode', lambda text, **_: (text, True))
+
+
+@pytest.fixture(autouse=True, scope='session')
+def _plain_configs() -> Iterator[None]:
+    with plain_configs():
+        yield
 
 
 @pytest.fixture(autouse=True)

@@ -11,6 +11,10 @@ from mmagic.registry import HOOKS
 from mmengine.hooks import Hook
 from mmengine.runner import Runner
 
+from tests.conftest import plain_configs
+
+plain_configs().start()  # as in the tests' own process
+
 
 @HOOKS.register_module()
 class DyingRank(Hook):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import multiprocessing
 import os
 import signal
@@ -20,13 +21,14 @@ from PIL import Image
 from torch.multiprocessing import ProcessExitedException, start_processes
 
 from masasr_mm.engine.newest_checkpoint import newest_whole_checkpoint
-from tests.conftest import REPOSITORY
+from tests.conftest import REPOSITORY, plain_configs
 
 MAX_ITERS = 7
 START_METHOD = 'forkserver'
-"""Forked from a server that has imported all but run nothing: what was forked from a process that
-has used threads of OpenMP or of autograd hangs, or fails."""
-multiprocessing.set_forkserver_preload([__name__])
+"""Forked from a server that has imported all, components and what they need among it, but run
+nothing: what was forked from a process that has used threads of OpenMP or of autograd hangs, or
+fails."""
+multiprocessing.set_forkserver_preload([__name__, 'masasr_mm.components'])
 
 
 def make_data(root: Path) -> None:
@@ -162,10 +164,12 @@ def train_here(config: Config, hooks: Iterable[Hook] = ()) -> Runner:
     """Train in this process, from the newest whole checkpoint if there is one."""
     if start := newest_whole_checkpoint(config.work_dir):
         config.resume, config.load_from = True, str(start)
-    runner = Runner.from_cfg(config)
-    for hook in hooks:
-        runner.register_hook(hook)
-    runner.train()
+    gc.freeze()
+    with plain_configs():
+        runner = Runner.from_cfg(config)
+        for hook in hooks:
+            runner.register_hook(hook)
+        runner.train()
     return runner
 
 

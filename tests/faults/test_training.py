@@ -51,8 +51,6 @@ def train(monkeypatch, capfd, tmp_path, small_config, data):
     """Train four iterations with the tool, without validation; returns status and error lines."""
     for name, value in (('LOCAL_RANK', '0'), ('TORCH_FORCE_WEIGHTS_ONLY_LOAD', '1')):
         monkeypatch.setenv(name, value)
-    # Making the text of a config pretty takes half of the time of so short a training.
-    monkeypatch.setattr('mmengine.config.config.FormatCode', lambda text, **_: (text, True))
     # Two trainings in one second would share a logger.
     numbers = iter(range(100))
 
