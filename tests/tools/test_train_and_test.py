@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import csv
+import itertools
 import re
+import shutil
+from collections.abc import Callable
 from pathlib import Path
+from subprocess import CompletedProcess
 from types import SimpleNamespace
 
 import cv2
@@ -31,6 +35,26 @@ def trained(small_config, tmp_path_factory) -> Path:
     return work_dir
 
 
+@pytest.fixture
+def tool(monkeypatch, capfd, tmp_path) -> Callable[..., CompletedProcess]:
+    """Call a tool in this process, with a result as of a command's."""
+    for name in ('LOCAL_RANK', 'TORCH_FORCE_WEIGHTS_ONLY_LOAD'):  # what the tools set
+        monkeypatch.setenv(name, '0')
+        monkeypatch.delenv(name)
+    numbers = itertools.count()
+
+    def call(path: str, *arguments: object) -> CompletedProcess:
+        # Two runs of one name and second would share a log. A worker of a training in this process
+        # is told to end only some seconds after it.
+        options = [f'experiment_name={tmp_path.name}_{next(numbers)}']
+        options += ['train_dataloader.num_workers=0'] if path == 'train.py' else []
+        capfd.readouterr()
+        status = call_tool(load_tool(path), monkeypatch, *arguments, '--cfg-options', *options)
+        return CompletedProcess(path, status or 0, *capfd.readouterr())
+
+    return call
+
+
 def test_training_leaves_checkpoints_and_logs_where_they_belong(trained):
     assert (trained / 'iter_2.pth').is_file()
     assert len(list(trained.glob('best_PSNR_iter_2.pth'))) == 1
@@ -47,26 +71,26 @@ def test_a_checkpoint_holds_the_generator_and_plain_values(trained):
     assert set(checkpoint['state_dict']) - set(generator) == {'step_counter'}
 
 
-def test_bfloat16_trains_on_a_cpu_and_float16_is_refused_in_one_line(small_config, tmp_path):
-    command = ('tools/train.py', small_config, '--work-dir', tmp_path)
-    options = ('--cfg-options', 'train_cfg.max_iters=2')
-    succeed(run_python(*command, '--amp', 'bfloat16', *options))
+def test_bfloat16_trains_on_a_cpu_and_float16_is_refused_in_one_line(tool, small_config, tmp_path):
+    command = ('train.py', small_config, '--work-dir', tmp_path)
+    succeed(tool(*command, '--amp', 'bfloat16', '--cfg-options', 'train_cfg.max_iters=2'))
     weights = load_tensors(tmp_path / 'iter_2.pth')['state_dict']
     assert all(weight.isfinite().all() for weight in weights.values())
     if not torch.cuda.is_available():
-        line = error_line(run_python(*command, '--amp'))
+        line = error_line(tool(*command, '--amp'))
         assert line.endswith('--amp in float16 needs a GPU; on a CPU give --amp bfloat16')
 
 
-def test_resume_goes_on(trained, small_config):
-    arguments = ('tools/train.py', small_config, '--work-dir', trained)
-    result = succeed(run_python(*arguments, '--resume'))
+def test_resume_goes_on(tool, trained, small_config, tmp_path):
+    work_dir = shutil.copytree(trained, tmp_path / 'work')
+    arguments = ('train.py', small_config, '--work-dir', work_dir)
+    result = succeed(tool(*arguments, '--resume'))
     assert 'resumed epoch: 0, iter: 2' in result.stdout
     assert 'Iter(train) [3/4]' in result.stdout
     assert 'Iter(train) [1/4]' not in result.stdout
-    assert (trained / 'iter_4.pth').is_file()
+    assert (work_dir / 'iter_4.pth').is_file()
 
-    result = succeed(run_python(*arguments, '--resume', trained / 'iter_2.pth', '--quiet'))
+    result = succeed(tool(*arguments, '--resume', work_dir / 'iter_2.pth', '--quiet'))
     loads, bar = result.stdout.splitlines()
     assert loads.startswith('Loads checkpoint')
     assert re.fullmatch(r'training \S+ 4/4 loss 0\.\d{4} PSNR \d+\.\d\d dB 0:00:00\s*', bar), bar
@@ -120,34 +144,16 @@ def test_mistakes_are_told_in_one_line(arguments, message, tmp_path, monkeypatch
     assert '\n' not in errors[0]
 
 
-def test_no_data_is_told_before_anything_else(tmp_path):
-    result = run_python(
-        Path('tools/train.py').resolve(), Path('configs/masa_x4_cufed5.py').resolve(), cwd=tmp_path
-    )
-    line = error_line(result)
-    assert 'data/CUFED/train' in line
+def test_no_data_is_told_before_anything_else(tool, tmp_path, monkeypatch):
+    config = Path('configs/masa_x4_cufed5.py').resolve()
+    monkeypatch.chdir(tmp_path)
+    assert 'data/CUFED/train' in error_line(tool('train.py', config))
     assert list(tmp_path.iterdir()) == []
 
 
-def test_a_broken_image_ends_in_one_line(small_config, small_data, tmp_path):
-    import shutil
-
-    shutil.copytree(small_data / 'train', tmp_path / 'train')
-    for image in (tmp_path / 'train' / 'input').iterdir():
-        image.write_bytes(image.read_bytes()[:500])
-    options = [f'train_dataloader.dataset.data_root={tmp_path / "train"}']
-    result = run_python(
-        'tools/train.py', small_config, '--work-dir', tmp_path / 'work', '--cfg-options', *options
-    )
-    line = error_line(result)
-    assert str(tmp_path / 'train' / 'input') in line
-    assert '.png' in line
-
-
-def test_weights_that_do_not_fit_are_told(trained, tmp_path):
+def test_weights_that_do_not_fit_are_told(tool, trained, small_config, tmp_path):
     (tmp_path / 'a.pth').write_bytes((trained / 'iter_2.pth').read_bytes()[:1000])
-    line = error_line(run_python('tools/test.py', 'configs/masa_x4_sample.py', tmp_path / 'a.pth'))
-    assert 'a.pth' in line or 'data/sample' in line
+    assert 'a.pth' in error_line(tool('test.py', small_config, tmp_path / 'a.pth'))
 
 
 def train_tool(monkeypatch, *arguments) -> Config:
@@ -183,17 +189,24 @@ def test_randomness(small_config, tmp_path, monkeypatch):
     assert config.randomness == dict(seed=7, deterministic=False)
 
 
-def test_one_seed_gives_one_training(small_config, tmp_path):
-    """Twice with deterministic algorithms, in processes of their own."""
+@pytest.fixture
+def _other_algorithms_afterwards():
+    yield
+    torch.use_deterministic_algorithms(False)
+    torch.backends.cudnn.deterministic = False
+
+
+@pytest.mark.usefixtures('_other_algorithms_afterwards')
+def test_one_seed_gives_one_training(tool, small_config, tmp_path):
     weights = []
     for name in ('a', 'b'):
         options = ['--seed', '3', '--deterministic', '--cfg-options', 'train_cfg.max_iters=1']
-        succeed(run_python('tools/train.py', small_config, '--work-dir', tmp_path / name, *options))
+        succeed(tool('train.py', small_config, '--work-dir', tmp_path / name, *options))
         weights.append(load_tensors(tmp_path / name / 'iter_1.pth')['state_dict'])
     assert all(torch.equal(weights[0][key], weights[1][key]) for key in weights[0])
 
 
-def test_a_part_of_the_test_its_device_and_its_precision(trained, small_config, tmp_path):
+def test_a_part_of_the_test_its_device_and_its_precision(tool, trained, small_config, tmp_path):
     """Metrics of two images, without pictures; bfloat16 changes them a little, tiles do not."""
     rows = {}
     for name, options in dict(
@@ -201,12 +214,8 @@ def test_a_part_of_the_test_its_device_and_its_precision(trained, small_config, 
         tiles=['--tile', '8', '--limit', '2', '--device', 'cpu'],
         reduced=['--dtype', 'bfloat16', '--limit', '2', '--device', 'cpu'],
     ).items():
-        succeed(
-            run_python(
-                'tools/test.py', small_config, trained / 'iter_2.pth', '--work-dir',
-                tmp_path / 'work', '--metrics', tmp_path / name, *options,
-            )
-        )  # fmt: skip
+        folders = ['--work-dir', tmp_path / 'work', '--metrics', tmp_path / name]
+        succeed(tool('test.py', small_config, trained / 'iter_2.pth', *folders, *options))
         assert sorted(path.name for path in (tmp_path / name).iterdir()) == [
             'metrics.csv',
             'metrics.json',
@@ -220,7 +229,7 @@ def test_a_part_of_the_test_its_device_and_its_precision(trained, small_config, 
         assert 0 < abs(psnr - near) < 0.5
 
 
-def test_a_device_is_no_matter_of_several_processes():
-    result = run_python('tools/test.py', 'c', 'p', '--device', 'cpu', '--launcher', 'pytorch')
+def test_a_device_is_no_matter_of_several_processes(tool):
+    result = tool('test.py', 'c', 'p', '--device', 'cpu', '--launcher', 'pytorch')
     assert result.returncode == 2
     assert '--device does not go with --launcher' in result.stderr
