@@ -11,6 +11,7 @@ from mmagic.datasets import BasicImageDataset
 from mmengine.logging import print_log
 
 from masasr_mm.errors import BrokenFileError, UserError
+from masasr_mm.image_files import HEIF_SUFFIXES
 
 
 class RefSRDataset(BasicImageDataset):
@@ -46,7 +47,7 @@ class RefSRDataset(BasicImageDataset):
     LAYOUT: str = ''
     """The layout in the words of an error message."""
     SUFFIXES: tuple[str, ...] = ('.png', '.PNG')
-    """Endings of the image files."""
+    """Endings of the image files; those of HEIC count as well."""
     METAINFO: dict = dict(dataset_type='refsr', task_name='refsr')
 
     def __init__(
@@ -166,7 +167,8 @@ class RefSRDataset(BasicImageDataset):
         """
         if not self.file_backend.isdir(folder):
             raise self.layout_error(folder, 'there is no such folder')
-        names = self.file_backend.list_dir_or_file(folder, list_dir=False, suffix=self.SUFFIXES)
+        suffixes = (*self.SUFFIXES, *HEIF_SUFFIXES, *map(str.upper, HEIF_SUFFIXES))
+        names = self.file_backend.list_dir_or_file(folder, list_dir=False, suffix=suffixes)
         if not (names := sorted(names)):
             kinds = ' or '.join(dict.fromkeys(suffix.lower() for suffix in self.SUFFIXES))
             raise self.layout_error(folder, f'there is no {kinds} file in this folder')

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import os
 
+import torch
+
 from ..apis.inferencer import MASAInferencer
+from ..errors import UserError
 from .onnx_generator import ONNXGenerator
 
 
@@ -28,6 +31,23 @@ class ONNXInferencer(MASAInferencer):
         super().__init__(path, device='cpu', test_cfg={}, align=align)
         if self.generator.interface.ref_size is not None:
             self.align = 'off'  # what is stacked may be larger than the references
+
+    def save_pretrained(
+        self, folder: str | os.PathLike, dtype: torch.dtype = torch.float32
+    ) -> None:
+        """Refuse to write an exported network in Hugging Face's layout.
+
+        Args:
+            folder (str | os.PathLike): Not used.
+            dtype (torch.dtype): Not used.
+
+        Raises:
+            UserError: Always.
+        """
+        raise UserError(
+            f'{self.generator.path}: an exported network holds no weights in this layout; save the '
+            'checkpoint that it was exported from'
+        )
 
     def _load(self, checkpoint: str, config: str | None) -> ONNXGenerator:
         return ONNXGenerator(checkpoint)  # the weights are part of the file

@@ -11,9 +11,18 @@ from mmagic.datasets import BasicImageDataset
 from mmagic.registry import DATASETS
 from mmengine.dataset import ConcatDataset, RepeatDataset
 from mmengine.fileio import LocalBackend
+from PIL import Image
 from torch.utils.data import DataLoader
 
-from masasr_mm.datasets import CUFEDDataset, RefSRDataset, Urban100Dataset
+from masasr_mm.datasets import (
+    CUFED5Dataset,
+    CUFEDDataset,
+    PhotoPatchDataset,
+    RefSRDataset,
+    Sun80Dataset,
+    Urban100Dataset,
+)
+from masasr_mm.datasets.transforms import LoadRGBImage
 from masasr_mm.errors import BrokenFileError, UserError
 
 from .folders import make_cufed, write_images
@@ -39,6 +48,29 @@ def test_files_are_sorted_whatever_the_order_of_the_file_system(tmp_path, monkey
 
     monkeypatch.setattr(LocalBackend, 'list_dir_or_file', backwards)
     assert keys(Urban100Dataset(str(tmp_path))) == ['a', 'b', 'c']
+
+
+@pytest.mark.parametrize(
+    ('dataset', 'names'),
+    [
+        (CUFEDDataset, ['input/a.HEIC', 'ref/a.HEIC']),
+        (CUFED5Dataset, ['a_0.heic', 'a_1.png']),
+        (Sun80Dataset, [
+            'Sun_Hays_SR_groundtruth/a.heif', 'Sun_Hays_SR_scenematches/a.heif/1.HIF'
+        ]),
+        (Urban100Dataset, ['a.hif']),
+        (PhotoPatchDataset, ['a.heic']),
+    ],
+)  # fmt: skip
+def test_what_phones_write_is_listed_and_read(tmp_path, dataset, names):
+    pillow_heif = pytest.importorskip('pillow_heif')
+    for name in names:
+        path = tmp_path / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        pillow_heif.from_pillow(Image.new('RGB', (64, 64))).save(path)
+    [item] = dataset(str(tmp_path), pipeline=[LoadRGBImage('gt')])
+    assert item['key'].startswith('a')
+    assert item['gt'].shape == (64, 64, 3)
 
 
 @pytest.mark.parametrize('serialize_data', [True, False])

@@ -128,6 +128,9 @@ def test_the_inferencer_gives_what_the_editor_gives(exported, network, photos):
     expected = MASAInferencer(path, device='cpu').predict(lq, [ref, other])
     have = infer.predict(lq, [ref, other])
     assert infer.scale == 2
+    with pytest.raises(UserError, match=r'any\.onnx: .* save the checkpoint that it was exported'):
+        infer.save_pretrained(exported / 'saved')
+    assert not (exported / 'saved').exists()
     assert have.image.shape == (2 * lq.shape[0], 2 * lq.shape[1], 3)
     assert np.abs(have.image.astype(int) - expected.image).max() <= 1
     # On real photos some matches are nearly as good as others.
