@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import os
 import shutil
-import signal
 import socket
 import subprocess
 import sys
-import time
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -17,7 +16,7 @@ from .conftest import REPOSITORY as ROOT
 
 # The small project and the packages that it needs are built with this, without setuptools.
 BACKEND = """
-import os, pathlib, signal, time, zipfile
+import pathlib, zipfile
 
 def wheel(folder, name, version, *metadata):
     path = pathlib.Path(folder) / f'{name}-{version}-py3-none-any.whl'
@@ -36,9 +35,6 @@ def wheel(folder, name, version, *metadata):
     return path.name
 
 def build_editable(folder, config_settings=None, metadata_directory=None):
-    pathlib.Path('building').touch()
-    while pathlib.Path('hold').exists():
-        time.sleep(0.05)
     extras = ['lite', 'sample', 'tests', 'export', 'demo']
     read = lambda name: pathlib.Path('requirements', f'{name}.txt').read_text().split()
     needs = [f'Requires-Dist: {line}' for line in read('runtime')]
@@ -85,31 +81,28 @@ class Project:
         for name, content in files.items():
             (self.root / 'requirements' / f'{name}.txt').write_text(content + '\n')
 
-    def start(self, *command: object, **environment: str) -> subprocess.Popen:
-        """Start a command; without one, what every script does first."""
+    def run(self, *command: object, **environment: str) -> tuple[int, list[str], str]:
+        """Run a command, or what every script does first.
+
+        Returns:
+            tuple[int, list[str], str]: Exit status, lines of the output, and error output.
+        """
         use = 'set -eu; source tools/environment.sh; use_environment runtime; echo "$PYTHON"'
-        variables = {
-            **os.environ,
-            'PIP_CONFIG_FILE': os.devnull,
-            'PIP_NO_INDEX': '1',
-            'PIP_FIND_LINKS': (self.root / 'wheels').as_uri(),
-            **environment,
-        }
-        return subprocess.Popen(
+        variables = dict(
+            PIP_CONFIG_FILE=os.devnull,
+            PIP_NO_INDEX='1',
+            PIP_FIND_LINKS=(self.root / 'wheels').as_uri(),
+        )
+        result = subprocess.run(
             [str(word) for word in command or ('bash', '-c', use)],
             cwd=self.root,
-            env=variables,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
+            env={**os.environ, **variables, **environment},
+            capture_output=True,
             text=True,
-            start_new_session=True,
+            check=False,
+            timeout=120,
         )
-
-    def run(self, *command: object, **environment: str) -> tuple[int, list[str], str]:
-        """Run a command; give its exit status, its lines and its error output."""
-        process = self.start(*command, **environment)
-        output, error = process.communicate(timeout=120)
-        return process.returncode, output.splitlines(), error
+        return result.returncode, result.stdout.splitlines(), result.stderr
 
     def leaf(self) -> str:
         """Give the version of the package that the environment has."""
@@ -158,42 +151,23 @@ def test_made_once_and_brought_up_to_date(project):
     assert not any('creating' in line for line in lines)
     assert project.leaf() == '3.0'
 
-    pip = [python, '-m', 'pip', '--no-input']
+    wheel = project.root / 'wheels' / 'mmcv-2.0-py3-none-any.whl'
+    pip = [python, '-m', 'pip']
     subprocess.run([*pip, 'uninstall', '-qy', 'mmcv_lite'], check=True)
-    subprocess.run(
-        [
-            *pip,
-            'install',
-            '-q',
-            '--no-index',
-            project.root / 'wheels' / 'mmcv-2.0-py3-none-any.whl',
-        ],
-        check=True,
-    )
+    subprocess.run([*pip, 'install', '-q', '--no-index', wheel], check=True)
     project.require(sample='leaf>=1')
     assert project.run()[0] == 0
     installed = subprocess.check_output([*pip, 'list', '--format=freeze'], text=True).split()
-    assert 'mmcv==2.0' in installed
-    assert not any(line.startswith('mmcv_lite') for line in installed)
-
-    (project.venv / 'bin' / 'python').unlink()
-    (project.venv / 'bin' / 'python').symlink_to('/nowhere/python')
-    status, lines, error = project.run()
-    assert (status, error) == (0, '')
-    assert lines[0].startswith('environment: creating .venv')
+    assert [line for line in installed if line.startswith('mmcv')] == ['mmcv==2.0']
 
 
 @pytest.mark.slow
-def test_an_interrupted_one_is_made_anew(project):
-    (project.root / 'hold').touch()
-    process = project.start()
-    while not (project.root / 'building').exists():
-        assert process.poll() is None
-        time.sleep(0.05)
-    os.killpg(process.pid, signal.SIGKILL)
-    process.communicate()
+def test_one_that_was_not_finished_is_made_anew(project):
+    project.add_wheel('branch', '1.0')
+    project.require(runtime='branch>=2')
+    assert project.run()[0] == 1
     assert project.state.read_text() == 'building\n'
-    (project.root / 'hold').unlink()
+    project.require(runtime='branch')
     # By its own Python, as where .venv is activated: the new one must not be made with that.
     path = f'{project.venv / "bin"}{os.pathsep}{os.environ["PATH"]}'
     status, lines, error = project.run(PATH=path)
@@ -226,9 +200,9 @@ class TestWhatIsMissing:
         assert error_line(status, error).startswith(message)
         assert list(project.venv.iterdir()) == [project.venv / 'bin']
 
-    @pytest.mark.parametrize('script', ['', '[[ "$2" != *ensurepip* ]]', 'exit 1'])
+    @pytest.mark.parametrize('script', ['', '[[ "$2" != *ensurepip* ]]'])
     def test_python(self, project, bare_path, script):
-        if script:  # one without the module venv, or an old one
+        if script:  # one without the module venv
             python = bare_path / 'python3.10'
             python.write_text(f'#!/bin/bash\n{script}\n')
             python.chmod(0o755)
@@ -257,10 +231,7 @@ class TestActiveEnvironment:
         assert lines == [f'environment: using the active {python}', python]
         assert not project.venv.exists()
 
-    @pytest.mark.parametrize('lacking', ['pytest<7', 'leaf'])
-    def test_not_used_if_it_lacks_something(self, project, path, lacking):
-        # 'leaf' is what pip would find and install
-        project.require(runtime=f'{lacking}\nno-such' if lacking == 'pytest<7' else lacking)
+    def test_not_used_if_it_lacks_something(self, project, path):
         (project.venv / 'bin').mkdir(parents=True)
         status, _, error = project.run(PATH=path)
         assert 'was made by hand' in error_line(status, error)
@@ -269,10 +240,7 @@ class TestActiveEnvironment:
 @pytest.mark.parametrize(
     ('script', 'arguments'),
     [
-        ('dist_train', []),
-        ('dist_train', ['config.py', 'two']),
         ('dist_train', ['config.py', '0']),
-        ('dist_test', ['config.py', '2']),
         ('dist_test', ['config.py', 'checkpoint.pth', '-1']),
         ('slurm_train', ['partition', 'name']),
         ('slurm_test', ['partition', 'name', 'config.py']),
@@ -308,17 +276,12 @@ def test_slurm_command(tmp_path):
 def test_port():
     code = f'source "{ROOT}/tools/distributed.sh"; PYTHON="{sys.executable}"; free_port'
     with socket.socket() as server:
-        taken = server.connect_ex(('127.0.0.1', 29500)) == 0
-    if not taken:
-        assert subprocess.check_output(['bash', '-c', code], text=True) == '29500\n'
-    with socket.socket() as server:
-        if not taken:
+        with suppress(OSError):  # where somebody has it, that does as well
             server.bind(('127.0.0.1', 29500))
             server.listen()
         port = int(subprocess.check_output(['bash', '-c', code], text=True))
-        assert port != 29500
-    with socket.socket() as server:
-        server.bind(('127.0.0.1', port))
+    assert port != 29500
+    socket.create_server(('127.0.0.1', port)).close()
 
 
 @pytest.mark.parametrize('path', [*sorted((ROOT / 'tools').glob('*.sh')), ROOT / '.ci' / 'run'])
@@ -388,13 +351,6 @@ pathlib.Path(sys.argv[-1], 'photo_x4.png').touch()
         assert 'train runs' not in output
         assert any('done before' in line for line in output)
         assert 'best_PSNR_iter_1.pth' in output[-5]
-
-    def test_no_environment(self, quickstart, project):
-        project.require(runtime='no-such-package')
-        (project.venv / 'bin').mkdir(parents=True)
-        status, lines, error = quickstart()
-        assert 'was made by hand' in error_line(status, error)
-        assert not any('sample data' in line for line in lines)
 
     def test_a_failure_ends_it(self, quickstart, project):
         work_dir = project.root / 'work_dirs' / 'quickstart'
