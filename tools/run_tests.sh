@@ -9,4 +9,4 @@ use_environment runtime sample tests
 cd "$ROOT"
 # One process a core, each with one thread: what the tests compute is small.
 export OMP_NUM_THREADS="${OMP_NUM_THREADS:-1}"
-exec "$PYTHON" -m pytest -n auto --maxprocesses 4 --dist loadfile "$@"
+exec "$PYTHON" -m pytest -n auto --maxprocesses 4 --dist worksteal "$@"
