@@ -120,6 +120,10 @@ def kill_and_resume(folder: Path, kills: int, iterations: int, seed: int) -> tup
         tiny_config(folder / 'data', folder / name, **options) for name in ('unbroken', 'killed')
     )
     work_dir = Path(killed.work_dir)
+    # The first process of all waits for the imports of the server that it is forked from.
+    first = get_context(START_METHOD).Process(target=int)
+    first.start()
+    first.join()
     start = time.monotonic()
     if run(unbroken, log):
         raise SystemExit(f'the training itself fails:\n{log.read_text()[-2000:]}')

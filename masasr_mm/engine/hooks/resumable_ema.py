@@ -13,9 +13,7 @@ class ResumableEMAHook(EMAHook):
 
     A validation runs with the averaged weights in the place of the trained ones. Where
     :class:`StopOnSignalHook` ends one, they change places again before the checkpoint is written.
-
-    Args:
-        **kwargs: As for mmengine's ``EMAHook``.
+    The arguments are those of mmengine's ``EMAHook``.
     """
 
     def after_validation_stopped(self, runner: Runner) -> None:
