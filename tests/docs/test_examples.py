@@ -16,7 +16,7 @@ from tests.conftest import REPOSITORY
 from tests.tools.commands import run_python, succeed
 
 EXAMPLES = REPOSITORY / 'demo' / 'mmagic'
-PAGES = sorted((REPOSITORY / 'docs').glob('*.md'))
+PAGES = [REPOSITORY / 'README.md', *sorted((REPOSITORY / 'docs').glob('*.md'))]
 
 
 @pytest.fixture
