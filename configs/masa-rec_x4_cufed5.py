@@ -10,3 +10,9 @@ _base_ = [
 ]
 
 custom_hooks = [*_base_.custom_hooks, dict(type='AugmentationTimetableHook')]
+
+# 250 epochs (Sec. 4.2); the learning rate has halved by then.
+epoch = _base_.iters_per_epoch
+train_cfg = dict(max_iters=250 * epoch, val_interval=5 * epoch)
+param_scheduler = dict(T_max=500 * epoch)
+default_hooks = dict(checkpoint=dict(interval=5 * epoch))

@@ -42,7 +42,7 @@ degradations = [
     dict(type='RandomJPEGCompression', params=dict(quality=[40, 95]), keys=['img'], bgr2rgb=True),
 ]
 train_pipeline = [
-    *_base_.train_pipeline[:-2],  # all but making lq and ref_down, and packing
+    *_base_.load_views,
     # References come out of a camera, too.
     dict(
         type='RandomJPEGCompression',
@@ -53,7 +53,7 @@ train_pipeline = [
     *_base_.make_lq,
     # What is left at a quarter of the samples is the benchmarks' own LR.
     dict(type='RandomApply', prob=0.75, transforms=degradations),
-    _base_.train_pipeline[-1],
+    _base_.pack_pair,
 ]
 train_dataloader = dict(dataset=dict(pipeline=train_pipeline))
 

@@ -15,7 +15,7 @@ model = dict(
 
 # The reference is another view of the same patch, in other light; no two epochs are alike.
 pair = ['gt', 'ref']
-train_pipeline = [
+load_views = [
     *_base_.load_pair,
     dict(type='Flip', keys=pair, flip_ratio=0.5, direction='horizontal'),
     dict(type='RandomRotation90', keys=pair, prob=1.0),
@@ -28,9 +28,8 @@ train_pipeline = [
             type='RandomColorChange', keys=pair, contrast=(0.7, 1.3), brightness=(-20, 20)
         ),
     ),
-    *_base_.make_lq,
-    dict(type='PackInputs', data_keys=['ref_down'], meta_keys=['gt_path']),
 ]
+train_pipeline = [*load_views, *_base_.make_lq, _base_.pack_pair]
 train_dataloader = dict(
     _delete_=True,
     batch_size=4,

@@ -5,7 +5,7 @@ _base_ = './masa-rec_x4_cufed5.py'
 model = dict(generator=dict(scale=8, fusion_blocks=(12, 8, 4, 2)))
 
 crop = dict(type='FixedCrop', keys=['gt', 'ref'], crop_size=(128, 128))
-train_pipeline = [*_base_.load_pair, crop, *_base_.train_pipeline[2:]]
+train_pipeline = [*_base_.load_pair, crop, *_base_.prepare_pair]
 test_pipeline = _base_.test_pipeline
 inference_pipeline = _base_.inference_pipeline
 for transform in [*train_pipeline, *test_pipeline, *inference_pipeline]:

@@ -10,11 +10,14 @@ _base_ = [
 
 # The LR is made before, since the references are aligned with it.
 aligned_pipeline = [
-    *_base_.test_pipeline[:3],
-    _base_.test_pipeline[4],
+    _base_.load_gt,
+    _base_.load_references,
+    _base_.pad_gt,
+    _base_.reduce_gt,
     dict(type='AlignReferences', key='ref', lq_key='img', scale=4),
     dict(type='StackReferences', key='ref', size=None),
-    *_base_.test_pipeline[5:],
+    _base_.reduce_references,
+    _base_.pack_test,
 ]
 val_dataloader = dict(dataset=dict(pipeline=aligned_pipeline))
 test_dataloader = val_dataloader

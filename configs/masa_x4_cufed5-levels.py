@@ -31,8 +31,8 @@ test_evaluator = [
     dict(
         type='Evaluator',
         metrics=[
-            *(_base_.metrics[2:] if name == names[0] else []),
-            *({**metric, 'prefix': name} for metric in _base_.metrics[:2]),
+            *(_base_.bicubic_metrics if name == names[0] else []),
+            *({**metric, 'prefix': name} for metric in _base_.metrics),
         ],
     )
     for name in [*names, 'all']

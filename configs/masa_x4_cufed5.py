@@ -19,8 +19,13 @@ model = dict(train_cfg=dict(pixel_init=10 * _base_.iters_per_epoch))
 # This stage has no augmentation but the swap (Sec. 4.2).
 train_pipeline = [
     *_base_.load_pair,
-    dict(type='RandomSwap', keys=['gt', 'ref'], prob=0.5),
+    _base_.random_swap,
     *_base_.make_lq,
-    _base_.train_pipeline[-1],
+    _base_.pack_pair,
 ]
 train_dataloader = dict(dataset=dict(pipeline=train_pipeline))
+
+# 50 epochs more (Sec. 4.2).
+epoch = _base_.iters_per_epoch
+train_cfg = dict(max_iters=50 * epoch, val_interval=5 * epoch)
+default_hooks = dict(checkpoint=dict(interval=5 * epoch))

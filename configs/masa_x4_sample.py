@@ -11,7 +11,7 @@ model = dict(
 )
 
 crop = dict(type='FixedCrop', keys=['gt', 'ref'], crop_size=(96, 96))
-train_pipeline = [*_base_.load_pair, crop, *_base_.train_pipeline[2:]]
+train_pipeline = [*_base_.load_pair, crop, *_base_.prepare_pair]
 train_dataloader = dict(
     batch_size=2,
     num_workers=1,

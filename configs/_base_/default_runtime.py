@@ -9,7 +9,6 @@ default_hooks = dict(
     param_scheduler=dict(type='ParamSchedulerHook'),
     checkpoint=dict(
         type='WholeCheckpointHook',
-        interval=5 * 1319,
         by_epoch=False,
         max_keep_ckpts=3,
         save_best='PSNR',

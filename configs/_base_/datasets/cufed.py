@@ -23,15 +23,18 @@ flips_and_rotations = [
     )
 ]
 
-train_pipeline = [
-    *load_pair,
-    dict(type='RandomSwap', keys=['gt', 'ref'], prob=0.5),
+random_swap = dict(type='RandomSwap', keys=['gt', 'ref'], prob=0.5)
+pack_pair = dict(type='PackInputs', data_keys=['ref_down'], meta_keys=['gt_path'])
+# What becomes of a pair that is loaded, and perhaps cropped.
+prepare_pair = [
+    random_swap,
     dict(type='RandomColorChange', keys=['gt', 'ref'], contrast=(0.7, 1.3), brightness=(-20, 20)),
     *make_lq,
     # The first 30 epochs go without, "to warm up the encoder".
     dict(type='DelayedTransforms', transforms=flips_and_rotations, begin_iter=30 * iters_per_epoch),
-    dict(type='PackInputs', data_keys=['ref_down'], meta_keys=['gt_path']),
+    pack_pair,
 ]
+train_pipeline = [*load_pair, *prepare_pair]
 
 train_dataloader = dict(
     batch_size=9,

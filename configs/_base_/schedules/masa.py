@@ -1,5 +1,5 @@
-# 50 further epochs with all losses (Sec. 4.2); the discriminator has its own optimizer.
-train_cfg = dict(type='ResumableTrainLoop', max_iters=50 * 1319, val_interval=5 * 1319)
+# All losses (Sec. 4.2); the discriminator has its own optimizer.
+train_cfg = dict(type='ResumableTrainLoop')
 optim_wrapper = dict(
     constructor='MultiOptimWrapperConstructor',
     generator=dict(type='OptimWrapper', optimizer=dict(type='Adam', lr=1e-4, betas=(0.9, 0.999))),
