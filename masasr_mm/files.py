@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import os
 import secrets
-import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from stat import S_IMODE
 
 from .errors import UserError
 
@@ -46,9 +46,10 @@ def written_whole(path: str | os.PathLike) -> Iterator[Path]:
         path.parent.mkdir(parents=True, exist_ok=True)
         temporary = temporary_beside(path)
         temporary.touch(exist_ok=False)
+        permissions = temporary.stat().st_mode
         yield temporary
-        if path.is_file():
-            shutil.copymode(path, temporary)
+        # Who writes may have put a file of another mode in its place, as safetensors does.
+        temporary.chmod(S_IMODE(path.stat().st_mode if path.is_file() else permissions))
         temporary.replace(path)
     except OSError as error:
         raise UserError(f'cannot write {path}: {error.strerror or error}') from error

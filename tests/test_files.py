@@ -63,6 +63,15 @@ def test_permissions_are_those_of_an_opened_file(tmp_path, umask):
     assert permissions(tmp_path / 'a.txt') == permissions(tmp_path / 'opened.txt')
 
 
+def test_a_writer_may_put_a_file_of_its_own_there(tmp_path, umask):
+    """As safetensors does, with permissions for nobody else."""
+    with written_whole(tmp_path / 'a.txt') as temporary:
+        (tmp_path / 'own.txt').write_text('whole')
+        (tmp_path / 'own.txt').chmod(0o600)
+        (tmp_path / 'own.txt').replace(temporary)
+    assert permissions(tmp_path / 'a.txt') == 0o666 & ~umask
+
+
 def test_a_file_that_is_there_keeps_its_permissions(tmp_path):
     path = tmp_path / 'a.txt'
     path.write_text('old')
