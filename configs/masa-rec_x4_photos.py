@@ -65,7 +65,8 @@ default_hooks = dict(
     checkpoint=dict(interval=500, save_best=None, max_keep_ckpts=4),
     non_finite=dict(budget=10),
 )
+# An average over the last tenth of the steps, and no more than about 1,000 of them.
 custom_hooks = [
-    dict(type='ResumableEMAHook', ema_type='ExponentialMovingAverage', momentum=0.001),
+    dict(type='ResumableEMAHook', ema_type='MomentumAnnealingEMA', momentum=0.001, gamma=10),
 ]
 randomness = dict(seed=0)
