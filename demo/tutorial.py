@@ -1,8 +1,6 @@
 """MASA-SR step by step, on photographs of scikit-image; some seconds on a CPU.
 
-Run it as a script, `python demo/tutorial.py --checkpoint masa_rec.pth`, or cell by cell in an
-editor that knows `# %%`. Without a checkpoint the weights are random, which is enough to see how
-the parts fit together, and where the matching looks.
+Run it as a script, `python demo/tutorial.py`, or cell by cell in an editor that knows `# %%`.
 """
 
 # %%
@@ -11,19 +9,17 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from mmengine.registry import init_default_scope
 from PIL import Image
 from skimage import data
 
 from masasr_mm.apis import MASAInferencer
-from masasr_mm.apis.checkpoint import save_checkpoint
 from masasr_mm.apis.photos import write_picture
-from masasr_mm.models import MASANet
 from masasr_mm.visualization.comparison import compare
 from masasr_mm.visualization.match_picture import draw_matches
+from masasr_mm.weights import DEFAULT
 
 parser = argparse.ArgumentParser(description='MASA-SR step by step')
-parser.add_argument('--checkpoint', help="ours or the authors' (default: random weights)")
+parser.add_argument('--checkpoint', default=DEFAULT, help="ours or the authors' (default: photos)")
 parser.add_argument('--out', default='work_dirs/tutorial', help='folder for the pictures')
 arguments, _ = parser.parse_known_args()
 out = Path(arguments.out)
@@ -61,9 +57,8 @@ def tensor(image: np.ndarray) -> torch.Tensor:
 # the reduced reference: blocks first (Stage 1), then patches inside the blocks (Stage 2).
 
 # %%
-init_default_scope('mmagic')
-torch.manual_seed(0)
-net = MASANet().eval()
+infer = MASAInferencer(arguments.checkpoint, device='cpu')
+net = infer.generator
 with torch.no_grad():
     lr_feature, ref_feature = (net.encoder(tensor(image))[0] for image in (lq, ref_down))
     matches = net.matching(lr_feature, ref_feature)
@@ -98,12 +93,6 @@ print(f'rows found within 2 pixels of the true one: {float(share):.0%}')
 # in tiles where memory is short, and tells where the texture came from.
 
 # %%
-checkpoint = arguments.checkpoint
-if checkpoint is None:
-    checkpoint = out / 'random.pth'
-    weights = {f'generator.{name}': value for name, value in net.state_dict().items()}
-    save_checkpoint(dict(state_dict=weights), checkpoint)
-infer = MASAInferencer(checkpoint)
 prediction = infer.predict(lq[:, :61], [ref])
 print(f'{lq[:, :61].shape} → {prediction.image.shape}, agreement {prediction.agreement:.2f}')
 

@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 import torch
 
+from tests.conftest import REPOSITORY
 from tests.tools.commands import run_python, succeed
 
 # mmagic alone cannot be imported beside numpy 2; once masasr_mm is, it can.
@@ -88,3 +89,15 @@ def test_init_model_gives_the_model_with_its_weights(checkpoint, small_config):
     saved = torch.load(checkpoint, weights_only=True)['state_dict']
     key = 'encoder.levels.0.0.weight'
     assert torch.equal(model.generator.state_dict()[key], saved[f'generator.{key}'])
+
+
+def test_shipped_weights_by_name():
+    from masasr_mm import weights  # before mmagic  # isort: skip
+    from mmagic.apis import init_model
+    from safetensors.torch import load_file
+
+    config = REPOSITORY / 'configs' / 'masa-rec_x4_cufed5.py'
+    model = init_model(str(config), 'masasr_mm://bicubic', device='cpu')
+    shipped = load_file(weights.folder('bicubic') / 'model.safetensors')
+    key = 'encoder.levels.0.0.weight'
+    assert torch.equal(model.generator.state_dict()[key], shipped[key].float())

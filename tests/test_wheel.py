@@ -16,7 +16,8 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from tests.apis.conftest import photos, small_checkpoint, small_model  # noqa: F401
+from masasr_mm import weights
+from tests.apis.conftest import photos  # noqa: F401
 from tests.conftest import REPOSITORY
 from tests.tools.commands import kill_group, run, succeed
 
@@ -24,6 +25,8 @@ pytestmark = pytest.mark.slow
 MIM = {'model-index.yml', 'configs/masa_x4_cufed5.py', 'configs/_base_/models/masa.py',
        'configs/metafile.yml', 'tools/train.py', 'tools/test.py', 'tools/check_env.py',
        'requirements/constraints.txt'}  # fmt: skip
+
+WEIGHTS = {f'masasr_mm/weights/{name}/model.safetensors' for name in weights.NAMES}
 
 
 class Installed:
@@ -76,7 +79,7 @@ def test_wheel_and_sdist_hold_configs_and_tools(installed):
     in_wheel = set(zipfile.ZipFile(installed.wheel).namelist())
     with tarfile.open(installed.sdist) as archive:
         in_sdist = {name.partition('/')[2] for name in archive.getnames()}
-    assert {f'masasr_mm/.mim/{name}' for name in MIM} <= in_wheel & in_sdist
+    assert {f'masasr_mm/.mim/{name}' for name in MIM} | WEIGHTS <= in_wheel & in_sdist
     assert not {name for name in in_wheel if name.startswith(('tests', 'configs', 'build'))}
 
 
@@ -111,23 +114,22 @@ def test_mim_train_and_test(installed, own_config):
     assert 'bicubic' in succeed(result).stdout
 
 
-def test_the_photo_command(installed, small_checkpoint, photos):  # noqa: F811
+def test_the_photo_command_and_its_weights(installed, photos):  # noqa: F811
     lq, ref, _ = photos
     for name, pixels in dict(lq=lq, ref=ref).items():
         Image.fromarray(pixels).save(installed.folder / f'{name}.png')
-    succeed(installed.run('masasr', 'lq.png', '--ref', 'ref.png', '--checkpoint', small_checkpoint,
-                          '--out', 'sr.png'))  # fmt: skip
+    succeed(installed.run('masasr', 'lq.png', '--ref', 'ref.png', '--out', 'sr.png'))
     size = Image.open(installed.folder / 'sr.png').size
     assert size == (4 * lq.shape[1], 4 * lq.shape[0])
 
 
-def test_the_page(installed, small_checkpoint):  # noqa: F811
+def test_the_page(installed):
     pytest.importorskip('gradio')
     with socket.socket() as server:
         server.bind(('127.0.0.1', 0))
         port = server.getsockname()[1]
     process = subprocess.Popen(
-        [installed.bin / 'masasr-demo', '--checkpoint', small_checkpoint, '--port', str(port)],
+        [installed.bin / 'masasr-demo', '--port', str(port)],
         cwd=installed.folder,
         env={**os.environ, 'PYTHONPATH': '', 'OMP_NUM_THREADS': '1'},
         start_new_session=True,

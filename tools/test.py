@@ -23,7 +23,8 @@ def parse_args() -> argparse.Namespace:
     parser.add_argument(
         'checkpoint',
         metavar='CHECKPOINT',
-        help="a trained or converted one, or one of the authors', or its URL",
+        help='photos or bicubic, which come with the package; or a trained or converted one, or '
+        "one of the authors', or its URL",
     )
     parser.add_argument('--work-dir', metavar='D', help='logs (default: work_dirs/<config name>)')
     parser.add_argument('--out', metavar='DIR', help='write every SR image and its metrics there')

@@ -33,8 +33,9 @@ def parse_args() -> argparse.Namespace:
     parser.add_argument(
         '--load-from',
         metavar='CKPT',
-        help="begin with a checkpoint's weights, a file or a URL; as its generator is trained, the "
-        'adversarial stage begins at once (train_cfg.pixel_init is 0)',
+        help="begin with a checkpoint's weights: photos or bicubic, which come with the package, "
+        "or a file, ours or the authors', or a URL; as its generator is trained, the adversarial "
+        'stage begins at once (train_cfg.pixel_init is 0)',
     )
     parser.add_argument(
         '--seed', type=int, metavar='N', help='of all random numbers (default: another each time)'
@@ -153,9 +154,7 @@ def begin_with(config: Config, checkpoint: str) -> None:
         config (Config): The config; ``load_from`` and ``model.train_cfg`` are changed.
         checkpoint (str): What ``--load-from`` says.
     """
-    from masasr_mm.apis.downloads import local_file
-
-    config.load_from = local_file(checkpoint)
+    config.load_from = checkpoint
     config.model.train_cfg = dict(config.model.get('train_cfg') or {}, pixel_init=0)
 
 
@@ -167,6 +166,7 @@ def main(args: argparse.Namespace) -> None:
     from masasr_mm.allocator import keep_freed_memory
     from masasr_mm.apis.checkpoint import check_start
     from masasr_mm.apis.config import check_data, load_config
+    from masasr_mm.engine.checkpoint_scheme import through_this_package
     from masasr_mm.engine.quiet_runner import quiet_runner
 
     keep_freed_memory()
@@ -191,6 +191,8 @@ def main(args: argparse.Namespace) -> None:
     choose_start(config, args.resume)
     if config.load_from:
         check_start(config.load_from, config.model, config.resume)
+        if not config.resume:
+            config.load_from = through_this_package(config.load_from)
     build = quiet_runner if args.quiet else Runner.from_cfg
     build(config).train()
 

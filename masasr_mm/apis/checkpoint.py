@@ -19,6 +19,7 @@ from ..errors import UserError
 from ..files import written_whole
 from ..models.released import PREFIX, from_released, is_released
 from . import pretrained, safetensors_file
+from .downloads import local_file
 
 TORCH_REASON = re.compile(
     r'WeightsUnpickler error:\s*(.+?)(?: Please use|\n|$)'
@@ -120,6 +121,25 @@ def state_dict_of(checkpoint: dict) -> dict:
     return checkpoint.get('state_dict', checkpoint)
 
 
+def read_checkpoint(path: str | os.PathLike) -> dict:
+    """Read a checkpoint of any model; one in the format of MASA-SR's authors is converted.
+
+    Args:
+        path (str | os.PathLike): The file or folder.
+
+    Returns:
+        dict: What it holds; ``state_dict`` and ``meta`` with ``converted`` for one of the authors'.
+
+    Raises:
+        UserError: If it cannot be read.
+    """
+    checkpoint = load_tensors(path)
+    state_dict = state_dict_of(checkpoint)
+    if not is_released(state_dict):
+        return checkpoint
+    return dict(state_dict=from_released(state_dict, str(path)), meta=dict(converted=True))
+
+
 def load_checkpoint(path: str | os.PathLike) -> dict:
     """Read a checkpoint in our format; one in the authors' is converted.
 
@@ -133,10 +153,8 @@ def load_checkpoint(path: str | os.PathLike) -> dict:
     Raises:
         UserError: If the file cannot be read or holds no MASA generator.
     """
-    checkpoint = load_tensors(path)
+    checkpoint = read_checkpoint(path)
     state_dict = state_dict_of(checkpoint)
-    if is_released(state_dict):
-        return dict(state_dict=from_released(state_dict, str(path)), meta=dict(converted=True))
     if not any(str(key).startswith(PREFIX) for key in state_dict):
         first = next(iter(state_dict))
         raise UserError(
@@ -222,37 +240,32 @@ def check_start(path: str | os.PathLike, model: dict, resume: bool) -> None:
     mmengine passes over weights that do not fit with no more than a line in the log.
 
     Args:
-        path (str | os.PathLike): The checkpoint.
+        path (str | os.PathLike): The checkpoint, as :func:`.downloads.local_file` takes it.
         model (dict): Config of the editor.
         resume (bool): Whether the training goes on, with all networks and optimizers; otherwise
             it takes the weights of the generator alone.
 
     Raises:
-        UserError: If the file cannot be read, is in the authors' format, does not fit, or would
-            have code run.
+        UserError: If the file cannot be read, does not fit, has no training that could go on, or
+            would have code run.
     """
-    checkpoint = load_tensors(path)
-    state_dict = state_dict_of(checkpoint)
-    if is_released(state_dict):
-        raise UserError(
-            f"{path}: the authors' format; convert it for training: python "
-            f'tools/model_converters/official_to_mmagic.py {path} OUT.pth'
-        )
-    if resume and 'optimizer' not in checkpoint:
-        raise UserError(
-            f'{path}: weights alone, no training that could be resumed; start from them with '
-            f'--load-from {path}'
-        )
+    path = local_file(path)
     if resume:
+        checkpoint = load_tensors(path)
+        if 'optimizer' not in checkpoint:
+            raise UserError(
+                f'{path}: weights alone, no training that could be resumed; start from them with '
+                f'--load-from {path}'
+            )
         _refuse_code_on_resume(checkpoint, path)
+    else:
+        checkpoint = read_checkpoint(path)
     with torch.device('meta'):
         editor = MODELS.build(model)
     if not hasattr(editor, 'generator'):
         return  # an editor of somebody else's
-    if resume:
-        check_weights(editor, state_dict, path)
-    else:
-        check_weights(editor.generator, state_dict, path, PREFIX)
+    part, prefix = (editor, '') if resume else (editor.generator, PREFIX)
+    check_weights(part, state_dict_of(checkpoint), path, prefix)
 
 
 def _refuse_code_on_resume(checkpoint: dict, path: str | os.PathLike) -> None:

@@ -1,4 +1,4 @@
-"""Checkpoints from the net, kept for the next time."""
+"""Where a checkpoint is: shipped with the package, on the net, or a file."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from urllib.parse import unquote, urlsplit
 
 import torch
 
+from .. import weights
 from ..errors import UserError
 
 CHECKSUM = re.compile(r'-([0-9a-f]{8,64})\.[^.]+$')
@@ -20,19 +21,23 @@ CHECKSUM = re.compile(r'-([0-9a-f]{8,64})\.[^.]+$')
 def local_file(checkpoint: str | os.PathLike) -> str:
     """Return the file of a checkpoint, downloaded first if it is given as a URL.
 
-    It is kept in torch's cache, ``~/.cache/torch/hub/checkpoints`` unless ``TORCH_HOME`` says
+    A name of shipped weights goes before a file of that name, which ``./name`` gives. A download
+    is kept in torch's cache, ``~/.cache/torch/hub/checkpoints`` unless ``TORCH_HOME`` says
     otherwise. Where its name ends in a checksum, as in ``masa-1a2b3c4d.pth``, it must have that.
 
     Args:
-        checkpoint (str | os.PathLike): A file, or a URL beginning with ``https://`` or ``http://``.
+        checkpoint (str | os.PathLike): A name in :data:`masasr_mm.weights.NAMES`, a file or folder,
+            or a URL beginning with ``https://`` or ``http://``.
 
     Returns:
-        str: The file.
+        str: The file or folder.
 
     Raises:
         UserError: If it cannot be downloaded, or has another checksum.
     """
-    url = str(checkpoint)
+    url = str(checkpoint).removeprefix(weights.SCHEME)
+    if url in weights.NAMES:
+        return str(weights.folder(url))
     if not url.startswith(('https://', 'http://')):
         return url
     name = Path(unquote(urlsplit(url).path)).name

@@ -20,6 +20,7 @@ from ..models.any_size import super_resolve
 from ..models.building import build_part
 from ..models.match_maps import MatchMaps
 from ..models.released import PREFIX
+from ..weights import DEFAULT
 from .checkpoint import check_weights, load_checkpoint, load_tensors, load_weights
 from .config import load_config
 from .downloads import local_file
@@ -37,8 +38,10 @@ class MASAInferencer:
     """Super-resolve photos with the texture of sharp ones.
 
     Args:
-        checkpoint (str | os.PathLike): A checkpoint of ours, or one of the authors', or its URL;
-            or a folder that :meth:`save_pretrained` wrote.
+        checkpoint (str | os.PathLike): Weights that come with the package, by name: 'photos' for
+            what cameras and messengers make, 'bicubic' for the benchmarks' LR images; or a
+            checkpoint of ours, or one of the authors', or its URL; or a folder that
+            :meth:`save_pretrained` wrote. Default: 'photos'.
         config (str, optional): Config file of the model, which is Python code and is run: give
             only one that you trust. Without it the network's config is read from the checkpoint,
             where nothing is run, or else the paper's network is taken.
@@ -60,14 +63,14 @@ class MASAInferencer:
         UserError: If the checkpoint, the config or the device cannot be used.
 
     Examples:
-        >>> infer = MASAInferencer('masa_rec.pth')
+        >>> infer = MASAInferencer()
         >>> sr = infer('blurry.jpg', ['sharp.jpg'])  # (4·H, 4·W, 3) uint8, RGB
         >>> sr, matches = infer('blurry.jpg', 'sharp.jpg', return_matches=True)
     """
 
     def __init__(
         self,
-        checkpoint: str | os.PathLike,
+        checkpoint: str | os.PathLike = DEFAULT,
         config: str | None = None,
         device: str | None = None,
         dtype: str = 'float32',

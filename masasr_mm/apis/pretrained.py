@@ -10,6 +10,7 @@ from pathlib import Path
 import torch
 from torch import nn
 
+from .. import weights
 from ..errors import UserError
 from ..files import written_whole
 from ..models.released import PREFIX
@@ -38,8 +39,8 @@ def write_pretrained(
         UserError: If it cannot be written.
     """
     folder = Path(folder)
-    weights = {name: value.to(dtype) for name, value in generator.state_dict().items()}
-    write_safetensors(weights, {}, folder / WEIGHTS)
+    state_dict = {name: value.to(dtype) for name, value in generator.state_dict().items()}
+    write_safetensors(state_dict, {}, folder / WEIGHTS)
     with written_whole(folder / CONFIG) as temporary:
         temporary.write_text(json.dumps(config, indent=2) + '\n', 'utf-8')
 
@@ -67,9 +68,9 @@ def read_pretrained(folder: str | os.PathLike) -> dict:
         raise UserError(f'{folder / CONFIG}: not readable as JSON ({error})') from error
     if not isinstance(config, dict):
         raise UserError(f'{folder / CONFIG}: no config of a network')
-    weights = read_safetensors(folder / WEIGHTS)['state_dict']
+    state_dict = read_safetensors(folder / WEIGHTS)['state_dict']
     return dict(
-        state_dict={PREFIX + name: value for name, value in weights.items()},
+        state_dict={PREFIX + name: value for name, value in state_dict.items()},
         meta=dict(generator=config),
     )
 
@@ -78,7 +79,8 @@ def find_pretrained(name: str | os.PathLike) -> str:
     """Return a folder with weights, fetched from Hugging Face's hub where it is not here.
 
     Args:
-        name (str | os.PathLike): The folder, or ``owner/repository`` on the hub.
+        name (str | os.PathLike): A name of shipped weights, the folder, or ``owner/repository`` on
+            the hub.
 
     Returns:
         str: The folder.
@@ -86,6 +88,8 @@ def find_pretrained(name: str | os.PathLike) -> str:
     Raises:
         UserError: If it is neither, or cannot be fetched.
     """
+    if name in weights.NAMES:
+        return str(weights.folder(name))
     if Path(name).is_dir():
         return str(name)
     if not REPOSITORY.fullmatch(str(name)):

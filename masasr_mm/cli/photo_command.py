@@ -8,6 +8,7 @@ import sys
 from typing import TYPE_CHECKING
 
 from ..errors import UserError, exit_with_user_errors
+from ..weights import NAMES
 from .photo_options import parse_args
 
 if TYPE_CHECKING:
@@ -96,6 +97,12 @@ def make_inferencer(options: argparse.Namespace) -> MASAInferencer:
             options.align,
         )
     from ..deployment.onnx_inferencer import ONNXInferencer
+
+    if options.checkpoint in NAMES:
+        raise UserError(
+            '--backend onnxruntime needs --checkpoint with a file that tools/deployment/export.py '
+            'wrote with --format onnx'
+        )
 
     # The file holds the network as it is, so that none of these can be changed any more.
     fixed = dict(

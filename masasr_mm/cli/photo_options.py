@@ -6,6 +6,7 @@ import argparse
 from collections.abc import Sequence
 
 from ..version import add_version
+from ..weights import DEFAULT
 from .photo_sizes import final_size
 from .values import number, tile, whole_number
 
@@ -13,11 +14,11 @@ DESCRIPTION = 'Super-resolve your own photos with the texture of sharp ones.'
 
 EPILOG = """
 examples:
-  masasr photo.jpg --ref sharp.jpg --checkpoint masa_rec.pth
-  masasr photos --ref sharp1.jpg sharp2.jpg --checkpoint C --out results
-  masasr photos --ref references --checkpoint C --compare
+  masasr photo.jpg --ref sharp.jpg
+  masasr photos --ref sharp1.jpg sharp2.jpg --out results --checkpoint masa_rec.pth
+  masasr photos --ref references --compare
       photos/a.jpg goes with references/a.png, or with all in references/a/
-  masasr 'photos/**/*.png' --self-ref --checkpoint C --out results --format webp
+  masasr 'photos/**/*.png' --self-ref --out results --format webp
 
 exit status: 0 all written, 1 some photo failed, 2 wrong use, 130 interrupted
 """
@@ -53,10 +54,11 @@ def parse_args(arguments: Sequence[str] | None = None) -> argparse.Namespace:
     )
     parser.add_argument(
         '--checkpoint',
-        required=True,
+        default=DEFAULT,
         metavar='CKPT',
-        help="a checkpoint, ours or the authors', or its URL, from where it is downloaded once; "
-        'with --backend onnxruntime an ONNX file',
+        help='photos or bicubic, which come with the package; or a checkpoint, ours or the '
+        "authors', or its URL, from where it is downloaded once; with --backend onnxruntime an "
+        f'ONNX file (default: {DEFAULT})',
     )
     parser.add_argument(
         '--backend',

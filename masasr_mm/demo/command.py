@@ -13,6 +13,7 @@ from pathlib import Path
 
 from ..errors import UserError, exit_with_user_errors
 from ..version import add_version
+from ..weights import DEFAULT
 
 DESCRIPTION = (
     'A page in the browser that super-resolves photos; on this machine alone unless told otherwise.'
@@ -32,7 +33,11 @@ def parse_args(arguments: Sequence[str] | None = None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=DESCRIPTION)
     add_version(parser)
     parser.add_argument(
-        '--checkpoint', required=True, metavar='CKPT', help="a checkpoint, ours or the authors'"
+        '--checkpoint',
+        default=DEFAULT,
+        metavar='CKPT',
+        help='photos or bicubic, which come with the package; or a checkpoint, ours or the '
+        f"authors' (default: {DEFAULT})",
     )
     parser.add_argument(
         '--config',

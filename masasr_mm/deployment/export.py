@@ -9,6 +9,7 @@ from mmagic.registry import MODELS
 from mmengine.config import Config
 
 from ..apis.checkpoint import load_generator
+from ..apis.downloads import local_file
 from ..apis.safetensors_file import write_safetensors
 from ..errors import UserError
 from ..models.masa_net import MASANet
@@ -29,7 +30,8 @@ def export(
 
     Args:
         config (Config): With the ``model`` that the checkpoint is of.
-        checkpoint (str | os.PathLike): A checkpoint of ours, or one of the authors'.
+        checkpoint (str | os.PathLike): A name of shipped weights, or a checkpoint, ours or one of
+            the authors'.
         kind (str): ``'torch'``, ``'onnx'`` or ``'safetensors'``.
         out (str | os.PathLike): The file to write.
         lq_size (Sequence[int], optional): Height and width of LR images, fixed; rounded up to
@@ -82,5 +84,5 @@ def load_network(config: Config, checkpoint: str | os.PathLike) -> MASANet:
         raise UserError(f'{config.filename}: its model has no generator of type MASANet')
     networks = dict(discriminator=None, gan_loss=None, perceptual_loss=None)
     editor = MODELS.build(dict(model, **networks))
-    load_generator(editor, checkpoint)
+    load_generator(editor, local_file(checkpoint))
     return editor.generator.eval()

@@ -4,5 +4,12 @@ import lazy_loader
 
 __getattr__, __dir__, __all__ = lazy_loader.attach(
     __name__,
-    submodules=['autocast_optim_wrapper', 'hooks', 'loops', 'sample_stream', 'whole_files'],
+    submodules=[
+        'autocast_optim_wrapper',
+        'checkpoint_scheme',
+        'hooks',
+        'loops',
+        'sample_stream',
+        'whole_files',
+    ],
 )

@@ -20,6 +20,7 @@ from masasr_mm.cli.photo_options import parse_args
 from masasr_mm.errors import UserError
 from masasr_mm.models.kept_reference import KeptReference
 from masasr_mm.visualization.match_picture import draw_matches
+from masasr_mm.weights import DEFAULT
 from tests.conftest import REPOSITORY
 from tests.tools.commands import run_python, succeed
 
@@ -278,6 +279,18 @@ def test_what_onnxruntime_cannot_do_is_told(options, message):
     common = ['a.png', '--self-ref', '--backend', 'onnxruntime', '--checkpoint', 'a.onnx']
     with pytest.raises(UserError, match=message):
         make_inferencer(parse_args([*common, *options]))
+
+
+def test_onnxruntime_needs_a_file_of_its_own():
+    with pytest.raises(UserError, match='--backend onnxruntime needs --checkpoint with a file'):
+        make_inferencer(parse_args(['a.png', '--self-ref', '--backend', 'onnxruntime']))
+
+
+def test_weights_come_with_the_command():
+    options = ['a.png', '--self-ref', '--device', 'cpu']
+    default = make_inferencer(parse_args(options)).generator.state_dict()
+    named = make_inferencer(parse_args([*options, '--checkpoint', DEFAULT])).generator.state_dict()
+    assert all(torch.equal(default[key], named[key]) for key in named)
 
 
 def test_a_photo_needs_none_of_mmagics_models(small_checkpoint, photos, tmp_path):

@@ -172,7 +172,7 @@ def test_a_training_begins_with_weights_and_no_warm_up(
     arguments = [small_config, '--work-dir', tmp_path, '--load-from', checkpoint]
     warm_up = ['--cfg-options', 'model.train_cfg.pixel_init=9']
     config = train_tool(monkeypatch, *arguments, *warm_up)
-    assert (config.load_from, config.resume) == (str(checkpoint), False)
+    assert (config.load_from, config.resume) == (f'masasr_mm://{checkpoint}', False)
     assert config.model.train_cfg.pixel_init == 0
     # What the run itself has saved is newer.
     (tmp_path / 'iter_2.pth').write_bytes(checkpoint.read_bytes())

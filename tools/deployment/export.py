@@ -24,7 +24,9 @@ def parse_args() -> argparse.Namespace:
     )
     add_version(parser)
     parser.add_argument('config', metavar='CONFIG', help='config of the model, which is run')
-    parser.add_argument('checkpoint', metavar='CKPT', help="a checkpoint, ours or the authors'")
+    parser.add_argument(
+        'checkpoint', metavar='CKPT', help="photos, bicubic, or a checkpoint, ours or the authors'"
+    )
     parser.add_argument(
         '--format',
         choices=('torch', 'onnx', 'safetensors'),

@@ -1,0 +1,24 @@
+"""The weights that come with the package, by name; nothing heavy is imported to know them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+NAMES = ('photos', 'bicubic')
+"""``photos`` for what cameras and messengers make, ``bicubic`` for the benchmarks' reduction."""
+DEFAULT = 'photos'
+
+SCHEME = 'masasr_mm://'
+"""What mmengine is to read as this package reads checkpoints begins so."""
+
+
+def folder(name: str) -> Path:
+    """Return where weights lie, in Hugging Face's layout.
+
+    Args:
+        name (str): One of ``NAMES``.
+
+    Returns:
+        Path: A folder with ``config.json`` and ``model.safetensors``.
+    """
+    return Path(__file__).parent / name
