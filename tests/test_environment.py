@@ -317,8 +317,10 @@ picture.touch()
 from PIL import Image
 assert Image.open(sys.argv[1]).size == (16, 8)
 assert sys.argv[3].endswith('000_1.png')
-pathlib.Path(sys.argv[-1]).mkdir(exist_ok=True)
-pathlib.Path(sys.argv[-1], 'photo_x4.png').touch()
+assert sys.argv[4] == '--out' and sys.argv[6:] == ['--compare']
+out = pathlib.Path(sys.argv[5])
+out.mkdir(exist_ok=True)
+(out / 'photo_x4.png').touch()
 """,
     }
 
@@ -336,21 +338,22 @@ pathlib.Path(sys.argv[-1], 'photo_x4.png').touch()
         status, output, error = quickstart()
         assert (status, error) == (0, ''), output
         runs = [line for line in output if line.endswith(' runs')]
-        assert runs == ['make_sample runs', 'train runs', 'test runs', 'infer runs']
+        assert runs == ['make_sample runs', 'infer runs', 'train runs', 'test runs']
         work_dir = project.root / 'work_dirs' / 'quickstart'
         steps = [line for line in output if line.startswith('[')]
         assert [line[:5] for line in steps] == [f'[{number}/5]' for number in range(1, 6)]
-        lines = output[-5:]
-        assert lines[0].endswith(str(work_dir / 'iter_2.pth'))
-        assert lines[1].endswith(str(work_dir / 'photo' / 'photo_x4.png'))
-        assert lines[2].endswith(str(work_dir / 'test' / 'vis' / '000.png'))
+        lines = output[-6:]
+        assert lines[0].endswith(str(work_dir / 'photo' / 'photo_x4.png'))
+        assert lines[1].endswith(str(work_dir / 'photo' / 'photo_x4_compare.png'))
+        assert lines[2].endswith(str(work_dir / 'iter_2.pth'))
+        assert lines[3].endswith(str(work_dir / 'test' / 'vis' / '000.png'))
 
         (work_dir / 'best_PSNR_iter_1.pth').touch()
         status, output, _ = quickstart()
         assert status == 0
         assert 'train runs' not in output
         assert any('done before' in line for line in output)
-        assert 'best_PSNR_iter_1.pth' in output[-5]
+        assert 'best_PSNR_iter_1.pth' in output[-4]
 
     def test_a_failure_ends_it(self, quickstart, project):
         work_dir = project.root / 'work_dirs' / 'quickstart'
@@ -358,7 +361,7 @@ pathlib.Path(sys.argv[-1], 'photo_x4.png').touch()
         (work_dir / 'fail').touch()
         status, output, error = quickstart()
         assert status == 1
-        assert error.startswith('error: [3/5] training failed, see above')
+        assert error.startswith('error: [4/5] training failed, see above')
         assert 'test runs' not in output
         (work_dir / 'fail').unlink()
         status, output, _ = quickstart()

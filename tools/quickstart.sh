@@ -68,6 +68,7 @@ step 5 'test' "$PYTHON" tools/test.py "$CONFIG" "$CHECKPOINT" --work-dir "$WORK/
 
 PICTURE="$(find "$WORK/test" -name '*.png' -print0 | xargs -0 ls -t | head -n 1)"
 echo "super-resolved photograph:           $ROOT/$WORK/photo/photo_x4.png"
+echo "beside bicubic and its reference:    $ROOT/$WORK/photo/photo_x4_compare.png"
 echo "trained checkpoint:                  $ROOT/$CHECKPOINT"
 echo "its bicubic|MASA|HR|Ref:             $ROOT/$PICTURE"
 echo "logs:                                $ROOT/$WORK"
