@@ -93,10 +93,12 @@ class Project:
             PIP_NO_INDEX='1',
             PIP_FIND_LINKS=(self.root / 'wheels').as_uri(),
         )
+        # What chose the environment of the tests themselves is not meant for this one.
+        own = {key: value for key, value in os.environ.items() if key not in ('PYTHON', 'VENV')}
         result = subprocess.run(
             [str(word) for word in command or ('bash', '-c', use)],
             cwd=self.root,
-            env={**os.environ, **variables, **environment},
+            env={**own, **variables, **environment},
             capture_output=True,
             text=True,
             check=False,

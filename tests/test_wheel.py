@@ -50,7 +50,10 @@ class Installed:
         succeed(run(*pip, '--python', self.bin / 'python', 'install', '-q', '--no-deps',
                     '--no-index', self.wheel, PYTHONPATH=''))  # fmt: skip
         # The folder is not searched for .pth files, such as that of an editable masasr_mm.
-        (site / 'others.pth').write_text(str(Path(pytest.__file__).parent.parent))
+        packages = Path(pytest.__file__).parent.parent
+        (site / 'others.pth').write_text(str(packages))
+        # Python 3.12 has no distutils, which mmengine imports; setuptools lends its own.
+        shutil.copy(packages / 'distutils-precedence.pth', site)
         self.site = site
         self.folder = folder / 'empty'
         self.folder.mkdir()
