@@ -1,6 +1,6 @@
 # MASA-rec for photos as cameras and messengers leave them: the weights of masa-rec_x4_photos.py
 # trained further on LR images that are soft, noisy and compressed.
-#   python tools/train.py configs/masa-rec_x4_photos-degraded.py --cfg-options load_from=CHECKPOINT
+#   python tools/train.py configs/masa-rec_x4_photos-degraded.py --load-from CHECKPOINT
 _base_ = './masa-rec_x4_photos.py'
 
 degradations = [
