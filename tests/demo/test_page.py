@@ -13,7 +13,7 @@ import time
 import urllib.error
 import urllib.request
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import numpy as np
@@ -180,14 +180,17 @@ def test_a_visitor_gets_what_the_api_gives(browser, page, files, small_checkpoin
 
 
 def test_an_example_runs_without_an_upload(browser):
+    from selenium.common.exceptions import TimeoutException
+
     assert not find(browser, '#photo-preview img')
     [example, *_] = until(browser, lambda: find(browser, '#examples .thumbnail-item'))
 
     def shown() -> list:
         """Click until it is heard: the pictures may be there before the page's code is."""
         example.click()
-        time.sleep(2)
-        return find(browser, '#photo-preview img')
+        with suppress(TimeoutException):
+            return until(browser, lambda: find(browser, '#photo-preview img'), seconds=15)
+        return []
 
     until(browser, shown)
     until_previewed(browser, 1, 1)

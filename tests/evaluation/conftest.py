@@ -14,7 +14,7 @@ from mmagic.registry import MODELS
 from PIL import Image
 from skimage import data
 
-from masasr_mm.models import MASANet
+from masasr_mm.models.whole import WholeMASANet
 from tests.conftest import REPOSITORY
 
 GENERATOR = dict(type='MASANet', channels=4, fusion_blocks=(1, 1, 1), encoder=dict(num_blocks=1))
@@ -75,7 +75,7 @@ def run_test(checkpoint, tmp_path_factory):
     def run(config: str, *options: str) -> Run:
         work = tmp_path_factory.mktemp('tested')
         calls = []
-        original = MASANet.super_resolve
+        original = WholeMASANet.super_resolve
 
         def watched(self, *images: torch.Tensor) -> tuple:
             result = original(self, *images)
@@ -84,7 +84,7 @@ def run_test(checkpoint, tmp_path_factory):
             return result
 
         with pytest.MonkeyPatch.context() as patch:
-            patch.setattr(MASANet, 'super_resolve', watched)
+            patch.setattr(WholeMASANet, 'super_resolve', watched)
             paths = (REPOSITORY / 'configs' / config, checkpoint)
             folders = ('--work-dir', work / 'work', '--out', work / 'out')
             arguments = (*paths, *folders, '--cfg-options', *SMALL_NETWORK, *options)
