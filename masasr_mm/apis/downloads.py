@@ -27,7 +27,8 @@ def local_file(checkpoint: str | os.PathLike) -> str:
 
     Args:
         checkpoint (str | os.PathLike): A name in :data:`masasr_mm.weights.NAMES`, a file or folder,
-            or a URL beginning with ``https://`` or ``http://``.
+            or a URL beginning with ``https://`` or ``http://``; with or without ``masasr_mm://``
+            before it.
 
     Returns:
         str: The file or folder.

@@ -92,8 +92,9 @@ class MASAInferencer:
         """Make an inferencer of weights in Hugging Face's layout.
 
         Args:
-            name (str | os.PathLike): A folder with ``config.json`` and ``model.safetensors``, or a
-                repository of the hub, ``owner/name``, which is fetched once.
+            name (str | os.PathLike): Weights that come with the package, 'photos' or 'bicubic'; a
+                folder with ``config.json`` and ``model.safetensors``; or a repository of the hub,
+                ``owner/name``, which is fetched once.
             **options: As for the class.
 
         Returns:
