@@ -20,7 +20,7 @@ degradations = [
     dict(
         type='RandomResize',
         params=dict(
-            target_size=(32, 32),
+            target_size=(40, 40),
             resize_opt=['area', 'bilinear', 'bicubic'],
             resize_prob=[0.7, 0.2, 0.1],
         ),
@@ -39,6 +39,7 @@ degradations = [
         ),
         keys=['img'],
     ),
+    dict(type='RoundToUint8', keys=['img']),
     dict(type='RandomJPEGCompression', params=dict(quality=[40, 95]), keys=['img'], bgr2rgb=True),
 ]
 train_pipeline = [

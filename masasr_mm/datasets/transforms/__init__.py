@@ -14,6 +14,7 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
         'random_rotation90': ['RandomRotation90'],
         'random_swap': ['RandomSwap'],
         'random_viewpoint': ['RandomViewpoint'],
+        'round_to_uint8': ['RoundToUint8'],
         'stack_references': ['StackReferences'],
     },
 )
