@@ -286,6 +286,21 @@ def precision_switches() -> list[tuple[Callable[[], Any], Callable[[Any], None],
     ]
 
 
+def cpu_has_bfloat16_units() -> bool:
+    """Tell whether this CPU multiplies bfloat16 itself, and torch knows how to.
+
+    torch 2.14 imitates bfloat16 on all other CPUs, and tells only by functions of its own, which
+    versions before 2.6 lack; then the answer is no.
+
+    Returns:
+        bool: Whether there are AVX-512 or AMX instructions for bfloat16.
+    """
+    import torch
+
+    tests = ('_is_avx512_bf16_supported', '_is_amx_tile_supported')
+    return any(getattr(torch.cpu, name, lambda: False)() for name in tests)
+
+
 def init_process_group_without_gpu(launcher: str) -> bool:
     """Set up ``torch.distributed`` with gloo where there is no accelerator.
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import os
+import sys
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -92,6 +93,7 @@ def limit_images(config: Config, count: int) -> None:
 
 def main(args: argparse.Namespace) -> None:
     """Test."""
+    from mmengine.device import get_device
     from mmengine.runner import Runner
 
     from masasr_mm import compat
@@ -100,6 +102,7 @@ def main(args: argparse.Namespace) -> None:
     from masasr_mm.apis.config import check_data, load_config
     from masasr_mm.apis.downloads import local_file
     from masasr_mm.apis.inferencer import check_device
+    from masasr_mm.bfloat16 import warn_of_emulation
     from masasr_mm.engine.quiet_runner import quiet_runner
     from masasr_mm.evaluation.extra_metrics import add_metrics
 
@@ -123,6 +126,9 @@ def main(args: argparse.Namespace) -> None:
     config.custom_hooks = [*config.get('custom_hooks', []), *hooks]
     given = {key: value for key, value in vars(args).items() if key in ('tile', 'dtype')}
     config.model.test_cfg = dict(config.model.get('test_cfg') or {}, **given)
+    dtype, device = given.get('dtype', 'float32'), args.device or get_device()
+    if line := warn_of_emulation(dtype, device, f'--dtype {dtype}'):
+        print(line, file=sys.stderr, flush=True)
     check_data(config, 'test')
     if args.limit:
         limit_images(config, args.limit)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import os
+import sys
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -160,12 +161,15 @@ def begin_with(config: Config, checkpoint: str) -> None:
 
 def main(args: argparse.Namespace) -> None:
     """Train."""
+    from mmengine.device import get_device
+    from mmengine.dist import is_main_process
     from mmengine.runner import Runner
 
     from masasr_mm import compat
     from masasr_mm.allocator import keep_freed_memory
     from masasr_mm.apis.checkpoint import check_start
     from masasr_mm.apis.config import check_data, load_config
+    from masasr_mm.bfloat16 import warn_of_emulation
     from masasr_mm.engine.checkpoint_scheme import through_this_package
     from masasr_mm.engine.quiet_runner import quiet_runner
 
@@ -188,6 +192,9 @@ def main(args: argparse.Namespace) -> None:
     check_data(config, 'train', 'val')
     compat.load_weights_only()
     join_processes(args.launcher, config.get('env_cfg', {}))
+    line = warn_of_emulation(args.amp or 'float32', get_device(), f'--amp {args.amp}')
+    if line and is_main_process():
+        print(line, file=sys.stderr, flush=True)
     choose_start(config, args.resume)
     if config.load_from:
         check_start(config.load_from, config.model, config.resume)

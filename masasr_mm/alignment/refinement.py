@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import cv2
 import numpy as np
+from PIL import Image, ImageFilter
 
 from .agreement import agreement, detail_of, luminance
 from .warping import resize
@@ -12,6 +13,9 @@ ENLARGED = 2
 """Flow is sought on LR images of twice their size: MASA takes whole LR pixels, so that what is
 below one must be right already."""
 SPREAD_SIGMA = 6.0  # LR pixels over which the contrast is made even
+WINDOW = 9
+"""LR pixels, in each direction, whose median displacement each one takes: single ones that differ
+from those around them are errors, and tear the texture, while edges of things stay."""
 FLAT = 2.0  # grey levels of contrast, below which detail is noise
 
 
@@ -34,7 +38,7 @@ def displacements(lq: np.ndarray, aligned: np.ndarray) -> np.ndarray:
     flow = cv2.DISOpticalFlow_create(cv2.DISOPTICAL_FLOW_PRESET_MEDIUM)
     flow.setFinestScale(0)
     found = flow.calc(_even(lq), _even(reduced), None) / ENLARGED
-    found = cv2.resize(found, size[::-1], interpolation=cv2.INTER_AREA)
+    found = _medians(cv2.resize(found, size[::-1], interpolation=cv2.INTER_AREA))
     y, x = np.mgrid[: size[0], : size[1]].astype(np.float32)
     moved = cv2.remap(
         reduced,
@@ -46,6 +50,13 @@ def displacements(lq: np.ndarray, aligned: np.ndarray) -> np.ndarray:
     here = np.stack(np.mgrid[: size[0], : size[1]], axis=-1)
     better = agreement(lq, moved, here) > agreement(lq, reduced, here)
     return found if better else np.zeros_like(found)
+
+
+def _medians(found: np.ndarray) -> np.ndarray:
+    """Return the median displacement around every pixel, by Pillow, as OpenCV's takes 8 bits."""
+    taken = ImageFilter.MedianFilter(WINDOW)
+    parts = (Image.fromarray(np.ascontiguousarray(part)) for part in np.moveaxis(found, -1, 0))
+    return np.stack([np.asarray(part.filter(taken)) for part in parts], axis=-1)
 
 
 def _even(image: np.ndarray) -> np.ndarray:

@@ -13,6 +13,7 @@ from PIL import Image
 from torch import Tensor, nn
 
 from ..alignment import align_all
+from ..bfloat16 import fastest_dtype
 from ..datasets.transforms.pad_to_multiple import PadToMultiple
 from ..datasets.transforms.stack_references import StackReferences
 from ..errors import UserError
@@ -30,7 +31,7 @@ from .pretrained import find_pretrained, write_pretrained
 from .stored_config import stored_generator_config
 
 ALIGN = ('auto', 'off')
-DTYPES = ('float32', 'bfloat16', 'float16')
+DTYPES = ('auto', 'float32', 'bfloat16', 'float16')
 WHITE = 255.0
 
 
@@ -47,7 +48,8 @@ class MASAInferencer:
             where nothing is run, or else the paper's network is taken.
         device (str, optional): Such as 'cpu' or 'cuda:0'; the best there is by default.
         dtype (str): 'float32', or 'bfloat16' or 'float16' for the convolutions (autocast); the
-            matching is decided in float32 all the same. Default: 'float32'.
+            matching is decided in float32 all the same. 'auto' is bfloat16 on a CPU that has units
+            for it, else float32. Default: 'float32'.
         test_cfg (dict, optional): ``tile``, ``ref_dtype``, ``track`` and ``ensemble``, as in the
             ``test_cfg`` of the editor ``MASA``. Default: None, which is ``dict(tile='auto')``:
             tiles where the whole would not fit into the free memory.
@@ -82,9 +84,9 @@ class MASAInferencer:
         self.align = align
         if dtype not in DTYPES:
             raise UserError(f'dtype must be one of {", ".join(DTYPES)}, not {dtype}')
-        self.dtype = dtype
         self.test_cfg = dict(tile='auto') if test_cfg is None else test_cfg
         self.device = check_device(device or get_device())
+        self.dtype = fastest_dtype(self.device) if dtype == 'auto' else dtype
         self.generator = self._load(local_file(checkpoint), config).to(self.device).eval()
 
     @classmethod

@@ -86,9 +86,10 @@ def make_inferencer(options: argparse.Namespace) -> MASAInferencer:
     """
     if options.backend == 'torch':
         from ..apis import MASAInferencer
+        from ..bfloat16 import warn_of_emulation
 
         test_cfg = dict(tile=options.tile, ref_dtype=options.ref_dtype)
-        return MASAInferencer(
+        infer = MASAInferencer(
             options.checkpoint,
             options.config,
             options.device,
@@ -96,6 +97,9 @@ def make_inferencer(options: argparse.Namespace) -> MASAInferencer:
             test_cfg,
             options.align,
         )
+        if line := warn_of_emulation(infer.dtype, infer.device, f'--dtype {options.dtype}'):
+            print(line, file=sys.stderr, flush=True)
+        return infer
     from ..deployment.onnx_inferencer import ONNXInferencer
 
     if options.checkpoint in NAMES:
@@ -108,7 +112,7 @@ def make_inferencer(options: argparse.Namespace) -> MASAInferencer:
     fixed = dict(
         config=options.config,
         device=None if options.device == 'cpu' else options.device,
-        dtype=None if options.dtype == 'float32' else options.dtype,
+        dtype=None if options.dtype in ('auto', 'float32') else options.dtype,
         tile=options.tile if isinstance(options.tile, int) else None,
         ref_dtype=options.ref_dtype,
     )

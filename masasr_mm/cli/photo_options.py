@@ -75,9 +75,10 @@ def parse_args(arguments: Sequence[str] | None = None) -> argparse.Namespace:
     parser.add_argument('--device', help="such as 'cpu' or 'cuda:0' (default: the best there is)")
     parser.add_argument(
         '--dtype',
-        choices=('float32', 'bfloat16', 'float16'),
-        default='float32',
-        help='of the convolutions; the matching is always done in float32 (default: float32)',
+        choices=('auto', 'float32', 'bfloat16', 'float16'),
+        default='auto',
+        help='of the convolutions; the matching is always done in float32 (default: auto, bfloat16 '
+        'on a CPU that has units for it, else float32)',
     )
     parser.add_argument(
         '--align',
