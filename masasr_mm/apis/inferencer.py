@@ -19,7 +19,7 @@ from ..datasets.transforms.stack_references import StackReferences
 from ..errors import UserError
 from ..models.any_size import super_resolve
 from ..models.building import build_part
-from ..models.match_maps import MatchMaps
+from ..models.matching import MatchMaps
 from ..models.released import PREFIX
 from ..weights import DEFAULT
 from .checkpoint import check_weights, load_checkpoint, load_tensors, load_weights
@@ -146,7 +146,7 @@ class MASAInferencer:
         Returns:
             np.ndarray | tuple[np.ndarray, MatchMaps] | list: The SR image, shape
             (scale·H, scale·W, 3), uint8, RGB; with ``return_matches`` a pair of it and the
-            :class:`~masasr_mm.models.match_maps.MatchMaps`. A list of such if ``lq`` is one.
+            :class:`~masasr_mm.models.matching.MatchMaps`. A list of such if ``lq`` is one.
 
         Raises:
             UserError: If a file cannot be read, or the lists have different lengths.

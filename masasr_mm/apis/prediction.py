@@ -9,7 +9,7 @@ import numpy as np
 
 from ..alignment import Alignment
 from ..alignment.agreement import agreement
-from ..models.match_maps import MatchMaps
+from ..models.matching import MatchMaps
 from .tracing import TracedMatches, trace
 
 #: Below it a reference shows so little of the photo that its texture is likely to be wrong: of 70

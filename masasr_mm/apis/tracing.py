@@ -10,7 +10,7 @@ import numpy as np
 from ..alignment import Alignment, Part
 from ..alignment.warping import resize
 from ..datasets.transforms.stack_references import StackReferences
-from ..models.match_maps import MatchMaps
+from ..models.matching import MatchMaps
 
 LARGEST = 2
 """References are shown with at most so many times the length of the result."""

@@ -12,7 +12,7 @@ from torch import Tensor
 
 from ..errors import UserError
 from ..models.any_size import pad_to
-from ..models.matches import Matches
+from ..models.matching import Matches
 from .interface import INPUTS, KEY, Interface
 
 

@@ -81,13 +81,13 @@ def matching_costs(
     with without_computing():
         lr, ref_down = (torch.empty(1, channels, *size) for size in (lr_size, ref_down_size))
         matches = matching(lr, ref_down)
-        blocks = matches.blocks
-        coarse = multiply_adds(matching.coarse_match, lr, ref_down, blocks)
-        fine = multiply_adds(matching.fine_match, lr, ref_down, matches.coarse_index, blocks)
-    dy, dx = matching.ref_block_size(matches.grid, blocks)
+        grid = matching.block_grid(lr, ref_down)
+        coarse = multiply_adds(matching.coarse_match, lr, ref_down, grid)
+        fine = multiply_adds(matching.fine_match, lr, ref_down, matches.coarse_index, grid)
+    dy, dx = grid.ref_block
     patch = matching.patch_size**2 * channels
     height, width = ref_down_size
-    candidates = blocks[0] * blocks[1] * height * width * len(matching.dilations)
+    candidates = grid.number_of_blocks * height * width * len(matching.dilations)
     pairs = lr_size[0] * lr_size[1] * dy * dx
     return (
         Cost('matching, Stage 1', 0, candidates * patch, coarse),

@@ -9,7 +9,7 @@ from mmengine.optim import OptimWrapperDict
 from torch import Tensor
 
 from ..models import MASANet
-from ..models.matches import Matches
+from ..models.matching import Matches
 from .timing import StageTimer
 
 MATCHING = ('coarse matching', 'fine matching', 'similarity')

@@ -11,8 +11,7 @@ from torch.nn import functional as F
 from ..errors import UserError
 from .choosing import choose_tile
 from .masa_net import MASANet
-from .match_maps import MatchMaps, match_maps
-from .matching import MatchExtractionModule
+from .matching import MatchExtractionModule, MatchMaps, match_maps
 from .self_ensemble import SelfEnsemble, SuperResolver
 from .tiling import TiledMASANet
 from .whole import WholeMASANet

@@ -10,9 +10,10 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from .covering import covering
-from .layout import to_cells
 from .masa_net import MASANet
-from .matches import Matches
+from .matching import Matches
+from .matching.cells import to_cells
+from .matching.extraction import sources, weigh
 from .spans import Span, scaled, span
 
 Track = Callable[[list, str], Iterable]
@@ -100,7 +101,7 @@ class KeptReference:
 
     @cached_property
     def _sources(self) -> tuple[Tensor, Tensor]:
-        return self.net.matching.sources(self.matches)
+        return sources(self.matches, self.net.matching.patch_size)
 
     def _matched(self) -> Tensor:
         """Return which places of Ref↓ any texture of the batch is made of, shape (H, W), bool."""
@@ -166,7 +167,7 @@ class KeptTexture(KeptReference):
     def texture(self, index: int, rows: slice, columns: slice) -> Tensor:  # noqa: D102
         ky, kx = self.matches.fine_index.shape[2:]
         cells = self.levels[index][:, scaled(rows, ky), scaled(columns, kx)]
-        return self.net.matching.weigh(cells, self.matches.crop(rows, columns))
+        return weigh(cells, self.matches.crop(rows, columns))
 
 
 def smaller_kind(matches: Matches) -> type[KeptReference]:

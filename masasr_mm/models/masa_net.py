@@ -18,7 +18,7 @@ from .aggregation import upsample
 from .blocks import JointConvolution, convolution, initialize, residual_blocks
 from .building import build_part
 from .lr_pyramid import LRPyramid
-from .matches import Matches
+from .matching import Matches
 
 CHECKPOINTED = ('encoder', 'adaptation', 'aggregations', 'refinements')
 """The parts of the network that gradient checkpointing can be used in."""

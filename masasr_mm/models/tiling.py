@@ -14,7 +14,7 @@ from .adaptation import Moments, moments
 from .aggregation import UPSAMPLE_HALO, upsample
 from .kept_reference import KeptReference, Track, smaller_kind
 from .masa_net import MASANet
-from .matches import Matches
+from .matching import Matches
 from .spans import Span, scaled, spans
 
 DEFAULT_TILE = 128

@@ -7,7 +7,7 @@ from torch import Tensor
 
 from .kept_reference import smaller_kind
 from .masa_net import MASANet
-from .matches import Matches
+from .matching import Matches
 
 LEAST_REF_TILE = 256
 

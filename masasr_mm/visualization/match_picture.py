@@ -14,7 +14,7 @@ from matplotlib.figure import Figure, SubFigure
 from matplotlib.patches import ConnectionPatch, Rectangle
 from PIL import Image
 
-from ..models.match_maps import MatchMaps
+from ..models.matching import MatchMaps
 from .match_colors import (
     HEAT,
     faded,

@@ -16,7 +16,7 @@ from masasr_mm.apis.photo_report import Outcome, check_report, write_report
 from masasr_mm.apis.photos import Photo
 from masasr_mm.apis.prediction import Prediction, two_digits
 from masasr_mm.errors import UserError
-from masasr_mm.models.match_maps import MatchMaps
+from masasr_mm.models.matching import MatchMaps
 
 JOB = Job(Path('a.png'), (Path('ref.png'),), Path('out/a_x4.png'))
 

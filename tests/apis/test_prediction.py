@@ -9,7 +9,7 @@ from scipy.ndimage import gaussian_filter
 from skimage import data
 
 from masasr_mm.apis.prediction import LOW_AGREEMENT, Prediction, agreement
-from masasr_mm.models.match_maps import MatchMaps
+from masasr_mm.models.matching import MatchMaps
 
 
 @pytest.fixture(scope='module')

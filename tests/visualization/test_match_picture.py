@@ -7,7 +7,7 @@ import pytest
 from PIL import Image
 from skimage import data
 
-from masasr_mm.models.match_maps import MatchMaps
+from masasr_mm.models.matching import MatchMaps
 from masasr_mm.visualization import match_picture
 from masasr_mm.visualization.match_colors import place_colors
 

@@ -6,7 +6,7 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
-from ..compat import precision_switches
+from ...compat import precision_switches
 
 _lock = threading.Lock()
 _users = 0

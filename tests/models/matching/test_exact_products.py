@@ -10,7 +10,7 @@ from torch.nn import functional as F
 
 from masasr_mm.compat import precision_switches
 from masasr_mm.models import MatchExtractionModule
-from masasr_mm.models.precision import exact_products
+from masasr_mm.models.matching.exact_products import exact_products
 
 
 def settings() -> list:

@@ -8,7 +8,7 @@ from torch.nn import functional as F
 
 import masasr_mm  # noqa: F401
 from masasr_mm.models import MatchExtractionModule
-from masasr_mm.models.layout import to_blocks
+from masasr_mm.models.matching.block_grid import to_blocks
 from tests.models import naive
 
 
@@ -162,7 +162,8 @@ def test_one_by_one_blocks_match_densely():
     """Blocks of 1×1 make Stage 1 the dense search of earlier methods."""
     module = MatchExtractionModule(block_size=1, dilations=(1,))
     lr, ref_down = features(1, 4, 6, 6), features(1, 4, 8, 8, seed=1)
-    coarse = module.coarse_match(lr.float(), ref_down.float(), (6, 6))
+    lr, ref_down = lr.float(), ref_down.float()
+    coarse = module.coarse_match(lr, ref_down, module.block_grid(lr, ref_down))
     padded = torch.nn.functional.pad(lr, [1] * 4, mode='replicate')[0]
     for k in range(36):
         y, x = divmod(k, 6)

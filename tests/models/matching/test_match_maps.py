@@ -9,8 +9,8 @@ from mmagic.structures import DataSample
 from torch.nn import functional as F
 
 import masasr_mm  # noqa: F401
-from masasr_mm.models.match_maps import match_maps
-from masasr_mm.models.matches import Matches
+from masasr_mm.models.matching.match_maps import match_maps
+from masasr_mm.models.matching.matches import Matches
 
 
 def test_indices_become_rows_and_columns_and_the_padding_is_cut():

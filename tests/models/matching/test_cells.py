@@ -1,19 +1,11 @@
-"""Blocks and cells go back in place."""
+"""Cells go back in place."""
 
 from __future__ import annotations
 
 import torch
 from torch.nn import functional as F
 
-from masasr_mm.models.layout import from_blocks, from_cells, to_blocks, to_cells
-
-
-def test_blocks_go_back_in_place():
-    image = torch.arange(2 * 12 * 20).view(2, 12, 20)
-    cut = to_blocks(image, (3, 5))
-    assert cut.shape == (2, 15, 4, 4)
-    assert torch.equal(cut[0, 1], image[0, :4, 4:8])
-    assert torch.equal(from_blocks(cut, (3, 5)), image)
+from masasr_mm.models.matching.cells import from_cells, to_cells
 
 
 def test_cells_are_pixel_unshuffled_and_go_back():

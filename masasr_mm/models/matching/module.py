@@ -1,0 +1,135 @@
+"""The Match & Extraction Module: the three stages of Fig. 3 as one registered module."""
+
+from __future__ import annotations
+
+from contextlib import nullcontext
+
+import torch
+from mmagic.registry import MODELS
+from mmengine.model import BaseModule
+from torch import Tensor
+
+from . import coarse, extraction, fine
+from .block_grid import BlockGrid
+from .cells import to_cells
+from .exact_products import exact_products
+from .matches import Matches
+
+
+@MODELS.register_module()
+class MatchExtractionModule(BaseModule):
+    """MEM: match coarse to fine in feature space, then extract the reference's texture (Sec. 3.1).
+
+    Calling the module does the matching, Stages 1 and 2, which is done once; :meth:`extract`,
+    Stage 3, is done once for each scale. Matching is decided in float32, whatever the features
+    are and whatever products torch may make less exact (:func:`exact_products`), so that nearly
+    equal candidates are told apart alike on all devices. No tensor of unfolded patches is made:
+    Stage 1 is a convolution, Stage 2 a matrix product of pixels summed along shifted diagonals,
+    Stage 3 a weighted mean of reference cells.
+
+    Args:
+        block_size (int): Aimed height and width of an LR block; the LR is cut into
+            ``h // block_size`` by ``w // block_size`` blocks, which must divide it. Default: 8.
+        ref_block_ratio (float): Size of a Ref↓ block over that of an LR block, once LR and Ref↓
+            have the same size. Default: 1.5, the paper's 12 for 8.
+        patch_size (int): Height and width of a patch, odd. Default: 3.
+        dilations (tuple[int, ...]): Dilations of the centre patches in Stage 1.
+            Default: (1, 2, 3).
+        max_elements (int, optional): Similarities that may be held at once; what does not fit is
+            matched in groups of blocks and strips of Ref↓, one after another. None matches all at
+            once, without a loop whose length depends on the sizes. Default: 2**23.
+        init_cfg (dict, optional): mmengine's initialisation config. Default: None.
+    """
+
+    def __init__(
+        self,
+        block_size: int = 8,
+        ref_block_ratio: float = 1.5,
+        patch_size: int = 3,
+        dilations: tuple[int, ...] = (1, 2, 3),
+        max_elements: int | None = 2**23,
+        init_cfg: dict | None = None,
+    ) -> None:
+        super().__init__(init_cfg)
+        if patch_size % 2 == 0:
+            raise ValueError(f'patch_size must be odd, so that a patch has a centre: {patch_size}')
+        self.block_size = block_size
+        self.ref_block_ratio = ref_block_ratio
+        self.patch_size = patch_size
+        self.dilations = tuple(dilations)
+        self.max_elements = max_elements
+
+    def forward(self, lr: Tensor, ref_down: Tensor) -> Matches:
+        """Match every position of the LR feature with one of the Ref↓ feature (Stages 1 and 2).
+
+        Gradients reach both features through the similarities; the indices have none, nor has a
+        patch that is zero throughout, as in black bars.
+
+        Args:
+            lr (Tensor): F_LR, shape (N, C, h, w).
+            ref_down (Tensor): F_Ref↓, shape (N, C, H, W).
+
+        Returns:
+            Matches: Indices, positions and similarities.
+
+        Raises:
+            ValueError: If blocks do not divide the LR, or Ref↓ is smaller than a patch.
+        """
+        grid = self.block_grid(lr, ref_down)
+        exact = nullcontext() if torch.compiler.is_compiling() else exact_products()
+        with torch.autocast(lr.device.type, enabled=False), exact:
+            lr, ref_down = lr.float(), ref_down.float()
+            with torch.no_grad():
+                coarse_index = self.coarse_match(lr, ref_down, grid)
+                fine_index = self.fine_match(lr, ref_down, coarse_index, grid)
+                position = grid.positions(fine_index, coarse_index)
+            similarity = self.similarity(lr, ref_down, position)
+        return Matches(coarse_index, fine_index, position, similarity, grid.blocks, grid.ref)
+
+    def block_grid(self, lr: Tensor, ref_down: Tensor) -> BlockGrid:
+        """Cut features into blocks.
+
+        Args:
+            lr (Tensor): F_LR, shape (N, C, h, w).
+            ref_down (Tensor): F_Ref↓, shape (N, C, H, W).
+
+        Returns:
+            BlockGrid: The blocks.
+
+        Raises:
+            ValueError: If blocks do not divide the LR, or Ref↓ is smaller than a patch.
+        """
+        sizes = ((feature.shape[2], feature.shape[3]) for feature in (lr, ref_down))
+        return BlockGrid.of(*sizes, self.block_size, self.ref_block_ratio, self.patch_size)
+
+    def coarse_match(self, lr: Tensor, ref_down: Tensor, grid: BlockGrid) -> Tensor:
+        """Do Stage 1: see :func:`~.coarse.match_blocks`."""
+        return coarse.match_blocks(lr, ref_down, grid, self.dilations, self.max_elements)
+
+    def fine_match(
+        self, lr: Tensor, ref_down: Tensor, coarse_index: Tensor, grid: BlockGrid
+    ) -> Tensor:
+        """Do Stage 2: see :func:`~.fine.match_patches`."""
+        return fine.match_patches(lr, ref_down, coarse_index, grid, self.max_elements)
+
+    def similarity(self, lr: Tensor, ref_down: Tensor, position: Tensor) -> Tensor:
+        """Return R: see :func:`~.fine.similarity`."""
+        return fine.similarity(lr, ref_down, position, self.patch_size)
+
+    def extract(self, ref: Tensor, matches: Matches) -> Tensor:
+        """Do Stage 3 with a feature of the reference (Eq. 5).
+
+        Args:
+            ref (Tensor): F_Ref^s, shape (N, C, s·H, s·W).
+            matches (Matches): What the matching found.
+
+        Returns:
+            Tensor: M^s, shape (N, C, s·h, s·w).
+        """
+        cells = to_cells(ref, ref.shape[2] // matches.grid[0])
+        del ref  # which frees a feature that the caller has no name for
+        return self.extract_cells(cells, matches)
+
+    def extract_cells(self, cells: Tensor, matches: Matches) -> Tensor:
+        """Do Stage 3 with a feature in cells: see :func:`~.extraction.extract_cells`."""
+        return extraction.extract_cells(cells, matches, self.patch_size)
