@@ -17,8 +17,8 @@ from ..bfloat16 import fastest_dtype
 from ..datasets.transforms.pad_to_multiple import PadToMultiple
 from ..datasets.transforms.stack_references import StackReferences
 from ..errors import UserError
-from ..models.any_size import super_resolve
 from ..models.building import build_part
+from ..models.inference.any_size import super_resolve
 from ..models.matching import MatchMaps
 from ..models.released import PREFIX
 from ..weights import DEFAULT

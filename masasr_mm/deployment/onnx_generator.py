@@ -11,7 +11,7 @@ from mmengine.model import BaseModule
 from torch import Tensor
 
 from ..errors import UserError
-from ..models.any_size import pad_to
+from ..models.inference.any_size import pad_to
 from ..models.matching import Matches
 from .interface import INPUTS, KEY, Interface
 

@@ -21,7 +21,7 @@ from ..apis.config import load_config
 from ..errors import UserError
 from ..models import MASANet
 from ..models.blocks import convolution
-from ..models.tiling import TiledMASANet
+from ..models.inference.tiled import TiledMASANet
 from .memory import added_peak_memory
 from .stages import network_stages, training_stages
 from .timing import Clock, StageTimer

@@ -13,7 +13,7 @@ from torch.nn import functional as F
 
 from ..compat import without_wrappers
 from ..errors import UserError
-from .any_size import super_resolve
+from .inference.any_size import super_resolve
 from .perceptual import build_perceptual_loss
 
 WHITE = 255.0

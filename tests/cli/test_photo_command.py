@@ -18,7 +18,7 @@ from masasr_mm.apis import MASAInferencer
 from masasr_mm.cli.photo_command import make_inferencer, run
 from masasr_mm.cli.photo_options import parse_args
 from masasr_mm.errors import UserError
-from masasr_mm.models.kept_reference import KeptReference
+from masasr_mm.models.inference.kept_reference import KeptReference
 from masasr_mm.visualization.match_picture import draw_matches
 from masasr_mm.weights import DEFAULT
 from tests.conftest import REPOSITORY

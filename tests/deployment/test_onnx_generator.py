@@ -9,7 +9,7 @@ import torch
 from masasr_mm.deployment.interface import OUTPUTS
 from masasr_mm.deployment.onnx_generator import ONNXGenerator
 from masasr_mm.errors import UserError
-from masasr_mm.models.any_size import pad_to
+from masasr_mm.models.inference.any_size import pad_to
 
 from .conftest import pictures
 from .test_program import SIZES

@@ -14,7 +14,7 @@ from mmagic.registry import MODELS
 from PIL import Image
 from skimage import data
 
-from masasr_mm.models.whole import WholeMASANet
+from masasr_mm.models.inference.whole import WholeMASANet
 from tests.conftest import REPOSITORY
 
 GENERATOR = dict(type='MASANet', channels=4, fusion_blocks=(1, 1, 1), encoder=dict(num_blocks=1))

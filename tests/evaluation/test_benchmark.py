@@ -27,7 +27,7 @@ from masasr_mm.evaluation.timing import REST
 from masasr_mm.evaluation.unfolded_matching import UnfoldedMatching
 from masasr_mm.evaluation.variants import Variant
 from masasr_mm.models import MASAEncoder, MASANet, MatchExtractionModule
-from masasr_mm.models.tiling import TiledMASANet
+from masasr_mm.models.inference.tiled import TiledMASANet
 
 
 def to_root() -> None:

@@ -9,7 +9,7 @@ from torch.nn import functional as F
 from masasr_mm.evaluation.stages import network_stages
 from masasr_mm.evaluation.timing import REST, Clock, StageTimer
 from masasr_mm.models import MASANet
-from masasr_mm.models.tiling import TiledMASANet
+from masasr_mm.models.inference.tiled import TiledMASANet
 
 NAMES = [
     *('encode LR', 'encode Ref↓', 'coarse matching', 'fine matching', 'similarity'),

@@ -18,8 +18,8 @@ from torch._subclasses.fake_tensor import FakeTensorMode
 from torch.overrides import TorchFunctionMode
 
 from masasr_mm.models import MASANet, tiling
-from masasr_mm.models.kept_reference import KeptFeatures, KeptTexture
-from masasr_mm.models.tiling import TiledMASANet
+from masasr_mm.models.inference.kept_reference import KeptFeatures, KeptTexture
+from masasr_mm.models.inference.tiled import TiledMASANet
 
 NETWORK = dict(channels=8, fusion_blocks=(1, 1, 1), encoder=dict(num_blocks=1))
 

@@ -236,8 +236,8 @@ def test_a_distributed_wrapper_does_not_show_in_checkpoints():
 
 @pytest.mark.parametrize('tile', [8, 'auto'])
 def test_tiles_do_not_change_the_prediction(tile, monkeypatch):
-    monkeypatch.setattr('masasr_mm.models.choosing.free_memory', lambda device: 0)
-    monkeypatch.setattr('masasr_mm.models.choosing.DEFAULT_TILE', 16)
+    monkeypatch.setattr('masasr_mm.models.inference.choosing.free_memory', lambda device: 0)
+    monkeypatch.setattr('masasr_mm.models.inference.choosing.DEFAULT_TILE', 16)
     [whole] = build().eval().test_step(batch((33, 20), (60, 47)))
     tiles = []
 
@@ -254,7 +254,7 @@ def test_tiles_do_not_change_the_prediction(tile, monkeypatch):
 
 
 def test_tiles_are_not_made_where_memory_is_free(monkeypatch):
-    monkeypatch.setattr('masasr_mm.models.choosing.free_memory', lambda device: 2**30)
+    monkeypatch.setattr('masasr_mm.models.inference.choosing.free_memory', lambda device: 2**30)
     model = build(test_cfg=dict(tile='auto', track=lambda *_: pytest.fail('no tiles'))).eval()
     model.test_step(batch((16, 16), (64, 64)))
 

@@ -19,8 +19,8 @@ from torch.nn import functional as F
 from masasr_mm.apis import MASAInferencer
 from masasr_mm.apis.checkpoint import save_checkpoint
 from masasr_mm.errors import UserError
+from masasr_mm.models.inference.tiled import TiledMASANet
 from masasr_mm.models.matching import MatchMaps
-from masasr_mm.models.tiling import TiledMASANet
 
 from .networks import CONTENTS, KINDS, Kind, editor, editor_config, pictures, pixels, tensor
 from .settings import cases

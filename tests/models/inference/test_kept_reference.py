@@ -7,10 +7,10 @@ import math
 import pytest
 import torch
 
-from masasr_mm.models.kept_reference import KeptFeatures, KeptTexture, smaller_kind
-from masasr_mm.models.tiling import TiledMASANet
-from masasr_mm.models.whole import WholeMASANet
-from tests.models.test_tiling import images, network
+from masasr_mm.models.inference.kept_reference import KeptFeatures, KeptTexture, smaller_kind
+from masasr_mm.models.inference.tiled import TiledMASANet
+from masasr_mm.models.inference.whole import WholeMASANet
+from tests.models.inference.test_tiled import images, network
 
 
 @pytest.mark.parametrize('kind', [KeptFeatures, KeptTexture])

@@ -5,9 +5,9 @@ from __future__ import annotations
 import torch
 from torch.nn import functional as F
 
+from masasr_mm.models.inference.self_ensemble import SelfEnsemble
+from masasr_mm.models.inference.tiled import TiledMASANet
 from masasr_mm.models.masa_net import MASANet
-from masasr_mm.models.self_ensemble import SelfEnsemble
-from masasr_mm.models.tiling import TiledMASANet
 
 
 class Recorder:

@@ -13,7 +13,7 @@ from masasr_mm.models import MASAEncoder, MASANet
 from masasr_mm.models.adaptation import moments
 from masasr_mm.models.aggregation import UPSAMPLE_HALO, upsample
 from masasr_mm.models.blocks import ResidualBlock
-from masasr_mm.models.tiling import MomentsOfTiles, TiledMASANet
+from masasr_mm.models.inference.tiled import MomentsOfTiles, TiledMASANet
 
 
 def network(**changes):

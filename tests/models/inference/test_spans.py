@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from masasr_mm.models.spans import scaled, span, spans
+from masasr_mm.models.inference.spans import scaled, span, spans
 
 
 def test_spans_cover_the_range_once():

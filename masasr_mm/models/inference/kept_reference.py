@@ -9,11 +9,11 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from ..masa_net import MASANet
+from ..matching import Matches
+from ..matching.cells import to_cells
+from ..matching.extraction import sources, weigh
 from .covering import covering
-from .masa_net import MASANet
-from .matching import Matches
-from .matching.cells import to_cells
-from .matching.extraction import sources, weigh
 from .spans import Span, scaled, span
 
 Track = Callable[[list, str], Iterable]

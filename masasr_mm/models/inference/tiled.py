@@ -9,12 +9,12 @@ from itertools import product
 import torch
 from torch import Tensor, nn
 
-from ..errors import UserError
-from .adaptation import Moments, moments
-from .aggregation import UPSAMPLE_HALO, upsample
+from ...errors import UserError
+from ..adaptation import Moments, moments
+from ..aggregation import UPSAMPLE_HALO, upsample
+from ..masa_net import MASANet
+from ..matching import Matches
 from .kept_reference import KeptReference, Track, smaller_kind
-from .masa_net import MASANet
-from .matching import Matches
 from .spans import Span, scaled, spans
 
 DEFAULT_TILE = 128

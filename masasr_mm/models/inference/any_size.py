@@ -8,12 +8,12 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from ..errors import UserError
+from ...errors import UserError
+from ..masa_net import MASANet
+from ..matching import MatchExtractionModule, MatchMaps, match_maps
 from .choosing import choose_tile
-from .masa_net import MASANet
-from .matching import MatchExtractionModule, MatchMaps, match_maps
 from .self_ensemble import SelfEnsemble, SuperResolver
-from .tiling import TiledMASANet
+from .tiled import TiledMASANet
 from .whole import WholeMASANet
 
 

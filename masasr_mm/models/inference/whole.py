@@ -5,9 +5,9 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
+from ..masa_net import MASANet
+from ..matching import Matches
 from .kept_reference import smaller_kind
-from .masa_net import MASANet
-from .matching import Matches
 
 LEAST_REF_TILE = 256
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from masasr_mm.models.covering import covering
+from masasr_mm.models.inference.covering import covering
 
 
 def area(rectangles, rim):

@@ -7,7 +7,7 @@ from typing import Protocol
 import torch
 from torch import Tensor
 
-from .matching import Matches
+from ..matching import Matches
 
 
 class SuperResolver(Protocol):

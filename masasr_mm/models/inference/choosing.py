@@ -6,9 +6,9 @@ import math
 
 from torch import Tensor
 
-from ..free_memory import free_memory
-from .masa_net import MASANet
-from .tiling import DEFAULT_TILE
+from ...free_memory import free_memory
+from ..masa_net import MASANet
+from .tiled import DEFAULT_TILE
 from .whole import ref_tile
 
 # Features of the SR image's size, of what is encoded of the reference at once, and of Ref↓'s size,
