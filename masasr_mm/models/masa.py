@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 
 from mmagic.models.editors.esrgan import ESRGAN
 from mmagic.registry import MODELS
 from mmagic.structures import DataSample
 from mmengine.optim import OptimWrapperDict
-from torch import Tensor
+from torch import Tensor, nn
 from torch.nn import functional as F
 
 from ..compat import without_wrappers
@@ -49,6 +49,9 @@ class MASA(ESRGAN):
         init_cfg (dict, optional): mmengine's initialisation config.
         data_preprocessor (dict, optional): Config of mmagic's ``DataPreprocessor``; its mean must
             be 0 and its std 255.
+
+    Raises:
+        UserError: If the mean or the std of the ``data_preprocessor`` is another.
     """
 
     def __init__(
@@ -63,6 +66,7 @@ class MASA(ESRGAN):
         init_cfg: dict | None = None,
         data_preprocessor: dict | None = None,
     ) -> None:
+        _check_normalization(data_preprocessor)
         super().__init__(
             generator=generator,
             discriminator=discriminator,
@@ -239,3 +243,16 @@ class MASA(ESRGAN):
         if any(tuple(box) != tuple(boxes[0]) for box in boxes):
             raise UserError('images of several sizes cannot be tested in one batch: batch_size=1')
         return tuple(boxes[0])
+
+
+def _check_normalization(preprocessor: dict | nn.Module | None) -> None:
+    """See that LR images come in [0, 1], as the references are brought to it."""
+    if not isinstance(preprocessor, dict) or preprocessor.get('type') != 'DataPreprocessor':
+        return
+    for key, needed in dict(mean=0.0, std=WHITE).items():
+        given = preprocessor.get(key, 127.5)  # mmagic's default
+        if any(value != needed for value in (given if isinstance(given, Iterable) else [given])):
+            raise UserError(
+                f'model.data_preprocessor: {key} is {given}; MASA needs mean=[0.0] * 3 and '
+                'std=[255.0] * 3, by which its references are normalized, too'
+            )

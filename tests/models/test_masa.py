@@ -316,3 +316,20 @@ def test_the_perceptual_loss_goes_where_the_editor_goes(random_vgg19):
     assert {weight.device.type for weight in model.to('meta').perceptual_loss.parameters()} == {
         'meta'
     }
+
+
+@pytest.mark.parametrize(
+    ('preprocessor', 'wrong'),
+    [
+        (dict(type='DataPreprocessor'), 'mean is 127.5'),
+        (dict(type='DataPreprocessor', mean=0, std=[127.5] * 3), 'std is .127.5'),
+        (dict(type='DataPreprocessor', mean=[0.0, 0.0, 1.0], std=255), 'mean is .0.0, 0.0, 1.0'),
+    ],
+)
+def test_a_normalization_that_references_do_not_share_is_refused(preprocessor, wrong):
+    with pytest.raises(UserError, match=f'{wrong}.*needs mean'):
+        build(data_preprocessor=preprocessor)
+
+
+def test_numbers_for_all_channels_will_do():
+    build(data_preprocessor=dict(type='DataPreprocessor', mean=0, std=255))
