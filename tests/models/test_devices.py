@@ -17,7 +17,8 @@ from torch import Tensor, nn
 from torch._subclasses.fake_tensor import FakeTensorMode
 from torch.overrides import TorchFunctionMode
 
-from masasr_mm.models import MASANet, tiling
+from masasr_mm.models import MASANet
+from masasr_mm.models.inference import tiled
 from masasr_mm.models.inference.kept_reference import KeptFeatures, KeptTexture
 from masasr_mm.models.inference.tiled import TiledMASANet
 
@@ -82,7 +83,7 @@ def test_forward_with_autocast(dtype, monkeypatch):
 
 @pytest.mark.parametrize('kind', [KeptFeatures, KeptTexture])
 def test_tiles(kind, monkeypatch):
-    monkeypatch.setattr(tiling, 'smaller_kind', lambda matches: kind)
+    monkeypatch.setattr(tiled, 'smaller_kind', lambda matches: kind)
     out, matches = TiledMASANet(network(), 16).super_resolve(
         *images((32, 40), (128, 192), (32, 48))
     )
