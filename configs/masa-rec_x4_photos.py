@@ -45,7 +45,13 @@ train_dataloader = dict(
     num_workers=8,
     persistent_workers=True,
     sampler=dict(type='InfiniteSampler', shuffle=True),
-    dataset=dict(type='PhotoPatchDataset', data_root='data/photos/train', pipeline=train_pipeline),
+    dataset=dict(
+        type='PhotoPatchDataset',
+        data_root='data/photos/train',
+        # So often, that a reference of something else does no harm.
+        unlike=0.2,
+        pipeline=train_pipeline,
+    ),
 )
 # Views of photographs that are not trained on, laid out as CUFED5 with one reference.
 val_dataloader = dict(num_workers=0, dataset=dict(data_root='data/photos/val'))

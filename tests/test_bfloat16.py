@@ -7,6 +7,8 @@ import torch
 
 from masasr_mm.apis import MASAInferencer
 from masasr_mm.bfloat16 import fastest_dtype, warn_of_emulation
+from masasr_mm.cli.photo_command import make_inferencer
+from masasr_mm.cli.photo_options import parse_args
 from masasr_mm.compat import cpu_has_bfloat16_units
 
 TESTS = ('_is_avx512_bf16_supported', '_is_amx_tile_supported')
@@ -24,22 +26,38 @@ def cpu(monkeypatch):
 
 
 @pytest.mark.parametrize('name', TESTS)
-def test_either_kind_of_unit_will_do(cpu, name):
+def test_either_kind_of_unit_will_do(cpu, name, capsys):
     cpu(name)
     assert cpu_has_bfloat16_units()
-    assert fastest_dtype('cpu') == 'bfloat16'
+    assert fastest_dtype('cpu') == fastest_dtype('cpu:0') == 'bfloat16'
     assert fastest_dtype('cuda:0') == 'float32'
-    assert warn_of_emulation('bfloat16', 'cpu', '--amp bfloat16') is None
+    warn_of_emulation('--amp', 'bfloat16', 'cpu')
+    assert not capsys.readouterr().err
 
 
-def test_without_units_float32_is_faster_and_the_user_is_told(cpu):
+def test_without_units_float32_is_faster_and_the_user_is_told(cpu, capsys):
     cpu()
     assert fastest_dtype('cpu') == 'float32'
-    assert '--amp bfloat16 is many times slower' in warn_of_emulation(
-        'bfloat16', 'cpu', '--amp bfloat16'
-    )
-    assert warn_of_emulation('bfloat16', 'cuda', '--amp bfloat16') is None
-    assert warn_of_emulation('float32', 'cpu', '--dtype auto') is None
+    for dtype, device in (('bfloat16', 'cuda'), ('float32', 'cpu'), (None, 'cpu')):
+        warn_of_emulation('--amp', dtype, device)
+    assert not capsys.readouterr().err
+    warn_of_emulation('--amp', 'bfloat16', 'cpu:0')
+    assert '--amp bfloat16 is many times slower' in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ('supported', 'given', 'dtype', 'warned'),
+    [
+        (TESTS[:1], [], 'bfloat16', False),
+        ((), [], 'float32', False),
+        ((), ['--dtype', 'bfloat16'], 'bfloat16', True),
+    ],
+)
+def test_the_photo_command(cpu, capsys, monkeypatch, supported, given, dtype, warned):
+    cpu(*supported)
+    monkeypatch.setattr('sys.argv', ['masasr', 'a.png', '--self-ref', '--device', 'cpu', *given])
+    assert make_inferencer(parse_args()).dtype == dtype
+    assert ('--dtype bfloat16 is many times slower' in capsys.readouterr().err) == warned
 
 
 def test_a_torch_that_does_not_tell(monkeypatch):

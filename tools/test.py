@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import os
-import sys
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -126,9 +125,7 @@ def main(args: argparse.Namespace) -> None:
     config.custom_hooks = [*config.get('custom_hooks', []), *hooks]
     given = {key: value for key, value in vars(args).items() if key in ('tile', 'dtype')}
     config.model.test_cfg = dict(config.model.get('test_cfg') or {}, **given)
-    dtype, device = given.get('dtype', 'float32'), args.device or get_device()
-    if line := warn_of_emulation(dtype, device, f'--dtype {dtype}'):
-        print(line, file=sys.stderr, flush=True)
+    warn_of_emulation('--dtype', given.get('dtype'), args.device or get_device())
     check_data(config, 'test')
     if args.limit:
         limit_images(config, args.limit)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import os
-import sys
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -192,9 +191,8 @@ def main(args: argparse.Namespace) -> None:
     check_data(config, 'train', 'val')
     compat.load_weights_only()
     join_processes(args.launcher, config.get('env_cfg', {}))
-    line = warn_of_emulation(args.amp or 'float32', get_device(), f'--amp {args.amp}')
-    if line and is_main_process():
-        print(line, file=sys.stderr, flush=True)
+    if is_main_process():
+        warn_of_emulation('--amp', args.amp, get_device())
     choose_start(config, args.resume)
     if config.load_from:
         check_start(config.load_from, config.model, config.resume)

@@ -97,8 +97,7 @@ def make_inferencer(options: argparse.Namespace) -> MASAInferencer:
             test_cfg,
             options.align,
         )
-        if line := warn_of_emulation(infer.dtype, infer.device, f'--dtype {options.dtype}'):
-            print(line, file=sys.stderr, flush=True)
+        warn_of_emulation('--dtype', infer.dtype, infer.device)
         return infer
     from ..deployment.onnx_inferencer import ONNXInferencer
 

@@ -103,17 +103,45 @@ class MatchExtractionModule(BaseModule):
         return BlockGrid.of(*sizes, self.block_size, self.ref_block_ratio, self.patch_size)
 
     def coarse_match(self, lr: Tensor, ref_down: Tensor, grid: BlockGrid) -> Tensor:
-        """Do Stage 1: see :func:`~.coarse.match_blocks`."""
+        """Find the most relevant Ref↓ block of every LR block (Stage 1, Eq. 1).
+
+        Args:
+            lr (Tensor): F_LR, shape (N, C, h, w).
+            ref_down (Tensor): F_Ref↓, shape (N, C, H, W).
+            grid (BlockGrid): Of :meth:`block_grid`.
+
+        Returns:
+            Tensor: Their centres, flat indices into the Ref↓ grid, shape (N, K).
+        """
         return coarse.match_blocks(lr, ref_down, grid, self.dilations, self.max_elements)
 
     def fine_match(
         self, lr: Tensor, ref_down: Tensor, coarse_index: Tensor, grid: BlockGrid
     ) -> Tensor:
-        """Do Stage 2: see :func:`~.fine.match_patches`."""
+        """Match all patches inside every pair of blocks (Stage 2, Eq. 2–3).
+
+        Args:
+            lr (Tensor): F_LR, shape (N, C, h, w).
+            ref_down (Tensor): F_Ref↓, shape (N, C, H, W).
+            coarse_index (Tensor): Centres of the Ref↓ blocks, shape (N, K).
+            grid (BlockGrid): Of :meth:`block_grid`.
+
+        Returns:
+            Tensor: D, flat indices into the candidates of each block, shape (N, K, ky, kx).
+        """
         return fine.match_patches(lr, ref_down, coarse_index, grid, self.max_elements)
 
     def similarity(self, lr: Tensor, ref_down: Tensor, position: Tensor) -> Tensor:
-        """Return R: see :func:`~.fine.similarity`."""
+        """Return the cosine similarity of every LR patch with its match (Eq. 4).
+
+        Args:
+            lr (Tensor): F_LR, shape (N, C, h, w).
+            ref_down (Tensor): F_Ref↓, shape (N, C, H, W).
+            position (Tensor): Centres of the matched patches, flat, shape (N, h, w).
+
+        Returns:
+            Tensor: R, in [-1, 1], shape (N, h, w).
+        """
         return fine.similarity(lr, ref_down, position, self.patch_size)
 
     def extract(self, ref: Tensor, matches: Matches) -> Tensor:
@@ -131,5 +159,14 @@ class MatchExtractionModule(BaseModule):
         return self.extract_cells(cells, matches)
 
     def extract_cells(self, cells: Tensor, matches: Matches) -> Tensor:
-        """Do Stage 3 with a feature in cells: see :func:`~.extraction.extract_cells`."""
+        """Do what :meth:`extract` does with a feature that lies ready in cells.
+
+        Args:
+            cells (Tensor): F_Ref^s as :func:`~.cells.to_cells` returns it, shape
+                (N, H, W, s, s, C).
+            matches (Matches): What the matching found, for the LR or for some of its blocks.
+
+        Returns:
+            Tensor: M^s, shape (N, C, s·h, s·w).
+        """
         return extraction.extract_cells(cells, matches, self.patch_size)
