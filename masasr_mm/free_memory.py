@@ -21,11 +21,13 @@ def free_memory(device: torch.device) -> int:
             mps shares.
 
     Returns:
-        int: Bytes; of the main memory what the system can give without swapping, file caches
-        among it, and no more than a container or batch job is allowed.
+        int: Bytes; of a GPU's memory also what torch keeps for its next tensors; of the main memory
+        what the system can give without swapping, file caches among it, and no more than a
+        container or batch job is allowed.
     """
     if device.type == 'cuda':
-        return torch.cuda.mem_get_info(device)[0]
+        kept = torch.cuda.memory_reserved(device) - torch.cuda.memory_allocated(device)
+        return torch.cuda.mem_get_info(device)[0] + kept
     return min([psutil.virtual_memory().available, *_left_in_groups()])
 
 

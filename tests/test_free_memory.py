@@ -79,3 +79,10 @@ def test_version_1(groups):
 def test_no_limit(groups):
     groups('0::/\n')
     assert free_memory(CPU) == 50 * GB
+
+
+def test_what_torch_keeps_of_a_gpu_is_free(monkeypatch):
+    monkeypatch.setattr(torch.cuda, 'mem_get_info', lambda device: (1000, 8000))
+    monkeypatch.setattr(torch.cuda, 'memory_reserved', lambda device: 500)
+    monkeypatch.setattr(torch.cuda, 'memory_allocated', lambda device: 200)
+    assert free_memory(torch.device('cuda')) == 1300

@@ -210,7 +210,8 @@ class MASAInferencer:
         inputs = (self._tensor(image) for image in (lq, ref, ref_down))
         config = dict(self.test_cfg, dtype=self.dtype)
         sr, [matches] = super_resolve(self.generator, *inputs, config)
-        pixels = (sr[0] * WHITE).clamp(0, WHITE).round().byte()
+        # In place: of large photos there is no room for a second one in float32.
+        pixels = sr[0].mul_(WHITE).clamp_(0, WHITE).round_().byte()
         return pixels.permute(1, 2, 0).cpu().contiguous().numpy(), matches
 
     def _tensor(self, image: np.ndarray) -> Tensor:

@@ -11,8 +11,7 @@ from ..models.matching import Matches
 from ..models.matching.block_grid import BlockGrid
 from ..models.matching.coarse import centre_patches
 from ..models.matching.extraction import enlarged_similarity
-from ..models.matching.fine import rimmed_blocks
-from ..models.matching.patches import EPS
+from ..models.matching.patches import EPS, pad
 
 
 class UnfoldedMatching(MatchExtractionModule):
@@ -55,7 +54,7 @@ class UnfoldedMatching(MatchExtractionModule):
         self, lr: Tensor, ref_down: Tensor, coarse_index: Tensor, grid: BlockGrid
     ) -> Tensor:
         """Do Stage 2 with all patches of both blocks unfolded (Eq. 2–3)."""
-        lr_blocks = rimmed_blocks(lr, grid).permute(0, 3, 1, 2)
+        lr_blocks = _lr_blocks(lr, grid)
         ref_blocks = _ref_blocks(ref_down, coarse_index, grid)
         lr_patches, ref_patches = (
             F.normalize(F.unfold(part, self.patch_size), dim=1, eps=EPS)
@@ -81,6 +80,13 @@ class UnfoldedMatching(MatchExtractionModule):
         texture = (total / count)[:, :, rim:-rim, rim:-rim]
         texture = texture.unflatten(0, (-1, *grid.blocks)).permute(0, 3, 1, 4, 2, 5)
         return texture.flatten(4, 5).flatten(2, 3) * enlarged_similarity(matches, scale)
+
+
+def _lr_blocks(lr: Tensor, grid: BlockGrid) -> Tensor:
+    """Cut the LR feature into blocks with the rim that patches reach into."""
+    (ky, kx), rim = grid.block, grid.patch_size - 1
+    cut = pad(lr, grid.patch_size).unfold(2, ky + rim, ky).unfold(3, kx + rim, kx)
+    return cut.permute(0, 2, 3, 1, 4, 5).flatten(0, 2)
 
 
 def _ref_blocks(ref: Tensor, coarse_index: Tensor, grid: BlockGrid) -> Tensor:

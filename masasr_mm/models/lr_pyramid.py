@@ -5,7 +5,7 @@ from __future__ import annotations
 from mmengine.model import BaseModule
 from torch import Tensor, nn
 
-from .aggregation import upsample
+from .aggregation import UPSAMPLE_HALO, upsample
 from .blocks import JointConvolution, convolution, initialize, residual_blocks
 
 
@@ -31,6 +31,17 @@ class LRPyramid(BaseModule):
             for level in range(num_levels)
         )
         initialize(self)
+
+    @property
+    def halo(self) -> int:
+        """int: How many pixels around a tile of its result that depends on."""
+        pixels = 0
+        for level, (merging, _, blocks) in enumerate(self.levels):
+            at_level = merging.padding[0] + sum(block.halo for block in blocks)
+            if level < len(self.levels) - 1:
+                at_level += UPSAMPLE_HALO
+            pixels += at_level * 2**level
+        return pixels
 
     def forward(self, features: list[Tensor]) -> Tensor:
         """Merge features.

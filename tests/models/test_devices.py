@@ -18,7 +18,7 @@ from torch._subclasses.fake_tensor import FakeTensorMode
 from torch.overrides import TorchFunctionMode
 
 from masasr_mm.models import MASANet
-from masasr_mm.models.inference import tiled
+from masasr_mm.models.inference import choosing, tiled
 from masasr_mm.models.inference.kept_reference import KeptFeatures, KeptTexture
 from masasr_mm.models.inference.tiled import TiledMASANet
 
@@ -93,7 +93,9 @@ def test_tiles(kind, monkeypatch):
 
 @pytest.mark.parametrize('tile', [None, 16])
 @pytest.mark.parametrize('adaptation', ['SpatialAdaptationModule', 'NoAdaptation'])
-def test_predict_of_the_editor(tile, adaptation):
+def test_predict_of_the_editor(tile, adaptation, monkeypatch):
+    monkeypatch.setattr(choosing, 'free_memory', lambda device: 2**30)
+
     def build() -> nn.Module:
         preprocessor = dict(type='DataPreprocessor', mean=[0.0] * 3, std=[255.0] * 3)
         return MODELS.build(

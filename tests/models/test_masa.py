@@ -236,8 +236,7 @@ def test_a_distributed_wrapper_does_not_show_in_checkpoints():
 
 @pytest.mark.parametrize('tile', [8, 'auto'])
 def test_tiles_do_not_change_the_prediction(tile, monkeypatch):
-    monkeypatch.setattr('masasr_mm.models.inference.choosing.free_memory', lambda device: 0)
-    monkeypatch.setattr('masasr_mm.models.inference.choosing.DEFAULT_TILE', 16)
+    monkeypatch.setattr('masasr_mm.models.inference.any_size.choose_tile', lambda *_: 16)
     [whole] = build().eval().test_step(batch((33, 20), (60, 47)))
     tiles = []
 

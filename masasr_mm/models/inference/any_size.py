@@ -11,7 +11,7 @@ from torch.nn import functional as F
 from ...errors import UserError
 from ..masa_net import MASANet
 from ..matching import MatchExtractionModule, MatchMaps, match_maps
-from .choosing import choose_tile
+from .choosing import check_memory, choose_tile
 from .self_ensemble import SelfEnsemble, SuperResolver
 from .tiled import TiledMASANet
 from .whole import WholeMASANet
@@ -54,7 +54,8 @@ def super_resolve(
         and for each of them where its texture came from.
 
     Raises:
-        UserError: If a reference is larger than ``scale`` times its reduced one.
+        UserError: If a reference is larger than ``scale`` times its reduced one, or there is not
+            enough memory.
     """
     config = config or {}
     height, width = lq.shape[2:]
@@ -84,6 +85,8 @@ def _tiled(generator: MASANet, lq: Tensor, ref: Tensor, config: dict) -> SuperRe
     tile = config.get('tile')
     if tile == 'auto':
         tile = choose_tile(generator, lq, ref)
+    if isinstance(generator, MASANet):
+        check_memory(generator, lq, ref, tile)
     if tile:
         return TiledMASANet(generator, tile, config.get('ref_dtype'), config.get('track'))
     return WholeMASANet(generator) if _can_be_sparing(generator) else generator

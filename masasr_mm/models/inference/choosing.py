@@ -1,4 +1,4 @@
-"""Whether images are run whole or in tiles."""
+"""Whether images are run whole or in tiles, and whether they can be run at all."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import math
 
 from torch import Tensor
 
+from ...errors import UserError
 from ...free_memory import free_memory
 from ..masa_net import MASANet
 from .tiled import DEFAULT_TILE
@@ -16,6 +17,8 @@ from .whole import ref_tile
 # Ref 2668×2000.
 FEATURES_AT_ONCE = 9
 REF_FEATURES_AT_ONCE = 4
+MATCHING_BYTES = 64
+"""For each LR pixel, of what the matching found and makes of it."""
 
 
 def choose_tile(net: MASANet, lq: Tensor, ref: Tensor) -> int | None:
@@ -32,9 +35,72 @@ def choose_tile(net: MASANet, lq: Tensor, ref: Tensor) -> int | None:
     Returns:
         int | None: The size of tiles in LR pixels, or None if the whole should fit.
     """
+    return None if needed_whole(net, lq, ref) < 0.8 * free_memory(lq.device) else DEFAULT_TILE
+
+
+def check_memory(net: MASANet, lq: Tensor, ref: Tensor, tile: int | None) -> None:
+    """See that there is memory for what shall be run, before anything is.
+
+    Args:
+        net (MASANet): The network.
+        lq (Tensor): The LR image, shape (N, 3, h, w).
+        ref (Tensor): The reference, shape (N, 3, scale·H, scale·W).
+        tile (int, optional): The size of tiles in LR pixels; None for the whole.
+
+    Raises:
+        UserError: If there is not.
+    """
+    needed = needed_in_tiles(net, lq, ref, tile) if tile else needed_whole(net, lq, ref)
+    free = free_memory(lq.device)
+    if needed <= free:
+        return
+    advice = 'take smaller tiles (--tile 64), a smaller photo or fewer references'
+    raise UserError(
+        f'a photo of {lq.shape[3]}×{lq.shape[2]} with references of {ref.shape[3]}×{ref.shape[2]} '
+        f'pixels in all takes about {needed / 1e9:.1f} GB {"in tiles" if tile else "as a whole"}, '
+        f'of which {free / 1e9:.1f} are free: {advice if tile else "run it in tiles (--tile auto)"}'
+    )
+
+
+def needed_whole(net: MASANet, lq: Tensor, ref: Tensor) -> int:
+    """Estimate the memory that whole images take.
+
+    Args:
+        net (MASANet): The network.
+        lq (Tensor): The LR image, shape (N, 3, h, w).
+        ref (Tensor): The reference, shape (N, 3, scale·H, scale·W).
+
+    Returns:
+        int: Bytes.
+    """
     at_once = ref_tile(lq) * net.scale + 2 * (getattr(net.encoder, 'halo', None) or max(ref.shape))
     encoded = math.prod(min(size, at_once) for size in ref.shape[2:])
     pixels = FEATURES_AT_ONCE * lq.shape[2:].numel() * net.scale**2
     pixels += REF_FEATURES_AT_ONCE * (encoded + ref.shape[2:].numel() // net.scale**2)
-    needed = len(lq) * pixels * net.to_image.in_channels * lq.element_size()
-    return None if needed < 0.8 * free_memory(lq.device) else DEFAULT_TILE
+    return pixels * _bytes_of_a_pixel(net, lq)
+
+
+def needed_in_tiles(net: MASANet, lq: Tensor, ref: Tensor, tile: int) -> int:
+    """Estimate the memory that images take in tiles, whose features may lie in files.
+
+    Args:
+        net (MASANet): The network.
+        lq (Tensor): The LR image, shape (N, 3, h, w).
+        ref (Tensor): The reference, shape (N, 3, scale·H, scale·W).
+        tile (int): The size of tiles in LR pixels.
+
+    Returns:
+        int: Bytes.
+    """
+    sr_pixels, ref_pixels = lq.shape[2:].numel() * net.scale**2, ref.shape[2:].numel()
+    side = min(tile, max(lq.shape[2:])) * net.scale
+    pixels = FEATURES_AT_ONCE * (side + tile) ** 2
+    pixels += REF_FEATURES_AT_ONCE * ref_pixels // net.scale**2
+    images = 2 * (sr_pixels + ref_pixels) * lq[:, :, 0, 0].numel() * lq.element_size()
+    matching = len(lq) * lq.shape[2:].numel() * MATCHING_BYTES
+    return pixels * _bytes_of_a_pixel(net, lq) + images + matching
+
+
+def _bytes_of_a_pixel(net: MASANet, lq: Tensor) -> int:
+    """Return what a pixel of a feature takes, for all images of the batch."""
+    return len(lq) * net.to_image.in_channels * lq.element_size()

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+import sys
+from collections.abc import Iterator
 from functools import cached_property
 
 import torch
@@ -13,11 +14,14 @@ from ..masa_net import MASANet
 from ..matching import Matches
 from ..matching.cells import to_cells
 from ..matching.extraction import sources, weigh
+from ..matching.groups import groups
 from .covering import covering
+from .rooms import Rooms
 from .spans import Span, scaled, span
+from .track import Track, untracked
 
-Track = Callable[[list, str], Iterable]
-"""Wraps the list of tiles of a step, given what the step does."""
+SOURCES_AT_ONCE = 2**23
+"""Places of Ref↓, each with its weight, that are looked at together."""
 
 
 class KeptReference:
@@ -32,7 +36,8 @@ class KeptReference:
         tile (int): Height and width of a tile in Ref↓ pixels.
         dtype (torch.dtype, optional): In which things are kept. Default: None, as they are
             computed.
-        track (Callable, optional): See :data:`Track`. Default: None.
+        track (Track): See :data:`Track`. Default: without a progress bar.
+        rooms (Rooms, optional): Where what is kept lies. Default: None, in memory.
     """
 
     def __init__(
@@ -42,9 +47,11 @@ class KeptReference:
         matches: Matches,
         tile: int,
         dtype: torch.dtype | None = None,
-        track: Track | None = None,
+        track: Track = untracked,
+        rooms: Rooms | None = None,
     ) -> None:
         self.net, self.matches, self.dtype = net, matches, dtype
+        self.rooms = rooms or Rooms(largest=sys.maxsize)
         self.levels: list[Tensor] = []
         halo = -(-net.encoder.halo // net.scale)
         rectangles = covering(self._matched().cpu().numpy(), halo, tile)
@@ -52,8 +59,9 @@ class KeptReference:
             tuple(span(piece, size, halo) for piece, size in zip(rectangle, matches.grid))
             for rectangle in rectangles
         ]
-        for rows, columns in track(tiles, 'encoding the reference') if track else tiles:
+        for rows, columns in track(tiles, 'encoding the reference'):
             self.take(ref, rows, columns)
+            self.rooms.settle()
 
     def take(self, ref: Tensor, rows: Span, columns: Span) -> None:
         """Encode a tile and keep what is needed of it.
@@ -99,18 +107,17 @@ class KeptReference:
         """
         self.levels[index] = self.levels[index].new_empty(0)
 
-    @cached_property
-    def _sources(self) -> tuple[Tensor, Tensor]:
-        return sources(self.matches, self.net.matching.patch_size)
-
     def _matched(self) -> Tensor:
         """Return which places of Ref↓ any texture of the batch is made of, shape (H, W), bool."""
-        sources, weights = self._sources
-        height, width = self.matches.grid
-        total = weights.new_zeros(len(self.matches.position) * height * width)
-        # Sources without weight stand for another place.
-        total.index_add_(0, sources.flatten(), weights.flatten())
-        return (total > 0).view(-1, height, width).any(dim=0)
+        n, _, width = self.matches.position.shape
+        block, patch_size = self.matches.fine_index.shape[2], self.net.matching.patch_size
+        (height, grid_width), (rows, columns) = self.matches.grid, self.matches.blocks
+        total = self.matches.similarity.new_zeros(n * height * grid_width)
+        for group in groups(rows, n * block * width * patch_size**2, SOURCES_AT_ONCE):
+            part = self.matches.crop(group, slice(0, columns))
+            # Sources without weight stand for another place.
+            total.index_add_(0, *(found.flatten() for found in sources(part, patch_size)))
+        return (total > 0).view(n, height, grid_width).any(dim=0)
 
     def _encode(self, ref: Tensor, rows: Span, columns: Span) -> Iterator[Tensor]:
         """Yield the cells of a tile at every scale, 1× first."""
@@ -125,7 +132,7 @@ class KeptReference:
         """Return what is kept of a scale, made when the first tile comes."""
         if len(self.levels) == index:
             shape = (len(cells), *size, *cells.shape[3:])
-            self.levels.append(cells.new_zeros(shape, dtype=self.dtype))
+            self.levels.append(self.rooms.zeros(shape, self.dtype or cells.dtype, cells.device))
         return self.levels[index]
 
 
@@ -143,6 +150,10 @@ class KeptFeatures(KeptReference):
 
 class KeptTexture(KeptReference):
     """Keeps the texture alone, summed up tile by tile, so that references cost no memory."""
+
+    @cached_property
+    def _sources(self) -> tuple[Tensor, Tensor]:
+        return sources(self.matches, self.net.matching.patch_size)
 
     def take(self, ref: Tensor, rows: Span, columns: Span) -> None:  # noqa: D102  (see above)
         sources, weights = self._sources

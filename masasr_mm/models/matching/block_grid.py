@@ -101,6 +101,21 @@ class BlockGrid(NamedTuple):
         left = (coarse_index % self.ref[1] - width // 2).clamp(0, self.ref[1] - width)
         return top, left
 
+    def lr_corners(self, device: torch.device) -> tuple[Tensor, Tensor]:
+        """Return where the LR blocks with their rims lie, which reach over the border.
+
+        Args:
+            device (torch.device): Where the result goes.
+
+        Returns:
+            tuple[Tensor, Tensor]: First row and first column of every block, shape (K,).
+        """
+        rows, columns = (
+            torch.arange(count, device=device) * size - self.radius
+            for count, size in zip(self.blocks, self.block)
+        )
+        return rows.repeat_interleave(len(columns)), columns.repeat(len(rows))
+
     def positions(self, fine_index: Tensor, coarse_index: Tensor) -> Tensor:
         """Return where on the Ref↓ grid the chosen candidates lie.
 

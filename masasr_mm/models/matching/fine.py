@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import math
+
 import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from .block_grid import BlockGrid
+from .block_grid import BlockGrid, Size
 from .groups import groups
 from .patches import inverse_norm, norm, pad
 
@@ -26,25 +28,27 @@ def match_patches(
     Returns:
         Tensor: D, shape (N, K, ky, kx), flat indices into the candidates of each block.
     """
-    n, channels, grid_height, grid_width = ref_down.shape
     top, left = (corner.flatten() for corner in grid.corners(coarse_index))
-    lr_pixels = rimmed_blocks(lr, grid)
-    ref_pixels = ref_down.permute(0, 2, 3, 1).reshape(-1, channels)
-    sample = torch.arange(n, device=lr.device).repeat_interleave(coarse_index.shape[1])
-    height, width = (size + grid.patch_size - 1 for size in grid.ref_block)
-    rows = top[:, None] + torch.arange(height, device=lr.device)
-    columns = left[:, None] + torch.arange(width, device=lr.device)
-    rows = (rows + (sample * grid_height)[:, None]) * grid_width
-    pairs = lr_pixels[0, ..., 0].numel() * rows.shape[1] * columns.shape[1]
+    lr_pixels, ref_pixels = (feature.permute(0, 2, 3, 1).contiguous() for feature in (lr, ref_down))
+    sample = torch.arange(len(lr), device=lr.device).repeat_interleave(coarse_index.shape[1])
+    lr_top, lr_left = (corner.repeat(len(lr)) for corner in grid.lr_corners(lr.device))
+    lr_window, ref_window = (
+        tuple(size + grid.patch_size - 1 for size in block)
+        for block in (grid.block, grid.ref_block)
+    )
+    pairs = math.prod(lr_window) * math.prod(ref_window)
     found = []
     for group in groups(top.shape[0], pairs, max_elements):
-        window = ref_pixels[rows[group][:, :, None] + columns[group][:, None, :]]
-        found.append(_best_candidates(lr_pixels[group], window, grid.patch_size))
+        lr_part = windows(lr_pixels, sample[group], lr_top[group], lr_left[group], lr_window)
+        ref_part = windows(ref_pixels, sample[group], top[group], left[group], ref_window)
+        found.append(_best_candidates(lr_part, ref_part, grid.patch_size))
     index = torch.cat(found)
-    return index.view(n, -1, *index.shape[1:])
+    return index.view(len(lr), -1, *index.shape[1:])
 
 
-def similarity(lr: Tensor, ref_down: Tensor, position: Tensor, patch_size: int) -> Tensor:
+def similarity(
+    lr: Tensor, ref_down: Tensor, position: Tensor, patch_size: int, max_elements: int | None
+) -> Tensor:
     """Return the cosine similarity of every LR patch with the patch it was matched to (Eq. 4).
 
     Args:
@@ -52,40 +56,71 @@ def similarity(lr: Tensor, ref_down: Tensor, position: Tensor, patch_size: int) 
         ref_down (Tensor): F_Ref↓, shape (N, C, H, W).
         position (Tensor): Centres of the matched patches, flat, shape (N, h, w).
         patch_size (int): Height and width of a patch.
+        max_elements (int, optional): Numbers of matched features that may be held at once; None
+            for all.
 
     Returns:
         Tensor: R, shape (N, h, w).
     """
-    n, channels, grid_height, grid_width = ref_down.shape
-    (h, w), radius = lr.shape[2:], patch_size // 2
+    (n, channels, h, w), radius = lr.shape, patch_size // 2
     ref_pixels = ref_down.permute(0, 2, 3, 1).reshape(-1, channels)
-    sample = torch.arange(n, device=lr.device)[:, None, None] * (grid_height * grid_width)
-    centre = position + sample
-    padded = pad(lr, patch_size)
+    ref_inverse = F.pad(inverse_norm(ref_down, patch_size), [radius] * 4).flatten()
+    sample = torch.arange(n, device=lr.device)[:, None, None] * ref_down[0, 0].numel()
+    strips = []
+    for rows in groups(h, n * w * channels, max_elements):
+        # The rows that patches reach into; the border is repeated, none repeats another strip's.
+        above, below = min(radius, rows.start), min(radius, h - rows.stop)
+        strip = pad(lr[:, :, rows.start - above : rows.stop + below], patch_size)
+        strip = strip[:, :, above : strip.shape[2] - below]
+        centre = position[:, rows] + sample
+        product = _products(strip, ref_pixels, centre, patch_size, ref_down.shape[3])
+        strips.append(product * (inverse_norm(strip, patch_size) * ref_inverse[centre]))
+    return torch.cat(strips, dim=1)
+
+
+def _products(
+    padded: Tensor, ref_pixels: Tensor, centre: Tensor, patch_size: int, grid_width: int
+) -> Tensor:
+    """Return the products of LR patches with the patches that they were matched to.
+
+    Args:
+        padded (Tensor): F_LR with a rim as wide as patches reach, shape (N, C, …, …).
+        ref_pixels (Tensor): F_Ref↓, a row for each pixel, shape (N·H·W, C).
+        centre (Tensor): Centres of the matched patches among them, shape (N, h, w).
+        patch_size (int): Height and width of a patch.
+        grid_width (int): W.
+
+    Returns:
+        Tensor: Shape (N, h, w).
+    """
+    (_, h, w), radius, product = centre.shape, patch_size // 2, 0
     lr_pixels = padded.permute(0, 2, 3, 1)
-    product = 0
     for dy in range(patch_size):
         for dx in range(patch_size):
             offset = (dy - radius) * grid_width + dx - radius
             ref_pixel = F.embedding(centre + offset, ref_pixels)
             product = product + (lr_pixels[:, dy : dy + h, dx : dx + w] * ref_pixel).sum(-1)
-    ref_inverse = F.pad(inverse_norm(ref_down, patch_size), [radius] * 4)
-    return product * (inverse_norm(padded, patch_size) * ref_inverse.flatten()[centre])
+    return product
 
 
-def rimmed_blocks(lr: Tensor, grid: BlockGrid) -> Tensor:
-    """Cut the LR feature into blocks with the rim that patches reach into.
+def windows(pixels: Tensor, sample: Tensor, top: Tensor, left: Tensor, size: Size) -> Tensor:
+    """Cut windows out of features, with their border repeated where windows reach over it.
 
     Args:
-        lr (Tensor): F_LR, shape (N, C, h, w).
-        grid (BlockGrid): The blocks.
+        pixels (Tensor): Features, shape (N, H, W, C).
+        sample (Tensor): Which of the N each window is cut out of, shape (B,).
+        top (Tensor): First row of each window, shape (B,).
+        left (Tensor): First column of each window, shape (B,).
+        size (Size): Height and width of all windows.
 
     Returns:
-        Tensor: Shape (N·K, ky + patch_size - 1, kx + patch_size - 1, C).
+        Tensor: Shape (B, height, width, C).
     """
-    (ky, kx), rim = grid.block, grid.patch_size - 1
-    cut = pad(lr, grid.patch_size).unfold(2, ky + rim, ky).unfold(3, kx + rim, kx)
-    return cut.permute(0, 2, 3, 4, 5, 1).flatten(0, 2)
+    rows, columns = (
+        (first[:, None] + torch.arange(length, device=first.device)).clamp(0, limit - 1)
+        for first, length, limit in zip((top, left), size, pixels.shape[1:3])
+    )
+    return pixels[sample[:, None, None], rows[:, :, None], columns[:, None, :]]
 
 
 def _best_candidates(lr_pixels: Tensor, ref_pixels: Tensor, patch_size: int) -> Tensor:

@@ -142,7 +142,7 @@ class MatchExtractionModule(BaseModule):
         Returns:
             Tensor: R, in [-1, 1], shape (N, h, w).
         """
-        return fine.similarity(lr, ref_down, position, self.patch_size)
+        return fine.similarity(lr, ref_down, position, self.patch_size, self.max_elements)
 
     def extract(self, ref: Tensor, matches: Matches) -> Tensor:
         """Do Stage 3 with a feature of the reference (Eq. 5).

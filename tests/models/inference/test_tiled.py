@@ -85,13 +85,16 @@ def test_progress_is_told():
         told.append((description, len(tiles)))
         return tiles
 
-    TiledMASANet(network(), 16, track=track).super_resolve(*images(32, 32, 64, 32))
+    TiledMASANet(network(), 16, track=track).super_resolve(*images(72, 32, 72, 32))
     assert told == [
-        ('encoding the reference', 2),
-        ('statistics at 2×', 4),
-        ('fusing at 2×', 4),
-        ('statistics at 4×', 4),
-        ('fusing at 4×', 4),
+        ('encoding the photo', 2),
+        ('encoding the reference', 3),
+        ('statistics at 1×', 2),
+        ('fusing at 1×', 2),
+        ('statistics at 2×', 3),
+        ('fusing at 2×', 3),
+        ('statistics at 4×', 10),
+        ('fusing at 4×', 10),
     ]
 
 

@@ -1,0 +1,55 @@
+"""Encoding an LR image in tiles."""
+
+from __future__ import annotations
+
+import math
+from itertools import product
+
+from torch import Tensor
+
+from ..masa_net import MASANet
+from .halos import halo_of
+from .rooms import Rooms
+from .spans import scaled, spans
+from .track import Track, untracked
+
+
+def encode_lr(
+    net: MASANet, lq: Tensor, tile: int, rooms: Rooms, track: Track = untracked
+) -> tuple[Tensor, Tensor]:
+    """Encode an LR image, and merge the levels to the feature that the decoder begins with.
+
+    Args:
+        net (MASANet): The network.
+        lq (Tensor): The LR image, shape (N, 3, h, w), RGB in [0, 1].
+        tile (int): Height and width of a tile in LR pixels.
+        rooms (Rooms): Where the features go.
+        track (Track): See :data:`Track`. Default: without a progress bar.
+
+    Returns:
+        tuple[Tensor, Tensor]: F_LR, which is matched, and the decoder's first feature, both of
+        shape (N, C, h, w).
+
+    Raises:
+        UserError: If the encoder cannot run in tiles.
+    """
+    # Tiles begin where all levels of the encoder have a pixel.
+    cell = 2 ** (len(net.lr_pyramid.levels) - 1)
+    halo = math.ceil((halo_of(net.encoder) + net.lr_pyramid.halo) / cell)
+    tiles = list(
+        product(*(spans(size // cell, max(1, tile // cell), halo) for size in lq.shape[2:]))
+    )
+    room: list[Tensor] = []
+    for rows, columns in track(tiles, 'encoding the photo') if len(tiles) > 1 else tiles:
+        part = lq[:, :, scaled(rows.outer, cell), scaled(columns.outer, cell)]
+        levels = net.encoder(part.contiguous(memory_format=net.layout))
+        for index, feature in enumerate((levels[0], net.lr_pyramid(levels))):
+            inner = feature[:, :, scaled(rows.inner, cell), scaled(columns.inner, cell)]
+            if len(tiles) == 1:
+                room.append(inner)
+                continue
+            if len(room) == index:
+                room.append(rooms.feature((*feature.shape[:2], *lq.shape[2:]), feature))
+            room[index][:, :, scaled(rows.piece, cell), scaled(columns.piece, cell)] = inner
+        rooms.settle()
+    return room[0], room[1]
