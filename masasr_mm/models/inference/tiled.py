@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from itertools import product
 
 import torch
@@ -172,21 +172,25 @@ class TiledMASANet:
         """Run a fusion module in tiles."""
         n, channels, height, width = feature.shape
         out = feature.new_empty(n, 2 * height, 2 * width, channels).permute(0, 3, 1, 2)
-        for here, tile in self._fused(index, feature, kept, nn.Identity()):
+        for here, tile in self._fused(index, feature, kept):
             out[here] = tile
         kept.forget(index)
         return out
 
     def _finish(self, index: int, feature: Tensor, kept: KeptReference, enlarged: Tensor) -> Tensor:
         """Run the last fusion module and what follows it in tiles; return the SR image."""
-        for here, tile in self._fused(index, feature, kept, self.net.to_image):
+        for here, tile in self._fused(index, feature, kept, self.net.residual_image):
             enlarged[here] += tile
         return enlarged
 
     def _fused(
-        self, index: int, feature: Tensor, kept: KeptReference, head: nn.Module
+        self,
+        index: int,
+        feature: Tensor,
+        kept: KeptReference,
+        head: Callable[[Tensor], Tensor] = lambda fused: fused,
     ) -> Iterator[tuple[tuple, Tensor]]:
-        """Yield the tiles of what a fusion module and a layer behind it make, and their places."""
+        """Yield the tiles of what a fusion module and what follows it make, and their places."""
         net, matches, scale = self.net, kept.matches, 2**index
         ky, kx = matches.fine_index.shape[2:]
         lr_moments, ref_moments = self._moments(index, feature, kept)

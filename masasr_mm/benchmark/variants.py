@@ -27,7 +27,7 @@ class Variant(NamedTuple):
         give_back (bool): Give freed memory back to the system, as a program does that does not
             call :func:`masasr_mm.allocator.keep_freed_memory`. Default: False.
         unfolded (bool): Match in the released way, see
-            :class:`~masasr_mm.evaluation.unfolded_matching.UnfoldedMatching`. Default: False.
+            :class:`~masasr_mm.benchmark.unfolded_matching.UnfoldedMatching`. Default: False.
     """
 
     dtype: str = 'float32'

@@ -7,9 +7,9 @@ import sys
 import pytest
 import torch
 
-from masasr_mm.evaluation import memory
-from masasr_mm.evaluation.benchmark import in_child
-from masasr_mm.evaluation.memory import added_peak_memory
+from masasr_mm.benchmark import memory
+from masasr_mm.benchmark.fresh_process import in_child
+from masasr_mm.benchmark.memory import added_peak_memory
 
 CPU = torch.device('cpu')
 MEBIBYTE = 2**20

@@ -2,38 +2,23 @@
 
 from __future__ import annotations
 
-import os
-
 import pytest
 import torch
 from mmengine.optim import OptimWrapper
 
-from masasr_mm.errors import UserError
-from masasr_mm.evaluation import benchmark
-from masasr_mm.evaluation.benchmark import (
-    Case,
+from masasr_mm.benchmark import measuring
+from masasr_mm.benchmark.cases import Case, build_network
+from masasr_mm.benchmark.measuring import (
     arrange,
-    build_network,
-    check_case,
-    in_child,
     measure_inference,
     measure_training,
     measure_yardstick,
-    random_batch,
-    random_images,
 )
-from masasr_mm.evaluation.benchmark_report import Row, growing_pixels, growth_exponent
-from masasr_mm.evaluation.timing import REST
-from masasr_mm.evaluation.unfolded_matching import UnfoldedMatching
-from masasr_mm.evaluation.variants import Variant
+from masasr_mm.benchmark.timing import REST
+from masasr_mm.benchmark.unfolded_matching import UnfoldedMatching
+from masasr_mm.benchmark.variants import Variant
 from masasr_mm.models import MASAEncoder, MASANet, MatchExtractionModule
 from masasr_mm.models.inference.tiled import TiledMASANet
-
-
-def to_root() -> None:
-    """Leave the folder."""
-    os.chdir('/')
-
 
 CASE = Case((16, 24), (64, 32))
 
@@ -79,12 +64,17 @@ def test_variants_are_what_they_say(small_config, calls, monkeypatch):
     assert {dtype for dtype, *_ in calls} == {torch.bfloat16}
     tiles = []
     monkeypatch.setattr(
-        benchmark, 'TiledMASANet', lambda net, tile: tiles.append(tile) or TiledMASANet(net, tile)
+        measuring, 'TiledMASANet', lambda net, tile: tiles.append(tile) or TiledMASANet(net, tile)
     )
     infer(small_config, Variant(tile=8), runs=1)
     assert tiles == [8]
-    compiled = []
-    monkeypatch.setattr(torch, 'compile', lambda net: compiled.append(net) or net)
+    compiled, original = [], torch.compile
+
+    def compile_fast(net):
+        compiled.append(net)
+        return original(net, backend='eager')
+
+    monkeypatch.setattr(torch, 'compile', compile_fast)
     assert list(infer(small_config, Variant(compile=True), runs=1).stages) == [REST]
     assert isinstance(compiled[0], MASANet)
 
@@ -104,14 +94,14 @@ def test_a_training_step(small_config, monkeypatch, with_cp):
     updated, seen = [], []
     step = OptimWrapper.step
     monkeypatch.setattr(OptimWrapper, 'step', lambda self: updated.append(step(self)))
-    build = benchmark.MODELS.build
+    build = measuring.MODELS.build
 
     def spy(config):
         model = build(config)
         seen.append(getattr(model, 'generator', None))
         return model
 
-    monkeypatch.setattr(benchmark, 'MODELS', type('Models', (), dict(build=staticmethod(spy))))
+    monkeypatch.setattr(measuring, 'MODELS', type('Models', (), dict(build=staticmethod(spy))))
     case = Case((16, 16), (64, 64), 2)
     variant = Variant(with_cp=with_cp)
     measured = measure_training(str(small_config), None, case, variant, 'cpu', 2)
@@ -128,37 +118,6 @@ def test_a_training_step_in_another_layout_without_mmengines_log(small_config, c
     assert 'weight' not in ''.join(capfd.readouterr())
 
 
-def test_random_images_and_batches(small_config):
-    net = build_network(str(small_config))
-    case = Case((8, 16), (32, 64), 2)
-    shapes = [tuple(image.shape) for image in random_images(net, case)]
-    assert shapes == [(2, 3, 8, 16), (2, 3, 32, 64), (2, 3, 8, 16)]
-    batch = random_batch(net, case)
-    assert len(batch['inputs']) == len(batch['data_samples']) == 2
-    assert batch['inputs'][0].dtype == torch.uint8
-    assert batch['data_samples'][1].gt_img.shape == (3, 32, 64)
-    assert not torch.equal(batch['data_samples'][0].ref_img, batch['data_samples'][1].ref_img)
-
-
-@pytest.mark.parametrize(
-    ('case', 'message'),
-    [
-        (Case((12, 16), (64, 64)), 'lq of 12×16: .* multiples of 8, such as 16×16'),
-        (Case((16, 16), (64, 0)), 'ref of 64×0: .* multiples of 4, such as 64×4'),
-    ],
-)
-def test_sizes_that_do_not_fit(small_config, case, message):
-    with pytest.raises(UserError, match=message):
-        check_case(build_network(str(small_config)), case)
-
-
-def test_a_fresh_process():
-    assert in_child(os.getpid) != os.getpid()
-    assert in_child(os.getcwd, first=to_root) == '/'
-    with pytest.raises(UserError, match='was killed, most likely for lack of memory'):
-        in_child(os._exit, 9)
-
-
 def test_the_yardstick_is_eight_convolutions(monkeypatch):
     calls = []
     conv2d = torch.nn.Conv2d.forward
@@ -171,10 +130,3 @@ def test_the_yardstick_is_eight_convolutions(monkeypatch):
     assert len(measure_yardstick('cpu', 1).seconds) == 1
     assert calls[0] == ((1, 64, 512, 512), (3, 3), 64)
     assert len(calls) == 2 * 8
-
-
-def test_growth():
-    assert growth_exponent([1, 2, 4], [3, 6, 12]) == pytest.approx(1)
-    assert growth_exponent([10, 100], [1, 100]) == pytest.approx(2)
-    rows = [Row('area', CASE, Variant(), None), Row('references', CASE, Variant(), None)]
-    assert growing_pixels(rows) == [16 * 24, 64 * 32]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import statistics
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from functools import wraps
 from typing import Any, NamedTuple
@@ -132,13 +132,13 @@ class StageTimer:
         self._marks.append((self._inside[-1], self.clock.mark()))
 
     @contextmanager
-    def wrapped(self, owner: object, method: str, name: str | Callable[..., str]) -> Iterator[None]:
-        """Make a method of one object a stage, while inside.
+    def wrapped(self, owner: object, method: str, name: str) -> Iterator[None]:
+        """Make a method of one object, of another package, a stage while inside.
 
         Args:
             owner (object): The object; its class stays as it is.
             method (str): Name of the method.
-            name (str | Callable): The stage, or a function that tells it from the arguments.
+            name (str): The stage.
 
         Yields:
             None: Nothing.
@@ -147,7 +147,7 @@ class StageTimer:
 
         @wraps(original)
         def measured(*args: Any, **kwargs: Any) -> Any:
-            with self.stage(name if isinstance(name, str) else name(*args, **kwargs)):
+            with self.stage(name):
                 return original(*args, **kwargs)
 
         setattr(owner, method, measured)
@@ -155,14 +155,6 @@ class StageTimer:
             yield
         finally:
             delattr(owner, method)
-
-    def seen(self) -> set[str]:
-        """Return the stages that there have been in :meth:`whole` so far.
-
-        Returns:
-            set[str]: Their names.
-        """
-        return {name for name, _ in self._marks}
 
     def seconds(self) -> dict[str, float]:
         """Return the time of every stage that there was in :meth:`whole`, in order.

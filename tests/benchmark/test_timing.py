@@ -7,7 +7,7 @@ import time
 import pytest
 import torch
 
-from masasr_mm.evaluation.timing import REST, Clock, StageTimer, spread
+from masasr_mm.benchmark.timing import REST, Clock, StageTimer, spread
 
 CPU = torch.device('cpu')
 
@@ -39,7 +39,6 @@ def test_each_moment_is_counted_to_the_innermost_stage():
     # The marks lie 2, 4, 8, … apart: rest, a, b, a, rest, a, rest.
     assert timer.seconds() == {'a': 4 + 16 + 64, 'b': 8, REST: 2 + 32 + 128}
     assert list(timer.seconds()) == ['a', 'b', REST]
-    assert timer.seen() == {'a', 'b', REST}
 
 
 def test_measuring_begins_anew():
@@ -47,17 +46,17 @@ def test_measuring_begins_anew():
     with timer.whole(), timer.stage('a'):
         pass
     with timer.whole():
-        assert timer.seen() == {REST}
+        pass
     assert list(timer.seconds()) == [REST]
 
 
 def test_a_method_of_one_object_becomes_a_stage():
     worker, other, timer = Worker(), Worker(), StageTimer(Ticking())
-    with timer.wrapped(worker, 'add', lambda number, other=1: f'{number} and {other}'):
+    with timer.wrapped(worker, 'add', 'sum'):
         with timer.whole():
             assert worker.add(3, other=4) == 7
             assert other.add(3) == 4
-        assert list(timer.seconds()) == ['3 and 4', REST]
+        assert list(timer.seconds()) == ['sum', REST]
     with timer.whole():
         assert worker.add(1) == 2
     assert list(timer.seconds()) == [REST]

@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch.nn import functional as F
 
-from masasr_mm.evaluation.unfolded_matching import UnfoldedMatching
+from masasr_mm.benchmark.unfolded_matching import UnfoldedMatching
 from masasr_mm.models import MASANet, MatchExtractionModule
 
 

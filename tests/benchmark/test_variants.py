@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
+from masasr_mm.benchmark.variants import Variant
 from masasr_mm.errors import UserError
-from masasr_mm.evaluation.variants import Variant
 
 
 @pytest.mark.parametrize(

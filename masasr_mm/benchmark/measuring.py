@@ -4,46 +4,24 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable
-from concurrent.futures import ProcessPoolExecutor
-from concurrent.futures.process import BrokenProcessPool
-from contextlib import nullcontext
-from multiprocessing import get_context
+from contextlib import ExitStack
 from typing import Any, NamedTuple
 
 import torch
 from mmagic.registry import MODELS
-from mmagic.structures import DataSample
 from mmengine.optim import build_optim_wrapper
-from torch import Tensor, nn
-from torch.nn import functional as F
+from torch import nn
 
 from ..apis.config import load_config
-from ..errors import UserError
 from ..models import MASANet
 from ..models.blocks import convolution
 from ..models.inference.tiled import TiledMASANet
+from ..models.stages import stages_marked_by
+from .cases import Case, build_network, random_batch, random_images
 from .memory import added_peak_memory
-from .stages import network_stages, training_stages
 from .timing import Clock, StageTimer
 from .unfolded_matching import UnfoldedMatching
 from .variants import LAYOUTS, Variant
-
-Size = tuple[int, int]
-"""Height and width in pixels."""
-
-
-class Case(NamedTuple):
-    """What the network is run on.
-
-    Attributes:
-        lq (Size): Size of the LR images.
-        ref (Size): Size of the references.
-        batch (int): How many of each. Default: 1.
-    """
-
-    lq: Size
-    ref: Size
-    batch: int = 1
 
 
 class Measurement(NamedTuple):
@@ -63,30 +41,6 @@ class Measurement(NamedTuple):
     memory: int | None
 
 
-def in_child(function: Callable, *arguments: Any, first: Callable | None = None) -> Any:
-    """Call a function in a fresh process, whose memory nothing else has used.
-
-    Args:
-        function (Callable): A function of a module.
-        *arguments (Any): Its arguments; they and the result are sent between the processes.
-        first (Callable, optional): A function of a module, to call before. Default: None.
-
-    Returns:
-        Any: What the function returns.
-
-    Raises:
-        UserError: If the process was killed.
-    """
-    with ProcessPoolExecutor(1, get_context('spawn'), first) as pool:
-        try:
-            return pool.submit(function, *arguments).result()
-        except BrokenProcessPool as error:
-            raise UserError(
-                'the process that measured was killed, most likely for lack of memory; choose '
-                'smaller images, or tiles (--tile 128)'
-            ) from error
-
-
 def measure(
     run: Callable[[], Any], timer: StageTimer, device: torch.device, runs: int
 ) -> Measurement:
@@ -94,7 +48,7 @@ def measure(
 
     Args:
         run (Callable): What to run.
-        timer (StageTimer): The timer that sees the stages of ``run``.
+        timer (StageTimer): The timer; it sees the stages that networks name.
         device (torch.device): Where the work is done.
         runs (int): How many runs to take the time of.
 
@@ -103,7 +57,7 @@ def measure(
     """
 
     def timed() -> None:
-        with timer.whole():
+        with stages_marked_by(timer.stage), timer.whole():
             run()
 
     memory = added_peak_memory(timed, device)
@@ -143,11 +97,10 @@ def measure_inference(
         forward = TiledMASANet(net, variant.tile).super_resolve
     else:
         forward = net
-    stages = nullcontext() if variant.compile else network_stages(net, timer)
     autocast = torch.autocast(
         place.type, getattr(torch, variant.dtype), enabled=variant.dtype != 'float32'
     )
-    with torch.no_grad(), autocast, stages:
+    with torch.no_grad(), autocast:
         return measure(lambda: forward(lq, ref, ref_down), timer, place, runs)
 
 
@@ -180,7 +133,10 @@ def measure_training(
     logging.disable(logging.NOTSET)
     batch = random_batch(editor.generator, case)
     timer = StageTimer(Clock(place))
-    with network_stages(editor.generator, timer), training_stages(optimizers, timer):
+    with ExitStack() as stack:
+        for optimizer in optimizers.values():
+            stack.enter_context(timer.wrapped(optimizer, 'backward', 'backward'))
+            stack.enter_context(timer.wrapped(optimizer, 'step', 'update'))
         return measure(lambda: editor.train_step(batch, optimizers), timer, place, runs)
 
 
@@ -216,81 +172,3 @@ def measure_yardstick(device: str, runs: int) -> Measurement:
     image = torch.rand(1, 64, 512, 512, device=place)
     with torch.no_grad():
         return measure(lambda: layers(image), StageTimer(Clock(place)), place, runs)
-
-
-def build_network(config: str, options: dict | None = None) -> MASANet:
-    """Return the generator of a config, its weights random.
-
-    Args:
-        config (str): The config file.
-        options (dict, optional): Changes of the config. Default: None.
-
-    Returns:
-        MASANet: The network.
-
-    Raises:
-        UserError: If the config has none.
-    """
-    generator = load_config(config, options).get('model', {}).get('generator')
-    net = MODELS.build(generator) if generator else None
-    if not isinstance(net, MASANet):
-        raise UserError(f'{config}: its model.generator is no MASANet, so there is nothing to run')
-    return net
-
-
-def check_case(net: MASANet, case: Case) -> None:
-    """See whether a network takes images of these sizes.
-
-    Args:
-        net (MASANet): The network.
-        case (Case): The sizes.
-
-    Raises:
-        UserError: If it does not.
-    """
-    for name, size, divisor in (('lq', case.lq, net.size_divisor), ('ref', case.ref, net.scale)):
-        least = tuple(max(1, -(-length // divisor)) * divisor for length in size)
-        if tuple(size) != least:
-            raise UserError(
-                f'{name} of {size[0]}×{size[1]}: height and width must be multiples of {divisor}, '
-                f'such as {least[0]}×{least[1]} (testing pads by itself)'
-            )
-
-
-def random_images(net: MASANet, case: Case) -> tuple[Tensor, Tensor, Tensor]:
-    """Return images for the network.
-
-    Args:
-        net (MASANet): The network.
-        case (Case): The sizes.
-
-    Returns:
-        tuple[Tensor, Tensor, Tensor]: LR, Ref and Ref↓, each (N, 3, …, …) in [0, 1].
-    """
-    generator = torch.Generator().manual_seed(0)
-    lq, ref = (
-        torch.rand(case.batch, 3, *size, generator=generator) for size in (case.lq, case.ref)
-    )
-    ref_down = F.interpolate(ref, scale_factor=1 / net.scale, mode='bicubic', antialias=True)
-    return lq, ref, ref_down.clamp(0, 1)
-
-
-def random_batch(net: MASANet, case: Case) -> dict:
-    """Return a training batch as a dataloader gives it.
-
-    Args:
-        net (MASANet): The network.
-        case (Case): The sizes.
-
-    Returns:
-        dict: ``inputs`` and ``data_samples``, images in [0, 255].
-    """
-    images = random_images(net, case)
-    gt = F.interpolate(images[0], scale_factor=net.scale, mode='nearest')
-    pixels = [(image * 255).round().byte() for image in (*images, gt)]
-    metainfo = dict(img_channel_order='rgb', gt_channel_order='rgb')
-    samples = [
-        DataSample(ref_img=ref, ref_down=ref_down, gt_img=gt, metainfo=metainfo)
-        for ref, ref_down, gt in zip(*pixels[1:])
-    ]
-    return dict(inputs=list(pixels[0]), data_samples=samples)
