@@ -14,21 +14,23 @@ from torch import Tensor, nn
 
 from ..alignment import align_all
 from ..bfloat16 import fastest_dtype
+from ..checkpoints.downloads import local_file
+from ..checkpoints.loading import load_weights
+from ..checkpoints.pretrained import find_pretrained, write_pretrained
+from ..checkpoints.reading import load_tensors
+from ..checkpoints.recognising import load_checkpoint
+from ..checkpoints.state_dicts import PREFIX, check_weights
+from ..checkpoints.stored_config import stored_generator_config
 from ..datasets.transforms.pad_to_multiple import PadToMultiple
 from ..datasets.transforms.stack_references import StackReferences
 from ..errors import UserError
 from ..models.building import build_part
 from ..models.inference.any_size import super_resolve
 from ..models.matching import MatchMaps
-from ..models.released import PREFIX
 from ..weights import DEFAULT
-from .checkpoint import check_weights, load_checkpoint, load_tensors, load_weights
 from .config import load_config
-from .downloads import local_file
 from .images import ImageInput, read_rgb
 from .prediction import Prediction
-from .pretrained import find_pretrained, write_pretrained
-from .stored_config import stored_generator_config
 
 ALIGN = ('auto', 'off')
 DTYPES = ('auto', 'float32', 'bfloat16', 'float16')

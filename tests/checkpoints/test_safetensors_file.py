@@ -9,8 +9,9 @@ import pytest
 import torch
 
 from masasr_mm.apis import MASAInferencer
-from masasr_mm.apis.checkpoint import load_checkpoint, load_tensors
-from masasr_mm.apis.safetensors_file import write_safetensors
+from masasr_mm.checkpoints.reading import load_tensors
+from masasr_mm.checkpoints.recognising import load_checkpoint
+from masasr_mm.checkpoints.safetensors_file import write_safetensors
 from masasr_mm.errors import UserError
 
 pytest.importorskip('safetensors')

@@ -12,7 +12,7 @@ import pytest
 import torch
 
 from masasr_mm.apis import MASAInferencer
-from masasr_mm.apis.downloads import local_file
+from masasr_mm.checkpoints.downloads import local_file
 from masasr_mm.errors import UserError
 
 

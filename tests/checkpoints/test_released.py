@@ -5,9 +5,9 @@ from __future__ import annotations
 import pytest
 import torch
 
+from masasr_mm.checkpoints.released import from_released, is_released, to_released
 from masasr_mm.errors import UserError
 from masasr_mm.models import MASANet
-from masasr_mm.models.released import from_released, is_released, to_released
 
 
 @pytest.fixture(scope='module')

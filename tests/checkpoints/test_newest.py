@@ -10,7 +10,7 @@ import torch
 from mmengine.config import Config
 from torch.multiprocessing import start_processes
 
-from masasr_mm.engine.newest_checkpoint import newest_whole_checkpoint
+from masasr_mm.checkpoints.newest import newest_whole_checkpoint
 from masasr_mm.errors import UserError
 from tests.engine.training import START_METHOD, join
 from tests.tools.scripts import load_tool
@@ -32,7 +32,7 @@ def save(path: Path, step: int, minute: int, **more: object) -> Path:
 def lines(monkeypatch) -> list[str]:
     """What is written to the log."""
     found: list[str] = []
-    name = 'masasr_mm.engine.newest_checkpoint.print_log'
+    name = 'masasr_mm.checkpoints.newest.print_log'
     monkeypatch.setattr(name, lambda text, *options: found.append(text))
     return found
 

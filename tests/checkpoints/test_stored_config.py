@@ -9,7 +9,7 @@ from mmagic.registry import MODELS
 from mmengine.config import Config
 
 import masasr_mm  # noqa: F401
-from masasr_mm.apis.stored_config import stored_generator_config
+from masasr_mm.checkpoints.stored_config import stored_generator_config
 from masasr_mm.errors import UserError
 
 

@@ -13,8 +13,8 @@ from torch import nn
 from .. import weights
 from ..errors import UserError
 from ..files import written_whole
-from ..models.released import PREFIX
 from .safetensors_file import read_safetensors, write_safetensors
+from .state_dicts import PREFIX
 
 CONFIG, WEIGHTS = 'config.json', 'model.safetensors'
 REPOSITORY = re.compile(r'[\w.-]+/[\w.-]+')

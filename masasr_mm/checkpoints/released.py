@@ -7,9 +7,8 @@ from collections.abc import Iterator, Mapping
 from torch import Tensor
 
 from ..errors import UserError
-from .masa_net import MASANet
-
-PREFIX = 'generator.'
+from ..models.masa_net import MASANet
+from .state_dicts import PREFIX
 
 
 def _module_names() -> Iterator[tuple[str, str]]:

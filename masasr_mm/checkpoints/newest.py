@@ -12,8 +12,8 @@ from pathlib import Path
 from mmengine.dist import broadcast_object_list, is_main_process
 from mmengine.logging import print_log
 
-from masasr_mm.apis.checkpoint import load_tensors
-from masasr_mm.errors import UserError
+from ..errors import UserError
+from .reading import load_tensors
 
 NEEDED = ('meta', 'state_dict', 'message_hub', 'optimizer')
 """What a checkpoint must hold so that a training can go on from it."""
