@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import argparse
-import re
 from typing import NamedTuple
 
 import numpy as np
@@ -44,29 +42,6 @@ class FinalSize(NamedTuple):
             str: Such as ``_x2`` or ``_1920px``.
         """
         return f'_x{self.times:g}' if self.width is None else f'_{self.width}px'
-
-
-def final_size(text: str) -> FinalSize:
-    """Read what ``--outscale`` says.
-
-    Args:
-        text (str): A number of times such as ``2``, ``x3`` or ``2.5``, or a width such as
-            ``1920px``.
-
-    Returns:
-        FinalSize: The same.
-
-    Raises:
-        argparse.ArgumentTypeError: If it is neither.
-    """
-    if found := re.fullmatch(r'([1-9]\d*)px', text):
-        return FinalSize(width=int(found[1]))
-    found = re.fullmatch(r'[x×]?(\d+(?:\.\d+)?)', text)
-    if not found or not 0 < float(found[1]) <= 64:
-        raise argparse.ArgumentTypeError(
-            f'{text} is neither a number of times, such as 2 or 2.5, nor a width, such as 1920px'
-        )
-    return FinalSize(times=float(found[1]))
 
 
 def reduced(rgb: np.ndarray, width: int, height: int, kind: Image.Resampling) -> np.ndarray:

@@ -6,7 +6,7 @@ import argparse
 
 import pytest
 
-from masasr_mm.cli.photo_sizes import final_size
+from masasr_mm.cli.values import final_size
 
 
 @pytest.mark.parametrize(

@@ -8,8 +8,8 @@ import pytest
 from PIL import Image
 from skimage import data
 
-from masasr_mm.apis.images import read_rgb
 from masasr_mm.errors import UserError
+from masasr_mm.photos.images import read_rgb
 
 
 @pytest.fixture(scope='module')

@@ -1,20 +1,14 @@
-"""What became of every photo: in lines for the terminal, and in a file."""
+"""What became of every photo, in lines for the terminal."""
 
 from __future__ import annotations
 
-import csv
-import io
-import json
-import os
 from collections import Counter
 from collections.abc import Sequence
-from pathlib import Path
 from typing import NamedTuple
 
 from ..errors import UserError, one_line
-from ..files import written_whole
-from .photo_jobs import Job
-from .photos import Photo
+from .jobs import Job
+from .photo_file import Photo
 from .prediction import LOW_AGREEMENT, Prediction, two_digits
 
 WRITTEN, SKIPPED, FAILED = 'written', 'skipped', 'failed'
@@ -160,60 +154,3 @@ def summary(outcomes: Sequence[Outcome], total: int) -> str:
     counts['not done'] = total - len(outcomes)
     order = (WRITTEN, SKIPPED, FAILED, 'not done')
     return ', '.join(f'{counts[status]} {status}' for status in order if counts[status])
-
-
-def check_report(path: str | os.PathLike) -> None:
-    """See that a report can be written, before there is anything to report.
-
-    Args:
-        path (str | os.PathLike): The file.
-
-    Raises:
-        UserError: If its format is unknown.
-    """
-    if Path(path).suffix.lower() not in ('.csv', '.json'):
-        raise UserError(f'--report {path}: name a file that ends in .csv or .json')
-
-
-def write_report(outcomes: Sequence[Outcome], path: str | os.PathLike) -> None:
-    """Write what became of every photo to a file, a row or an object for each.
-
-    Args:
-        outcomes (Sequence[Outcome]): Those that were come to.
-        path (str | os.PathLike): The file, ``*.csv`` or ``*.json``.
-
-    Raises:
-        UserError: If it cannot be written.
-    """
-    rows = [_row(outcome) for outcome in outcomes]
-    if Path(path).suffix.lower() == '.json':
-        text = json.dumps(rows, indent=2, ensure_ascii=False) + '\n'
-    else:
-        buffer = io.StringIO()
-        columns = ('photo', 'references', 'result', 'status', *Figures._fields, 'warnings', 'error')
-        table = csv.DictWriter(buffer, columns, lineterminator='\n')
-        table.writeheader()
-        for row in rows:
-            lists = {key: '; '.join(row[key]) for key in ('references', 'alignment', 'warnings')}
-            table.writerow({**row, **lists})
-        text = buffer.getvalue()
-    with written_whole(path) as temporary:
-        temporary.write_text(text, encoding='utf-8')
-
-
-def _row(outcome: Outcome) -> dict:
-    job = outcome.job
-    figures = outcome.figures._asdict() if outcome.figures else dict.fromkeys(Figures._fields)
-    for name in ('similarity', 'agreement', 'seconds'):
-        if figures[name] is not None:
-            figures[name] = round(figures[name], 4)
-    figures['alignment'] = list(figures['alignment'] or ())
-    return dict(
-        photo=str(job.lq),
-        references=[str(path) for path in job.refs],
-        result=str(job.out) if outcome.status != FAILED else None,
-        status=outcome.status,
-        **figures,
-        warnings=list(outcome.warnings),
-        error=outcome.line if outcome.status == FAILED else None,
-    )

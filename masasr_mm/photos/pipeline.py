@@ -2,37 +2,74 @@
 
 from __future__ import annotations
 
-import argparse
 import os
 import time
+from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import NamedTuple, Protocol
 
 import numpy as np
 from PIL import Image
 
-from ..apis.metadata import NO_METADATA, fitting
-from ..apis.photo_jobs import Job
-from ..apis.photo_report import Outcome, failed, skipped, written
-from ..apis.photos import Photo, read_photo, super_resolved, write_photo, write_picture
-from ..apis.prediction import Prediction
 from ..errors import UserError
-from .photo_sizes import LEAST, reduced
+from .finishing import finished
+from .images import ImageInput
+from .jobs import Job
+from .outcomes import Outcome, failed, skipped, written
+from .photo_file import read_photo, write_photo, write_picture
+from .prediction import Prediction
+from .sizes import LEAST, FinalSize, reduced
 
-if TYPE_CHECKING:
-    from ..apis import MASAInferencer
+
+class PhotoOptions(NamedTuple):
+    """What can be asked for of every photo.
+
+    Attributes:
+        self_ref (bool): Every photo is its own reference.
+        reduce_first (float): Make photos so many times smaller before they are super-resolved.
+        outscale (FinalSize | None): How large results shall be; None for what the network makes.
+        quality (int): Of JPEG and WebP, 1 to 100.
+        strip_metadata (bool): Leave out date, camera, place and the like.
+        compare (bool): Also write bicubic, result and reference in a row.
+        matches (bool): Also draw where the texture came from.
+        skip_existing (bool): Leave out photos whose result is there.
+    """
+
+    self_ref: bool = False
+    reduce_first: float = 1.0
+    outscale: FinalSize | None = None
+    quality: int = 95
+    strip_metadata: bool = False
+    compare: bool = False
+    matches: bool = False
+    skip_existing: bool = False
 
 
-class PhotoSteps:
+class Predictor(Protocol):
+    """What super-resolves: :class:`~masasr_mm.apis.MASAInferencer`, or what does the same."""
+
+    def predict(self, lq: ImageInput, ref: Sequence[ImageInput]) -> Prediction:
+        """Super-resolve one image.
+
+        Args:
+            lq (ImageInput): The LR image.
+            ref (Sequence[ImageInput]): Its references.
+
+        Returns:
+            Prediction: The SR image, and all about it.
+        """
+
+
+class PhotoPipeline:
     """What is done with every photo: read, super-resolve, finish, report, write.
 
     Args:
-        infer (MASAInferencer): The network.
-        kind (str): Format of the results, a key of :data:`~masasr_mm.apis.photos.FORMATS`.
-        options (argparse.Namespace): What the command was told.
+        infer (Predictor): The network.
+        kind (str): Format of the results, a key of :data:`~masasr_mm.photos.photo_file.FORMATS`.
+        options (PhotoOptions): What is asked for.
     """
 
-    def __init__(self, infer: MASAInferencer, kind: str, options: argparse.Namespace) -> None:
+    def __init__(self, infer: Predictor, kind: str, options: PhotoOptions) -> None:
         self.infer = infer
         self.kind = kind
         self.options = options
@@ -59,11 +96,14 @@ class PhotoSteps:
         photo = read_photo(job.lq)
         lq = self._reduced_first(job, photo.rgb)
         prediction = self.infer.predict(lq, self._references(job, lq))
-        result, problems = self._finished(photo, prediction.image)
+        options = self.options
+        result, problems = finished(
+            photo, prediction.image, self.kind, options.outscale, options.strip_metadata
+        )
         self._write_pictures(prediction, job.out)
         seconds = time.perf_counter() - start
         outcome = written(job, photo, prediction, result, seconds, problems)
-        write_photo(result, job.out, self.kind, self.options.quality)
+        write_photo(result, job.out, self.kind, options.quality)
         return outcome
 
     def _reduced_first(self, job: Job, rgb: np.ndarray) -> np.ndarray:
@@ -85,30 +125,12 @@ class PhotoSteps:
         if self.options.self_ref:
             return [lq]
         if not job.refs:
-            inside = Path(self.options.ref[0]) / job.lq.stem
+            inside = job.ref_folder / job.lq.stem
             raise UserError(
                 f'{job.lq}: no reference of that name; expected {inside}.* or images in '
                 f'{inside}{os.sep}'
             )
         return [read_photo(path).rgb for path in job.refs]
-
-    def _finished(self, photo: Photo, sr: np.ndarray) -> tuple[Photo, list[str]]:
-        """Return the result in its final size and form, and what could not be done for it."""
-        problems = []
-        if self.options.outscale:
-            width, height = self.options.outscale.of(photo.rgb.shape[1], photo.rgb.shape[0])
-            if width <= sr.shape[1]:
-                sr = reduced(sr, width, height, Image.Resampling.LANCZOS)
-            else:
-                problems.append(
-                    f'{width} pixels of width are more than the network makes of it, so the result '
-                    f'has {sr.shape[1]}'
-                )
-        result = super_resolved(photo, sr)
-        if self.options.strip_metadata:
-            return result._replace(metadata=NO_METADATA), problems
-        metadata = fitting(result.metadata, self.kind)
-        return result._replace(metadata=metadata), [*problems, *metadata.problems]
 
     def _write_pictures(self, prediction: Prediction, out: Path) -> None:
         """Write the pictures that were asked for beside the result."""

@@ -4,24 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from masasr_mm.apis.photo_jobs import find_images, paired_references, plan_jobs
 from masasr_mm.errors import UserError
-
-
-@pytest.fixture
-def folder(tmp_path, monkeypatch):
-    """Photos and references as empty files, in the working directory."""
-    monkeypatch.chdir(tmp_path)
-    for name in (
-        'photos/a.png', 'photos/b.JPG', 'photos/notes.txt', 'photos/.hidden.png',
-        'photos/sub/c.png', 'one[1].png', 'refs/a.jpg', 'refs/a.webp', 'refs/ab.png',
-        'refs/b/2.png', 'refs/b/1.png', 'refs/b/readme.md', 'sharp1.jpg', 'sharp2.jpg', 'odd',
-    ):  # fmt: skip
-        path = tmp_path / name
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.touch()
-    (tmp_path / 'empty').mkdir()
-    return tmp_path
+from masasr_mm.photos.jobs import plan_jobs
 
 
 def plan(*lq, refs=('sharp1.jpg',), out=None, suffix='_x4', kind=None):
@@ -32,32 +16,6 @@ def plan(*lq, refs=('sharp1.jpg',), out=None, suffix='_x4', kind=None):
 
 def names(paths):
     return [path.as_posix() for path in paths]
-
-
-def test_what_names_stand_for(folder):
-    assert names(find_images(['photos'])) == ['photos/a.png', 'photos/b.JPG']
-    assert names(find_images(['photos/*.png'])) == ['photos/a.png']
-    assert names(find_images(['photos/**/*.png'])) == ['photos/a.png', 'photos/sub/c.png']
-    assert names(find_images(['one[1].png'])) == ['one[1].png']
-    assert names(find_images(['odd'])) == ['odd']
-    assert names(find_images(['photos/b.JPG', 'photos'])) == ['photos/b.JPG', 'photos/a.png']
-
-
-@pytest.mark.parametrize('name', ['missing.png', 'missing/*.png', 'empty', 'photos/*.txt'])
-def test_names_that_stand_for_nothing_are_told(name, folder):
-    with pytest.raises(UserError, match=name.split('*')[0]):
-        find_images([name])
-
-
-def test_references_pair_by_name(folder):
-    refs = folder / 'refs'
-
-    def paired(name):
-        return [path.relative_to(refs).as_posix() for path in paired_references(name, refs)]
-
-    assert paired(folder / 'photos/a.png') == ['a.jpg', 'a.webp']
-    assert paired(folder / 'photos/b.JPG') == ['b/1.png', 'b/2.png']
-    assert paired(folder / 'photos/sub/c.png') == []
 
 
 def test_files_serve_every_photo_and_a_folder_pairs(folder):
@@ -71,6 +29,11 @@ def test_files_serve_every_photo_and_a_folder_pairs(folder):
     ]  # fmt: skip
     jobs, _ = plan_jobs(['photos'], None, None, '_x4', None)
     assert [job.refs for job in jobs] == [(job.lq,) for job in jobs]
+
+
+def test_a_photo_without_references_knows_where_they_were_looked_for(folder):
+    jobs, _ = plan_jobs(['photos/sub/c.png'], ['refs'], None, '_x4', None)
+    assert [(job.refs, str(job.ref_folder)) for job in jobs] == [((), 'refs')]
 
 
 def test_a_folder_of_references_stands_alone(folder):
