@@ -14,7 +14,7 @@ from torch import nn
 
 from ..apis.config import load_config
 from ..models import MASANet
-from ..models.blocks import convolution
+from ..models.convolutions import convolution
 from ..models.inference.tiled import TiledMASANet
 from ..models.stages import stages_marked_by
 from .cases import Case, build_network, random_batch, random_images
@@ -148,7 +148,7 @@ def arrange(net: MASANet, variant: Variant) -> None:
         variant (Variant): The variant.
     """
     if variant.layout:
-        net.layout = LAYOUTS[variant.layout]
+        net.memory_format = LAYOUTS[variant.layout]
     if variant.unfolded:
         net.matching = UnfoldedMatching.like(net.matching)
 

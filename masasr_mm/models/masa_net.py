@@ -15,8 +15,8 @@ from torch.utils.checkpoint import checkpoint
 
 from .adaptation import Moments
 from .aggregation import upsample
-from .blocks import JointConvolution, convolution, initialize, residual_blocks
 from .building import build_part
+from .convolutions import JointConvolution, convolution, initialize, residual_blocks
 from .lr_pyramid import LRPyramid
 from .matching import Matches
 from .stages import stage
@@ -51,7 +51,7 @@ class MASANet(BaseModule):
         init_cfg (dict, optional): mmengine's initialisation config. Default: None.
 
     Attributes:
-        layout (torch.memory_format): How features lie in memory; convolutions are fastest in
+        memory_format (torch.memory_format): How features lie in memory; convolutions are fastest in
             ``torch.channels_last``.
 
     Raises:
@@ -65,7 +65,7 @@ class MASANet(BaseModule):
         torch.Size([1, 3, 160, 160])
     """
 
-    layout = torch.channels_last
+    memory_format = torch.channels_last
 
     def __init__(
         self,
@@ -202,7 +202,7 @@ class MASANet(BaseModule):
             Tensor: The decoder's next feature, shape (N, C, s·h, s·w).
         """
         with stage(f'fuse {2**index}×'):
-            texture = texture.contiguous(memory_format=self.layout)
+            texture = texture.contiguous(memory_format=self.memory_format)
             lr = upsample(feature) if index else feature
             adapted = self._run('adaptation', self.adaptation, lr, texture, lr_moments, ref_moments)
             del lr, texture
@@ -261,7 +261,7 @@ class MASANet(BaseModule):
             )
 
     def _encode(self, image: Tensor, num_levels: int | None = None) -> list[Tensor]:
-        image = image.contiguous(memory_format=self.layout)
+        image = image.contiguous(memory_format=self.memory_format)
         return self._run('encoder', self.encoder, image, num_levels=num_levels)
 
     def _extract(self, index: int, ref_features: list[Tensor], matches: Matches) -> Tensor:

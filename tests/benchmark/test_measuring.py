@@ -82,10 +82,10 @@ def test_variants_are_what_they_say(small_config, calls, monkeypatch):
 def test_a_network_is_arranged_as_the_variant_says(small_config):
     net = build_network(str(small_config))
     arrange(net, Variant())
-    assert net.layout is torch.channels_last
+    assert net.memory_format is torch.channels_last
     assert type(net.matching) is MatchExtractionModule
     arrange(net, Variant(layout='nchw', unfolded=True))
-    assert net.layout is torch.contiguous_format
+    assert net.memory_format is torch.contiguous_format
     assert type(net.matching) is UnfoldedMatching
 
 

@@ -1,4 +1,4 @@
-"""Residual blocks and the initialisation that the whole network shares."""
+"""The convolutions that the whole network is made of: single, joint and in residual blocks."""
 
 from __future__ import annotations
 
