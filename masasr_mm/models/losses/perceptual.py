@@ -11,7 +11,7 @@ from mmagic.registry import MODELS
 from torch import nn
 from torchvision.models import get_model_weights
 
-from ..errors import UserError
+from ...errors import UserError
 
 
 def vgg_weights_file(vgg_type: str = 'vgg19') -> Path:

@@ -7,7 +7,7 @@ import torch
 from torchvision.models import vgg
 
 from masasr_mm.errors import UserError
-from masasr_mm.models.perceptual import build_perceptual_loss, vgg_weights_file
+from masasr_mm.models.losses.perceptual import build_perceptual_loss, vgg_weights_file
 
 CONFIG = dict(
     type='PerceptualLoss',
