@@ -6,12 +6,23 @@ import gc
 from collections.abc import Iterator
 from contextlib import AbstractContextManager
 from pathlib import Path
+from typing import TYPE_CHECKING
 from unittest import mock
 
 import pytest
 from mmengine.registry import DefaultScope
 
+if TYPE_CHECKING:
+    import numpy as np
+    from torch import nn
+
 REPOSITORY = Path(__file__).resolve().parent.parent
+MODEL = dict(
+    type='MASA',
+    generator=dict(type='MASANet', channels=8, fusion_blocks=(1, 1, 1), encoder=dict(num_blocks=1)),
+    pixel_loss=dict(type='L1Loss'),
+    data_preprocessor=dict(type='DataPreprocessor', mean=[0.0] * 3, std=[255.0] * 3),
+)
 
 
 def pytest_collection_finish() -> None:
@@ -64,7 +75,6 @@ def small_data(tmp_path_factory: pytest.TempPathFactory) -> Path:
     Returns:
         Path: The folder with ``train/{input,ref}`` and ``test/CUFED5``.
     """
-    import numpy as np
     from PIL import Image
     from skimage import data
 
@@ -119,3 +129,42 @@ default_hooks = dict(logger=dict(interval=1), checkpoint=dict(interval=2))
 """
     )
     return path
+
+
+@pytest.fixture(scope='session')
+def small_model() -> nn.Module:
+    """An editor with a small network whose output differs from the bicubic enlargement."""
+    import torch
+    from mmagic.registry import MODELS
+
+    import masasr_mm  # noqa: F401
+
+    torch.manual_seed(0)
+    with DefaultScope.overwrite_default_scope('mmagic'):
+        model = MODELS.build(MODEL)
+    torch.nn.init.normal_(model.generator.to_image.weight, std=0.05)
+    return model.eval()
+
+
+@pytest.fixture(scope='session')
+def small_checkpoint(small_model, tmp_path_factory) -> Path:
+    """A file as a training writes it: weights, and the config as text."""
+    from mmengine.config import Config
+
+    from masasr_mm.checkpoints.saving import save_checkpoint
+
+    path = tmp_path_factory.mktemp('checkpoint') / 'small.pth'
+    text = Config(dict(model=MODEL, train_cfg=dict(max_iters=1))).pretty_text
+    save_checkpoint(dict(state_dict=small_model.state_dict(), meta=dict(cfg=text)), path)
+    return path
+
+
+@pytest.fixture(scope='session')
+def photos() -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """An LR photo of odd size, a reference of the same scene, and one of another."""
+    import numpy as np
+    from skimage import data
+
+    left, right, _ = data.stereo_motorcycle()
+    lq = np.ascontiguousarray(left[100:321:4, 200:437:4])
+    return lq, np.ascontiguousarray(right[96:330, 190:421]), data.chelsea()[:150, :131].copy()

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from masasr_mm.apis.checkpoint import load_tensors
+from masasr_mm.checkpoints.reading import load_tensors
 from tests.engine.training import (
     MAX_ITERS,
     differences,

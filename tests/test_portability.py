@@ -10,7 +10,6 @@ import pytest
 from PIL import Image
 
 from masasr_mm.engine.signals import outlive_stop_signals
-from tests.apis.conftest import photos, small_checkpoint, small_model  # noqa: F401
 from tests.tools.commands import run, succeed
 
 
@@ -19,7 +18,7 @@ def run_elsewhere(system: str, *command: object, **options):
 
 
 @pytest.mark.parametrize('system', ['macos', 'windows'])
-def test_all_imports_and_a_photo(system, small_checkpoint, photos, tmp_path):  # noqa: F811
+def test_all_imports_and_a_photo(system, small_checkpoint, photos, tmp_path):
     lq, ref, _ = photos
     for name, pixels in dict(lq=lq, ref=ref).items():
         Image.fromarray(pixels).save(tmp_path / f'{name}.png')

@@ -17,7 +17,6 @@ import pytest
 from PIL import Image
 
 from masasr_mm import weights
-from tests.apis.conftest import photos  # noqa: F401
 from tests.conftest import REPOSITORY
 from tests.tools.commands import kill_group, run, succeed
 
@@ -117,7 +116,7 @@ def test_mim_train_and_test(installed, own_config):
     assert 'bicubic' in succeed(result).stdout
 
 
-def test_the_photo_command_and_its_weights(installed, photos):  # noqa: F811
+def test_the_photo_command_and_its_weights(installed, photos):
     lq, ref, _ = photos
     for name, pixels in dict(lq=lq, ref=ref).items():
         Image.fromarray(pixels).save(installed.folder / f'{name}.png')

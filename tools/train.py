@@ -132,7 +132,7 @@ def choose_start(config: Config, resume: str | None) -> None:
     """
     from mmengine.dist import is_main_process
 
-    from masasr_mm.engine.newest_checkpoint import newest_for_all
+    from masasr_mm.checkpoints.newest import newest_for_all
 
     if resume is None and config.resume and not config.load_from:
         resume = 'auto'
@@ -166,9 +166,9 @@ def main(args: argparse.Namespace) -> None:
 
     from masasr_mm import compat
     from masasr_mm.allocator import keep_freed_memory
-    from masasr_mm.apis.checkpoint import check_start
     from masasr_mm.apis.config import check_data, load_config
     from masasr_mm.bfloat16 import warn_of_emulation
+    from masasr_mm.checkpoints.starting import check_start
     from masasr_mm.engine.checkpoint_scheme import through_this_package
     from masasr_mm.engine.quiet_runner import quiet_runner
 

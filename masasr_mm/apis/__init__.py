@@ -1,4 +1,4 @@
-"""Python interfaces: checkpoints, configs and inference."""
+"""Python interfaces: inference, and configs."""
 
 from .inferencer import MASAInferencer
 

@@ -9,26 +9,25 @@ from typing import Any
 import numpy as np
 import torch
 from mmengine.device import get_device
-from PIL import Image
 from torch import Tensor, nn
 
-from ..alignment import align_all
 from ..bfloat16 import fastest_dtype
-from ..datasets.transforms.pad_to_multiple import PadToMultiple
-from ..datasets.transforms.stack_references import StackReferences
+from ..checkpoints.downloads import local_file
+from ..checkpoints.loading import load_weights
+from ..checkpoints.pretrained import find_pretrained, write_pretrained
+from ..checkpoints.reading import load_tensors
+from ..checkpoints.recognising import load_checkpoint
+from ..checkpoints.state_dicts import PREFIX, check_weights
+from ..checkpoints.stored_config import stored_generator_config
 from ..errors import UserError
 from ..models.building import build_part
 from ..models.inference.any_size import super_resolve
 from ..models.matching import MatchMaps
-from ..models.released import PREFIX
+from ..photos.images import ImageInput, read_rgb
+from ..photos.prediction import Prediction
+from ..photos.references import stack
 from ..weights import DEFAULT
-from .checkpoint import check_weights, load_checkpoint, load_tensors, load_weights
 from .config import load_config
-from .downloads import local_file
-from .images import ImageInput, read_rgb
-from .prediction import Prediction
-from .pretrained import find_pretrained, write_pretrained
-from .stored_config import stored_generator_config
 
 ALIGN = ('auto', 'off')
 DTYPES = ('auto', 'float32', 'bfloat16', 'float16')
@@ -177,30 +176,20 @@ class MASAInferencer:
         if not references:
             raise UserError('no reference given')
         references = [read_rgb(image) for image in references]
-        image, alignments, parts = read_rgb(lq), (), references
-        if self.align == 'auto':
-            alignments, parts = align_all(image, references, self.scale)
-        ref = self._stack(parts)
-        height, width = ref.shape[:2]
-        size = (width // self.scale, height // self.scale)
-        ref_down = np.array(Image.fromarray(ref).resize(size, Image.Resampling.BICUBIC))
+        image = read_rgb(lq)
+        stacked = stack(image, references, self.scale, align=self.align == 'auto')
         try:
-            sr, matches = self._run(image, ref, ref_down)
+            sr, matches = self._run(image, stacked.ref, stacked.ref_down)
         except (MemoryError, RuntimeError) as error:
             if not _is_out_of_memory(error):
                 raise
+            height, width = stacked.ref.shape[:2]
             raise UserError(
                 f'not enough memory for a photo of {image.shape[1]}×{image.shape[0]} with '
                 f'references of {width}×{height} pixels in all; take fewer or smaller ones'
             ) from error
-        return Prediction(
-            sr, image, ref, ref_down, len(parts), matches, alignments, tuple(references)
-        )
-
-    def _stack(self, references: list[np.ndarray]) -> np.ndarray:
-        """Return the references as one image, of a size that can be reduced by the scale."""
-        stacked = StackReferences('ref', size=None)(dict(ref=references))
-        return PadToMultiple('ref', self.scale, position='bottom_right')(stacked)['ref']
+        ref, ref_down, count, alignments = stacked
+        return Prediction(sr, image, ref, ref_down, count, matches, alignments, tuple(references))
 
     @torch.no_grad()
     def _run(

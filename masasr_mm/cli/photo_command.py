@@ -13,7 +13,7 @@ from .photo_options import parse_args
 
 if TYPE_CHECKING:
     from ..apis import MASAInferencer
-    from ..apis.photo_report import Outcome
+    from ..photos.outcomes import Outcome
 
 
 def main() -> None:
@@ -35,10 +35,11 @@ def run(options: argparse.Namespace) -> int:
         UserError: If what is asked for cannot be begun with.
     """
     from ..allocator import keep_freed_memory
-    from ..apis.photo_jobs import plan_jobs
-    from ..apis.photo_report import check_report, exit_status, summary, write_report
+    from ..photos.jobs import plan_jobs
+    from ..photos.outcomes import exit_status, summary
+    from ..photos.pipeline import PhotoOptions, PhotoPipeline
+    from ..photos.report import check_report, write_report
     from .photo_progress import with_progress
-    from .photo_steps import PhotoSteps
 
     keep_freed_memory()
     if options.report:
@@ -50,7 +51,8 @@ def run(options: argparse.Namespace) -> int:
     if suffix is None:
         suffix = options.outscale.suffix() if options.outscale else f'_x{infer.scale}'
     jobs, kind = plan_jobs(options.lq, refs, options.out, suffix, options.format)
-    super_resolve = PhotoSteps(infer, kind, options)
+    asked = PhotoOptions(*(getattr(options, name) for name in PhotoOptions._fields))
+    super_resolve = PhotoPipeline(infer, kind, asked)
     outcomes = []
     # A job scheduler's way to end a process leaves no half of a file either.
     signal.signal(signal.SIGTERM, signal.default_int_handler)

@@ -7,8 +7,7 @@ from collections.abc import Sequence
 
 from ..version import add_version
 from ..weights import DEFAULT
-from .photo_sizes import final_size
-from .values import number, tile, whole_number
+from .values import final_size, number, tile, whole_number
 
 DESCRIPTION = 'Super-resolve your own photos with the texture of sharp ones.'
 

@@ -15,7 +15,7 @@ from rich.progress import (
     TimeRemainingColumn,
 )
 
-from ..apis.photo_jobs import Job
+from ..photos.jobs import Job
 
 
 def with_progress(jobs: Sequence[Job]) -> Iterator[Job]:

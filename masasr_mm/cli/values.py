@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import argparse
+import re
 from collections.abc import Callable
+
+from ..photos.sizes import FinalSize
 
 
 def whole_number(least: int, most: int | None = None) -> Callable[[str], int]:
@@ -66,3 +69,26 @@ def tile(text: str) -> int | str | None:
     if not text.isdigit() or int(text) < 8:
         raise argparse.ArgumentTypeError(f'{text} is not auto, none or a whole number from 8')
     return int(text)
+
+
+def final_size(text: str) -> FinalSize:
+    """Read what ``--outscale`` says.
+
+    Args:
+        text (str): A number of times such as ``2``, ``x3`` or ``2.5``, or a width such as
+            ``1920px``.
+
+    Returns:
+        FinalSize: The same.
+
+    Raises:
+        argparse.ArgumentTypeError: If it is neither.
+    """
+    if found := re.fullmatch(r'([1-9]\d*)px', text):
+        return FinalSize(width=int(found[1]))
+    found = re.fullmatch(r'[x×]?(\d+(?:\.\d+)?)', text)
+    if not found or not 0 < float(found[1]) <= 64:
+        raise argparse.ArgumentTypeError(
+            f'{text} is neither a number of times, such as 2 or 2.5, nor a width, such as 1920px'
+        )
+    return FinalSize(times=float(found[1]))

@@ -15,10 +15,11 @@ import torch
 from PIL import Image
 
 from ..apis import MASAInferencer
-from ..apis.metadata import NO_METADATA, Metadata
-from ..apis.photos import Photo, read_photo, super_resolved, write_photo
-from ..apis.prediction import LOW_AGREEMENT, Prediction, two_digits
 from ..errors import UserError
+from ..photos.finishing import finished
+from ..photos.metadata import Metadata
+from ..photos.photo_file import Photo, read_photo, write_photo
+from ..photos.prediction import LOW_AGREEMENT, Prediction, two_digits
 from ..visualization.match_picture import draw_matches
 
 MEGA = 1_000_000
@@ -167,8 +168,7 @@ class Service:
             infer.test_cfg = dict(tile=tile, track=_tracker(report))
             prediction = infer.predict(lq.rgb, [reference.rgb for reference in references])
         report(0.9, 'drawing the matches')
-        kept = lq if keep_metadata else lq._replace(metadata=NO_METADATA)
-        return self._result(photo, kept, prediction)
+        return self._result(photo, lq, prediction, keep_metadata)
 
     def _read(self, path: str) -> Photo:
         try:
@@ -199,14 +199,14 @@ class Service:
                 f'{limit:g} megapixels: make it smaller'
             )
 
-    def _result(self, photo: str, lq: Photo, prediction: Prediction) -> Result:
+    def _result(self, photo: str, lq: Photo, prediction: Prediction, keep_metadata: bool) -> Result:
         height, width = prediction.image.shape[:2]
         enlarged = Image.fromarray(prediction.lq).resize((width, height), Image.Resampling.BICUBIC)
         ref, count, maps, texture = prediction.shown()
         matches = draw_matches(prediction.lq, prediction.image, ref, maps, count, texture)
         scale = width // prediction.lq.shape[1]
         file = Path(tempfile.mkdtemp(dir=self.folder)) / f'{Path(photo).stem}_x{scale}.png'
-        result = super_resolved(lq, prediction.image)
+        result, _ = finished(lq, prediction.image, 'png', strip_metadata=not keep_metadata)
         write_photo(result, file, 'png')
         message = f'{describe(prediction)} {_what_it_tells(result.metadata)}'
         return Result(np.asarray(enlarged), prediction.image, matches, file, message)

@@ -8,12 +8,12 @@ from collections.abc import Sequence
 from mmagic.registry import MODELS
 from mmengine.config import Config
 
-from ..apis.checkpoint import load_generator
-from ..apis.downloads import local_file
-from ..apis.safetensors_file import write_safetensors
+from ..checkpoints.downloads import local_file
+from ..checkpoints.loading import load_generator
+from ..checkpoints.safetensors_file import write_safetensors
+from ..checkpoints.state_dicts import PREFIX
 from ..errors import UserError
 from ..models.masa_net import MASANet
-from ..models.released import PREFIX
 from .interface import Interface
 from .program import export_program, interface_of, save_program
 

@@ -13,7 +13,8 @@ def through_this_package(checkpoint: str | os.PathLike) -> str:
     """Return how mmengine is told of a checkpoint that this package is to read.
 
     Args:
-        checkpoint (str | os.PathLike): As :func:`~masasr_mm.apis.downloads.local_file` takes it.
+        checkpoint (str | os.PathLike): As :func:`~masasr_mm.checkpoints.downloads.local_file`
+            takes it.
 
     Returns:
         str: It with the scheme before it, once.
@@ -37,7 +38,7 @@ def load_from_masasr_mm(filename: str, map_location: str | None = None) -> dict:
     Raises:
         UserError: If it cannot be read.
     """
-    from ..apis.checkpoint import read_checkpoint
-    from ..apis.downloads import local_file
+    from ..checkpoints.downloads import local_file
+    from ..checkpoints.recognising import read_checkpoint
 
     return read_checkpoint(local_file(filename))

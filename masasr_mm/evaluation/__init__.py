@@ -1,4 +1,4 @@
-"""Metrics and transforms, and what the analysis tools measure."""
+"""Metrics and transforms, and what is told of weights and networks."""
 
 from .lpips import LPIPS
 from .reference_changes import ChangeReference

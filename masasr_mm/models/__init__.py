@@ -15,7 +15,7 @@ from .matching import MatchExtractionModule
 
 # These two are made of mmagic's models, which take long to import.
 __getattr__, __dir__, _ = lazy_loader.attach(
-    __name__, submod_attrs={'discriminator': ['MASADiscriminator'], 'masa': ['MASA']}
+    __name__, submod_attrs={'losses.discriminator': ['MASADiscriminator'], 'masa': ['MASA']}
 )
 __all__ = [
     'AdaptiveInstanceNormalization',

@@ -9,7 +9,7 @@ from mmagic.registry import MODELS
 from mmengine.model import BaseModule
 from torch import Tensor, nn
 
-from .blocks import JointConvolution, convolution, initialize
+from .convolutions import JointConvolution, convolution, initialize
 
 
 class Moments(NamedTuple):

@@ -7,7 +7,7 @@ from mmengine.model import BaseModule
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from .blocks import JointConvolution, convolution, initialize
+from .convolutions import JointConvolution, convolution, initialize
 
 UPSAMPLE_HALO = 2
 """How many pixels of the enlarged feature around a tile :func:`upsample` depends on."""

@@ -6,7 +6,7 @@ from mmagic.registry import MODELS
 from mmengine.model import BaseModule
 from torch import Tensor, nn
 
-from .blocks import convolution, initialize, residual_blocks
+from .convolutions import convolution, initialize, residual_blocks
 
 
 @MODELS.register_module()

@@ -6,7 +6,7 @@ from mmengine.model import BaseModule
 from torch import Tensor, nn
 
 from .aggregation import UPSAMPLE_HALO, upsample
-from .blocks import JointConvolution, convolution, initialize, residual_blocks
+from .convolutions import JointConvolution, convolution, initialize, residual_blocks
 
 
 class LRPyramid(BaseModule):

@@ -14,7 +14,7 @@ from torch.nn import functional as F
 from ..compat import without_wrappers
 from ..errors import UserError
 from .inference.any_size import super_resolve
-from .perceptual import build_perceptual_loss
+from .losses.perceptual import build_perceptual_loss
 
 WHITE = 255.0
 

@@ -15,10 +15,12 @@ from torch.utils.checkpoint import checkpoint
 
 from .adaptation import Moments
 from .aggregation import upsample
-from .blocks import JointConvolution, convolution, initialize, residual_blocks
 from .building import build_part
+from .convolutions import JointConvolution, convolution, initialize, residual_blocks
 from .lr_pyramid import LRPyramid
 from .matching import Matches
+from .sizes import SizeRequirements
+from .stages import stage
 
 CHECKPOINTED = ('encoder', 'adaptation', 'aggregations', 'refinements')
 """The parts of the network that gradient checkpointing can be used in."""
@@ -50,7 +52,7 @@ class MASANet(BaseModule):
         init_cfg (dict, optional): mmengine's initialisation config. Default: None.
 
     Attributes:
-        layout (torch.memory_format): How features lie in memory; convolutions are fastest in
+        memory_format (torch.memory_format): How features lie in memory; convolutions are fastest in
             ``torch.channels_last``.
 
     Raises:
@@ -64,7 +66,7 @@ class MASANet(BaseModule):
         torch.Size([1, 3, 160, 160])
     """
 
-    layout = torch.channels_last
+    memory_format = torch.channels_last
 
     def __init__(
         self,
@@ -153,11 +155,12 @@ class MASANet(BaseModule):
         """
         self.check_sizes(lq, ref, ref_down)
         feature, matches = self.match(lq, ref_down)
-        ref_features = self._encode(ref)
+        with stage('encode Ref'):
+            ref_features = self._encode(ref)
         for index in range(len(self.refinements)):
             # Held by no name, so that each of them is freed as soon as it has been used.
-            feature = self.fuse(index, feature, self.matching.extract(ref_features.pop(), matches))
-        return self.to_image(feature) + self.enlarge(lq), matches
+            feature = self.fuse(index, feature, self._extract(index, ref_features, matches))
+        return self.residual_image(feature) + self.enlarge(lq), matches
 
     def match(self, lq: Tensor, ref_down: Tensor) -> tuple[Tensor, Matches]:
         """Encode the LR image and Ref↓, and match them.
@@ -170,10 +173,13 @@ class MASANet(BaseModule):
             tuple[Tensor, Matches]: The feature that the decoder begins with, shape (N, C, h, w),
             and the matches.
         """
-        lq_features = self._encode(lq)
-        [ref_down_feature] = self._encode(ref_down, num_levels=1)
+        with stage('encode LR'):
+            lq_features = self._encode(lq)
+        with stage('encode Ref↓'):
+            [ref_down_feature] = self._encode(ref_down, num_levels=1)
         matches = self.matching(lq_features[0], ref_down_feature)
-        return self.lr_pyramid(lq_features), matches
+        with stage('LR pyramid'):
+            return self.lr_pyramid(lq_features), matches
 
     def fuse(
         self,
@@ -196,16 +202,29 @@ class MASANet(BaseModule):
         Returns:
             Tensor: The decoder's next feature, shape (N, C, s·h, s·w).
         """
-        texture = texture.contiguous(memory_format=self.layout)
-        lr = upsample(feature) if index else feature
-        adapted = self._run('adaptation', self.adaptation, lr, texture, lr_moments, ref_moments)
-        del lr, texture
-        if index:
-            merged = self._run('aggregations', self.aggregations[index - 1], feature, adapted)
-        else:
-            merged = self.merge((adapted, feature))
-        del adapted
-        return self._run('refinements', self.refinements[index], merged)
+        with stage(f'fuse {2**index}×'):
+            texture = texture.contiguous(memory_format=self.memory_format)
+            lr = upsample(feature) if index else feature
+            adapted = self._run('adaptation', self.adaptation, lr, texture, lr_moments, ref_moments)
+            del lr, texture
+            if index:
+                merged = self._run('aggregations', self.aggregations[index - 1], feature, adapted)
+            else:
+                merged = self.merge((adapted, feature))
+            del adapted
+            return self._run('refinements', self.refinements[index], merged)
+
+    def residual_image(self, feature: Tensor) -> Tensor:
+        """Turn the decoder's last feature into what the enlarged LR image lacks.
+
+        Args:
+            feature (Tensor): Shape (N, C, scale·h, scale·w).
+
+        Returns:
+            Tensor: Shape (N, 3, scale·h, scale·w), RGB.
+        """
+        with stage('to image'):
+            return self.to_image(feature)
 
     def enlarge(self, lq: Tensor) -> Tensor:
         """Enlarge the LR image bicubically; the network adds what is missing to it.
@@ -229,22 +248,15 @@ class MASANet(BaseModule):
         Raises:
             ValueError: If a size does not fit.
         """
-        divisor = self.size_divisor
-        if lq.shape[2] % divisor or lq.shape[3] % divisor:
-            raise ValueError(
-                f'lq is {lq.shape[2]}×{lq.shape[3]}; height and width must be multiples of '
-                f'{divisor} (the editor MASA pads and crops by itself)'
-            )
-        expected = [size * self.scale for size in ref_down.shape[2:]]
-        if list(ref.shape[2:]) != expected:
-            raise ValueError(
-                f'ref is {ref.shape[2]}×{ref.shape[3]} but must be {self.scale} times ref_down, '
-                f'{expected[0]}×{expected[1]}'
-            )
+        SizeRequirements.of(self).check(lq.shape[2:], ref.shape[2:], ref_down.shape[2:])
 
     def _encode(self, image: Tensor, num_levels: int | None = None) -> list[Tensor]:
-        image = image.contiguous(memory_format=self.layout)
+        image = image.contiguous(memory_format=self.memory_format)
         return self._run('encoder', self.encoder, image, num_levels=num_levels)
+
+    def _extract(self, index: int, ref_features: list[Tensor], matches: Matches) -> Tensor:
+        with stage(f'extract {2**index}×'):
+            return self.matching.extract(ref_features.pop(), matches)
 
     def _run(self, name: str, part: nn.Module, *inputs: Any, **options: Any) -> Any:
         """Call a part of the network, by gradient checkpointing if that is asked for."""

@@ -9,9 +9,7 @@ from PIL import Image
 
 from masasr_mm.apis import MASAInferencer
 from masasr_mm.errors import UserError
-from tests.conftest import REPOSITORY
-
-from .conftest import MODEL
+from tests.conftest import MODEL, REPOSITORY
 
 
 @pytest.fixture(scope='module')

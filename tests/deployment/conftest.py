@@ -12,7 +12,6 @@ from mmengine.registry import DefaultScope
 from masasr_mm.deployment.interface import KEY
 from masasr_mm.deployment.onnx_file import save_onnx
 from masasr_mm.deployment.program import export_program, interface_of
-from tests.apis.conftest import photos, small_checkpoint, small_model  # noqa: F401
 
 
 @pytest.fixture(scope='session')

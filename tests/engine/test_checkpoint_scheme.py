@@ -6,9 +6,9 @@ import torch
 from mmengine.runner import CheckpointLoader
 
 from masasr_mm import weights
-from masasr_mm.apis.checkpoint import load_checkpoint
+from masasr_mm.checkpoints.recognising import load_checkpoint
+from masasr_mm.checkpoints.released import to_released
 from masasr_mm.engine.checkpoint_scheme import through_this_package
-from masasr_mm.models.released import to_released
 
 
 def test_every_format_is_read_alike(tmp_path):

@@ -20,7 +20,7 @@ from mmengine.runner import Runner
 from PIL import Image
 from torch.multiprocessing import ProcessExitedException, start_processes
 
-from masasr_mm.engine.newest_checkpoint import newest_whole_checkpoint
+from masasr_mm.checkpoints.newest import newest_whole_checkpoint
 from tests.conftest import REPOSITORY, plain_configs
 
 MAX_ITERS = 7

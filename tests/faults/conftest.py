@@ -8,8 +8,6 @@ from pathlib import Path
 
 import pytest
 
-from tests.apis.conftest import photos, small_checkpoint, small_model  # noqa: F401
-
 
 @pytest.fixture
 def small_disk(tmp_path) -> Iterator[Path]:

@@ -12,9 +12,9 @@ import pytest
 import torch
 from PIL import Image
 
-from masasr_mm.apis.images import read_rgb
 from masasr_mm.datasets.transforms import LoadRGBImage
 from masasr_mm.errors import BrokenFileError, UserError
+from masasr_mm.photos.images import read_rgb
 
 
 def bomb(path: Path) -> None:

@@ -11,7 +11,8 @@ from mmagic.registry import MODELS
 from mmengine.optim import build_optim_wrapper
 from mmengine.optim.optimizer import amp_optimizer_wrapper
 
-from masasr_mm.apis.checkpoint import load_tensors, save_checkpoint
+from masasr_mm.checkpoints.reading import load_tensors
+from masasr_mm.checkpoints.saving import save_checkpoint
 from tests.engine.hooks.test_non_finite_guard import GAN, MODEL, item
 
 NETWORKS = ('generator', 'discriminator')

@@ -11,10 +11,12 @@ import torch
 from mmengine.config import Config
 
 from masasr_mm.apis import MASAInferencer
-from masasr_mm.apis.checkpoint import check_start, load_tensors, save_checkpoint
+from masasr_mm.checkpoints.reading import load_tensors
+from masasr_mm.checkpoints.saving import save_checkpoint
+from masasr_mm.checkpoints.starting import check_start
 from masasr_mm.demo.service import Limits, Service
 from masasr_mm.errors import UserError
-from tests.apis.conftest import MODEL
+from tests.conftest import MODEL
 from tests.tools.scripts import call_tool, load_tool
 
 from .strangers import compressed, evil_files, legacy_claim

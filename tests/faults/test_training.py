@@ -16,7 +16,7 @@ from mmagic.registry import TRANSFORMS
 from mmcv.transforms import BaseTransform
 from mmengine.logging import MMLogger
 
-from masasr_mm.apis.checkpoint import load_tensors
+from masasr_mm.checkpoints.reading import load_tensors
 from tests.tools.scripts import call_tool, load_tool
 
 

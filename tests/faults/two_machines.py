@@ -23,7 +23,7 @@ from mmengine.config import Config
 from rich.console import Console
 from rich.table import Table
 
-from masasr_mm.apis.checkpoint import load_tensors
+from masasr_mm.checkpoints.reading import load_tensors
 from tests.conftest import REPOSITORY
 from tests.engine.training import make_data, plain_descent, tiny_config, train
 

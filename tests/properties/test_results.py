@@ -17,7 +17,7 @@ from PIL import Image
 from torch.nn import functional as F
 
 from masasr_mm.apis import MASAInferencer
-from masasr_mm.apis.checkpoint import save_checkpoint
+from masasr_mm.checkpoints.saving import save_checkpoint
 from masasr_mm.errors import UserError
 from masasr_mm.models.inference.tiled import TiledMASANet
 from masasr_mm.models.matching import MatchMaps

@@ -5,15 +5,17 @@ from __future__ import annotations
 import json
 
 import pytest
+import torch
 from PIL import Image
 
 from masasr_mm.allocator import keep_freed_memory
-from masasr_mm.evaluation import benchmark
+from masasr_mm.benchmark import fresh_process, measuring
+from masasr_mm.benchmark.timing import Clock, StageTimer
 
 from .scripts import call_tool, load_tool
 
 CONFIG = 'configs/masa-rec_x4_cufed5.py'
-CPU = benchmark.torch.device('cpu')
+CPU = torch.device('cpu')
 
 
 @pytest.fixture
@@ -27,9 +29,9 @@ def tool(monkeypatch):
         module.called_first.append(first)
         return function(*arguments)
 
-    monkeypatch.setattr(benchmark, 'in_child', here)
-    yardstick = benchmark.measure(lambda: 0, benchmark.StageTimer(benchmark.Clock(CPU)), CPU, 2)
-    monkeypatch.setattr(benchmark, 'measure_yardstick', lambda *_: yardstick)
+    monkeypatch.setattr(fresh_process, 'in_child', here)
+    yardstick = measuring.measure(lambda: 0, StageTimer(Clock(CPU)), CPU, 2)
+    monkeypatch.setattr(measuring, 'measure_yardstick', lambda *_: yardstick)
     return module
 
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from masasr_mm.apis.config import load_config
+from masasr_mm.benchmark.loading_speed import measure_loading
 from masasr_mm.datasets import CUFED5Dataset, CUFEDDataset
-from masasr_mm.evaluation.loading_speed import measure_loading
 from tests.datasets.folders import make_cufed, make_cufed5
 
 from .scripts import call_tool, load_tool

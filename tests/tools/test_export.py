@@ -11,7 +11,7 @@ from mmengine.config import Config
 from PIL import Image
 
 from masasr_mm.apis import MASAInferencer
-from tests.apis.conftest import MODEL
+from tests.conftest import MODEL
 
 from .commands import run_python
 from .scripts import call_tool, load_tool

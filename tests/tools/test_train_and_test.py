@@ -17,7 +17,7 @@ import torch
 from mmengine.config import Config
 from mmengine.runner import Runner
 
-from masasr_mm.apis.checkpoint import load_tensors
+from masasr_mm.checkpoints.reading import load_tensors
 
 from .commands import error_line, run_python, succeed
 from .scripts import call_tool, load_tool

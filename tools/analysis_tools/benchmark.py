@@ -59,8 +59,8 @@ def parse_args() -> argparse.Namespace:
 def plan(args: argparse.Namespace) -> list[tuple]:
     """Return what to measure: sections, cases and variants."""
     from masasr_mm.apis.config import load_config
-    from masasr_mm.evaluation.benchmark import Case, build_network, check_case
-    from masasr_mm.evaluation.variants import Variant
+    from masasr_mm.benchmark.cases import Case, build_network, check_case
+    from masasr_mm.benchmark.variants import Variant
 
     net = build_network(args.config, args.cfg_options)
     base = Variant().changed(f'dtype={args.dtype}')
@@ -95,49 +95,49 @@ def measure_all(args: argparse.Namespace, planned: list[tuple], device: str) -> 
     from rich.progress import Progress
 
     from masasr_mm.allocator import keep_freed_memory
-    from masasr_mm.evaluation import benchmark
-    from masasr_mm.evaluation.benchmark_report import Row
+    from masasr_mm.benchmark import fresh_process, measuring
+    from masasr_mm.benchmark.rows import Row
 
     rows = []
     with Progress(transient=True) as progress:
         task = progress.add_task('yardstick', total=1 + len(planned))
-        yardstick = benchmark.in_child(benchmark.measure_yardstick, device, args.runs)
+        yardstick = fresh_process.in_child(measuring.measure_yardstick, device, args.runs)
         for section, case, variant in planned:
             progress.update(task, advance=1, description=f'{section}, {variant.label}')
-            work = benchmark.measure_inference
+            work = measuring.measure_inference
             if section == 'training':
-                work = benchmark.measure_training
+                work = measuring.measure_training
             arguments = (args.config, args.cfg_options, case, variant, device, args.runs)
             first = None if variant.give_back else keep_freed_memory
-            measured = benchmark.in_child(work, *arguments, first=first)
+            measured = fresh_process.in_child(work, *arguments, first=first)
             rows.append(Row(section, case, variant, measured))
     return yardstick, rows
 
 
 def show(console, rows: list, yardstick, stages: bool, out: Path) -> None:
     """Print the tables of one section and draw its plot."""
-    from masasr_mm.evaluation import benchmark_report as report
+    from masasr_mm.benchmark import plots, tables
+    from masasr_mm.benchmark.rows import growing_pixels
 
     section = rows[0].section
     if section in ('area', 'references'):
-        console.print(report.growth_table(rows))
+        console.print(tables.growth_table(rows))
         if len(rows) > 1:
-            exponent = report.growth_exponent(
-                report.growing_pixels(rows), [row.time.median for row in rows]
-            )
+            seconds = [row.time.median for row in rows]
+            exponent = tables.growth_exponent(growing_pixels(rows), seconds)
             console.print(f'time grows with the power {exponent:.2f}', highlight=False)
-        report.plot_growth(rows, out / f'{section}.png')
+        plots.plot_growth(rows, out / f'{section}.png')
     else:
-        console.print(report.comparison_table(rows, yardstick))
-        report.plot_stages(rows, out / f'{section}.png')
+        console.print(tables.comparison_table(rows, yardstick))
+        plots.plot_stages(rows, out / f'{section}.png')
     if stages:
-        console.print(report.stage_table(rows))
+        console.print(tables.stage_table(rows))
 
 
 def measure_loader(args: argparse.Namespace, console) -> dict:
     """Measure the training dataloader and print the result."""
-    from masasr_mm.evaluation.loading_speed import measure_loading
-    from masasr_mm.evaluation.timing import spread
+    from masasr_mm.benchmark.loading_speed import measure_loading
+    from masasr_mm.benchmark.timing import spread
 
     speed = measure_loading(args.config, args.cfg_options, rounds=args.runs)
     rate = spread(speed.pairs_per_second)
@@ -160,17 +160,17 @@ def main(args: argparse.Namespace) -> None:
     from mmengine.device import get_device
     from rich.console import Console
 
+    from masasr_mm.benchmark.rows import IDLE_LOAD, machine
+    from masasr_mm.benchmark.timing import spread
     from masasr_mm.errors import UserError
-    from masasr_mm.evaluation import benchmark_report as report
-    from masasr_mm.evaluation.timing import spread
     from masasr_mm.files import written_whole
 
     if args.runs < 1:
         raise UserError(f'--runs {args.runs}: at least one run is needed')
     planned = plan(args)
     device, console, out = args.device or get_device(), Console(), Path(args.out)
-    content = dict(config=args.config, machine=report.machine(device, load))
-    if load > report.IDLE_LOAD:
+    content = dict(config=args.config, machine=machine(device, load))
+    if load > IDLE_LOAD:
         console.print('[bold]this machine is busy with other work: the times are too long[/bold]')
     if planned:
         measured, rows = measure_all(args, planned, device)

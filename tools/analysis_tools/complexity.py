@@ -131,8 +131,8 @@ def main(args: argparse.Namespace) -> None:
     """Count."""
     from rich.console import Console
 
+    from masasr_mm.benchmark.cases import Case, build_network, check_case
     from masasr_mm.evaluation import complexity
-    from masasr_mm.evaluation.benchmark import Case, build_network, check_case
     from masasr_mm.evaluation.matching_sweep import sweep
 
     net = build_network(args.config)

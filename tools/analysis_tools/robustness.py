@@ -37,8 +37,8 @@ def load(path: str, checkpoint: str, options: dict | None):
     from mmagic.registry import MODELS
     from mmengine.device import get_device
 
-    from masasr_mm.apis.checkpoint import load_generator
     from masasr_mm.apis.config import check_data, load_config
+    from masasr_mm.checkpoints.loading import load_generator
     from masasr_mm.errors import UserError
 
     config = load_config(path, options)

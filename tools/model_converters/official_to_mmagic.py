@@ -22,8 +22,10 @@ def parse_args() -> argparse.Namespace:
 def main(args: argparse.Namespace) -> None:
     """Convert and report."""
     import masasr_mm
-    from masasr_mm.apis.checkpoint import load_tensors, save_checkpoint, state_dict_of
-    from masasr_mm.models.released import from_released, to_released
+    from masasr_mm.checkpoints.reading import load_tensors
+    from masasr_mm.checkpoints.released import from_released, to_released
+    from masasr_mm.checkpoints.saving import save_checkpoint
+    from masasr_mm.checkpoints.state_dicts import state_dict_of
 
     state_dict = state_dict_of(load_tensors(args.input))
     if args.reverse:

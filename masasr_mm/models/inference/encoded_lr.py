@@ -8,6 +8,7 @@ from itertools import product
 from torch import Tensor
 
 from ..masa_net import MASANet
+from ..stages import stage
 from .halos import halo_of
 from .rooms import Rooms
 from .spans import scaled, spans
@@ -42,8 +43,11 @@ def encode_lr(
     room: list[Tensor] = []
     for rows, columns in track(tiles, 'encoding the photo') if len(tiles) > 1 else tiles:
         part = lq[:, :, scaled(rows.outer, cell), scaled(columns.outer, cell)]
-        levels = net.encoder(part.contiguous(memory_format=net.layout))
-        for index, feature in enumerate((levels[0], net.lr_pyramid(levels))):
+        with stage('encode LR'):
+            levels = net.encoder(part.contiguous(memory_format=net.memory_format))
+        with stage('LR pyramid'):
+            merged = net.lr_pyramid(levels)
+        for index, feature in enumerate((levels[0], merged)):
             inner = feature[:, :, scaled(rows.inner, cell), scaled(columns.inner, cell)]
             if len(tiles) == 1:
                 room.append(inner)

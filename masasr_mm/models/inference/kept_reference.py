@@ -15,6 +15,7 @@ from ..matching import Matches
 from ..matching.cells import to_cells
 from ..matching.extraction import sources, weigh
 from ..matching.groups import groups
+from ..stages import stage
 from .covering import covering
 from .rooms import Rooms
 from .spans import Span, scaled, span
@@ -123,7 +124,8 @@ class KeptReference:
         """Yield the cells of a tile at every scale, 1× first."""
         scale = self.net.scale
         part = ref[:, :, scaled(rows.outer, scale), scaled(columns.outer, scale)]
-        features = self.net.encoder(part.contiguous(memory_format=self.net.layout))
+        with stage('encode Ref'):
+            features = self.net.encoder(part.contiguous(memory_format=self.net.memory_format))
         for index in range(len(features)):
             inner = scaled(rows.inner, 2**index), scaled(columns.inner, 2**index)
             yield to_cells(features.pop()[:, :, inner[0], inner[1]], 2**index)
@@ -145,7 +147,9 @@ class KeptFeatures(KeptReference):
             room[:, rows.piece, columns.piece] = cells
 
     def texture(self, index: int, rows: slice, columns: slice) -> Tensor:  # noqa: D102
-        return self.net.matching.extract_cells(self.levels[index], self.matches.crop(rows, columns))
+        with stage(f'extract {2**index}×'):
+            matches = self.matches.crop(rows, columns)
+            return self.net.matching.extract_cells(self.levels[index], matches)
 
 
 class KeptTexture(KeptReference):
@@ -166,19 +170,21 @@ class KeptTexture(KeptReference):
         local = (sources // (width * height) * size[0] + y) * size[1] + x
         local = torch.where(weights > 0, local, 0)[touched]
         for index, cells in enumerate(self._encode(ref, rows, columns)):
-            share = F.embedding_bag(
-                local,
-                cells.flatten(0, 2).flatten(1),
-                mode='sum',
-                per_sample_weights=weights[touched].to(cells.dtype),
-            )
-            room = self._room(index, cells, self.matches.position.shape[1:])
-            room.flatten(0, 2).flatten(1).index_add_(0, touched, share.to(room.dtype))
+            with stage(f'extract {2**index}×'):
+                share = F.embedding_bag(
+                    local,
+                    cells.flatten(0, 2).flatten(1),
+                    mode='sum',
+                    per_sample_weights=weights[touched].to(cells.dtype),
+                )
+                room = self._room(index, cells, self.matches.position.shape[1:])
+                room.flatten(0, 2).flatten(1).index_add_(0, touched, share.to(room.dtype))
 
     def texture(self, index: int, rows: slice, columns: slice) -> Tensor:  # noqa: D102
         ky, kx = self.matches.fine_index.shape[2:]
-        cells = self.levels[index][:, scaled(rows, ky), scaled(columns, kx)]
-        return weigh(cells, self.matches.crop(rows, columns))
+        with stage(f'extract {2**index}×'):
+            cells = self.levels[index][:, scaled(rows, ky), scaled(columns, kx)]
+            return weigh(cells, self.matches.crop(rows, columns))
 
 
 def smaller_kind(matches: Matches) -> type[KeptReference]:

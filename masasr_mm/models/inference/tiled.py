@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from itertools import product
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from ..adaptation import Moments
 from ..aggregation import upsample
 from ..masa_net import MASANet
 from ..matching import Matches
+from ..stages import stage
 from .encoded_lr import encode_lr
 from .halos import fusion_halo, halo_of
 from .kept_reference import KeptReference, smaller_kind
@@ -95,29 +96,34 @@ class TiledMASANet:
         """Do what :meth:`MASANet.match` does."""
         net = self.net
         lr, feature = encode_lr(net, lq, net.scale * self.tile, self.rooms, self.track)
-        ref_down = ref_down.contiguous(memory_format=net.layout)
-        [ref_down_feature] = net.encoder(ref_down, num_levels=1)
+        with stage('encode Ref↓'):
+            ref_down = ref_down.contiguous(memory_format=net.memory_format)
+            [ref_down_feature] = net.encoder(ref_down, num_levels=1)
         return feature, net.matching(lr, ref_down_feature)
 
     def _fuse(self, index: int, feature: Tensor, kept: KeptReference) -> Tensor:
         """Run a fusion module in tiles."""
         size = (2**index * length for length in kept.matches.position.shape[1:])
         out = self.rooms.feature((*feature.shape[:2], *size), feature)
-        for here, tile in self._fused(index, feature, kept, nn.Identity()):
+        for here, tile in self._fused(index, feature, kept):
             out[here] = tile
         kept.forget(index)
         return out
 
     def _finish(self, index: int, feature: Tensor, kept: KeptReference, enlarged: Tensor) -> Tensor:
         """Run the last fusion module and what follows it in tiles; return the SR image."""
-        for here, tile in self._fused(index, feature, kept, self.net.to_image):
+        for here, tile in self._fused(index, feature, kept, self.net.residual_image):
             enlarged[here] += tile
         return enlarged
 
     def _fused(
-        self, index: int, feature: Tensor, kept: KeptReference, head: nn.Module
+        self,
+        index: int,
+        feature: Tensor,
+        kept: KeptReference,
+        head: Callable[[Tensor], Tensor] = lambda fused: fused,
     ) -> Iterator[tuple[tuple, Tensor]]:
-        """Yield the tiles of what a fusion module and a layer behind it make, and their places."""
+        """Yield the tiles of what a fusion module and what follows it make, and their places."""
         scale, tiles = 2**index, self._tiles(index, kept.matches, self.halos[index])
         height, width = (scale * size for size in kept.matches.fine_index.shape[2:])
         measured = self._moments(index, feature, kept) if len(tiles) > 1 else ()

@@ -45,7 +45,7 @@ class WholeMASANet:
         kept = smaller_kind(matches)(net, ref, matches, ref_tile(lq))
         for index in range(len(net.refinements)):
             feature = net.fuse(index, feature, kept.pop(index))
-        return net.to_image(feature) + net.enlarge(lq), matches
+        return net.residual_image(feature) + net.enlarge(lq), matches
 
 
 def ref_tile(lq: Tensor) -> int:

@@ -9,6 +9,7 @@ from mmagic.registry import MODELS
 from mmengine.model import BaseModule
 from torch import Tensor
 
+from ..stages import stage
 from . import coarse, extraction, fine
 from .block_grid import BlockGrid
 from .cells import to_cells
@@ -80,10 +81,13 @@ class MatchExtractionModule(BaseModule):
         with torch.autocast(lr.device.type, enabled=False), exact:
             lr, ref_down = lr.float(), ref_down.float()
             with torch.no_grad():
-                coarse_index = self.coarse_match(lr, ref_down, grid)
-                fine_index = self.fine_match(lr, ref_down, coarse_index, grid)
-                position = grid.positions(fine_index, coarse_index)
-            similarity = self.similarity(lr, ref_down, position)
+                with stage('coarse matching'):
+                    coarse_index = self.coarse_match(lr, ref_down, grid)
+                with stage('fine matching'):
+                    fine_index = self.fine_match(lr, ref_down, coarse_index, grid)
+                    position = grid.positions(fine_index, coarse_index)
+            with stage('similarity'):
+                similarity = self.similarity(lr, ref_down, position)
         return Matches(coarse_index, fine_index, position, similarity, grid.blocks, grid.ref)
 
     def block_grid(self, lr: Tensor, ref_down: Tensor) -> BlockGrid:

@@ -6,7 +6,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from masasr_mm.apis.checkpoint import load_tensors
+from masasr_mm.checkpoints.reading import load_tensors
 from masasr_mm.engine.loops import ResumableTrainLoop
 from masasr_mm.errors import UserError
 from tests.engine.training import MAX_ITERS, make_data, tiny_config, train

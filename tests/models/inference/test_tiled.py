@@ -12,7 +12,7 @@ from masasr_mm.errors import UserError
 from masasr_mm.models import MASAEncoder, MASANet
 from masasr_mm.models.adaptation import moments
 from masasr_mm.models.aggregation import UPSAMPLE_HALO, upsample
-from masasr_mm.models.blocks import ResidualBlock
+from masasr_mm.models.convolutions import ResidualBlock
 from masasr_mm.models.inference.tiled import MomentsOfTiles, TiledMASANet
 
 

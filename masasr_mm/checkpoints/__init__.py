@@ -1,0 +1,1 @@
+"""Checkpoints: finding, fetching, reading, recognising, loading and writing them."""

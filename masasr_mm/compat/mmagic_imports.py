@@ -1,0 +1,84 @@
+"""What mmagic's imports trip over."""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+import sys
+import warnings
+from pathlib import Path
+from types import ModuleType
+
+
+def provide_mediapipe_face() -> bool:
+    """Let ``mmagic.apis`` be imported beside a mediapipe without its old ``solutions``.
+
+    ``mmagic.apis`` (1.2.0) imports controlnet_aux (0.0.10), whose face detector reads
+    ``mediapipe.solutions`` as it is imported; mediapipe 1.0 no longer has that. The detector's
+    module becomes a placeholder that says, when the detector is built, which package is needed.
+
+    Returns:
+        bool: Whether the placeholder was put in; ``False`` where it is not needed.
+    """
+    name = 'controlnet_aux.mediapipe_face'
+    mediapipe = importlib.util.find_spec('mediapipe')
+    if (
+        name in sys.modules
+        or mediapipe is None
+        or importlib.util.find_spec('controlnet_aux') is None
+    ):
+        return False
+    if any(
+        (Path(place) / 'python' / 'solutions').is_dir()
+        for place in mediapipe.submodule_search_locations
+    ):
+        return False
+
+    class MediapipeFaceDetector:
+        def __init__(self, *args, **kwargs) -> None:
+            raise ImportError(
+                "controlnet_aux's MediapipeFaceDetector needs an older mediapipe: "
+                "pip install 'mediapipe<0.10.30'"
+            )
+
+    sys.modules[name] = ModuleType(name, 'Stands for a module that this mediapipe cannot serve.')
+    sys.modules[name].MediapipeFaceDetector = MediapipeFaceDetector
+    return True
+
+
+def provide_numpy_bool8() -> bool:
+    """Let mmagic be imported beside numpy 2.
+
+    ``mmagic.utils`` (1.2.0) names ``numpy.bool8``, an alias of ``numpy.bool_`` that numpy 2 no
+    longer has. Call this before mmagic is imported.
+
+    Returns:
+        bool: Whether the alias was put in; ``False`` with numpy 1, which has it.
+    """
+    import numpy as np
+
+    if np.lib.NumpyVersion(np.__version__) < '2.0.0' or 'bool8' in vars(np):
+        return False
+    np.bool8 = np.bool_
+    return True
+
+
+def keep_albumentations_offline() -> None:
+    """Keep albumentations from asking the package registry for news whenever it is imported.
+
+    mmagic.datasets (1.2.0) imports albumentations (1.4), which then fetches its newest version
+    number and advises an update to 2.0, with which mmagic does not work. Call this before mmagic
+    is imported.
+    """
+    os.environ.setdefault('NO_ALBUMENTATIONS_UPDATE', '1')
+
+
+def ignore_import_warnings() -> None:
+    """Keep quiet what mmagic's imports warn of and no user can change.
+
+    diffusers (0.24), which ``mmagic.models`` (1.2.0) imports, calls a function of torch by a name
+    that newer torch warns of, twice at each start of a program. Python 3.12 and later warn of
+    backslashes in docstrings of mmagic when they compile them. Call this before mmagic is imported.
+    """
+    warnings.filterwarnings('ignore', '.*_register_pytree_node', FutureWarning)
+    warnings.filterwarnings('ignore', 'invalid escape sequence', SyntaxWarning)

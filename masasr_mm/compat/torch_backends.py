@@ -1,0 +1,55 @@
+"""What torch computes with, and how exactly."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import partial
+from typing import Any
+
+
+def precision_switches() -> list[tuple[Callable[[], Any], Callable[[Any], None], Any]]:
+    """Return the settings of torch that make products of float32 less exact.
+
+    Torch 2.9 has one for each library and operation, and does not want them read by their older
+    names once they were set; before, there are one for cuDNN and one for matrix products.
+
+    Returns:
+        list[tuple]: A function that reads the setting, one that changes it, and its exact value.
+    """
+    import torch
+
+    if not hasattr(torch.backends.cudnn, 'conv'):
+        return [
+            (
+                lambda: torch.backends.cudnn.allow_tf32,
+                lambda value: setattr(torch.backends.cudnn, 'allow_tf32', value),
+                False,
+            ),
+            (torch.get_float32_matmul_precision, torch.set_float32_matmul_precision, 'highest'),
+        ]
+    operations = (
+        torch.backends.cudnn.conv,
+        torch.backends.cuda.matmul,
+        torch.backends.mkldnn.conv,
+        torch.backends.mkldnn.matmul,
+    )
+    name = 'fp32_precision'
+    return [
+        (partial(getattr, operation, name), partial(setattr, operation, name), 'ieee')
+        for operation in operations
+    ]
+
+
+def cpu_has_bfloat16_units() -> bool:
+    """Tell whether this CPU multiplies bfloat16 itself, and torch knows how to.
+
+    torch 2.14 imitates bfloat16 on all other CPUs, and tells only by functions of its own, which
+    versions before 2.6 lack; then the answer is no.
+
+    Returns:
+        bool: Whether there are AVX-512 or AMX instructions for bfloat16.
+    """
+    import torch
+
+    tests = ('_is_avx512_bf16_supported', '_is_amx_tile_supported')
+    return any(getattr(torch.cpu, name, lambda: False)() for name in tests)

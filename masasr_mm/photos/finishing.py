@@ -1,0 +1,46 @@
+"""From the pixels that the network made to the photo that is written."""
+
+from __future__ import annotations
+
+import numpy as np
+from PIL import Image
+
+from .metadata import NO_METADATA, fitting
+from .photo_file import Photo, super_resolved
+from .sizes import FinalSize, reduced
+
+
+def finished(
+    photo: Photo,
+    sr: np.ndarray,
+    kind: str,
+    outscale: FinalSize | None = None,
+    strip_metadata: bool = False,
+) -> tuple[Photo, list[str]]:
+    """Return a result in its final size, with what belongs to the photo besides its pixels.
+
+    Args:
+        photo (Photo): The LR photo.
+        sr (np.ndarray): The SR pixels, shape (scale·H, scale·W, 3), uint8, RGB.
+        kind (str): Format of the result, a key of :data:`~masasr_mm.photos.photo_file.FORMATS`.
+        outscale (FinalSize, optional): How large it shall be. Default: None, as large as it is.
+        strip_metadata (bool): Leave out date, camera, place and the like. Default: False.
+
+    Returns:
+        tuple[Photo, list[str]]: The result, and what could not be done for it.
+    """
+    problems = []
+    if outscale:
+        width, height = outscale.of(photo.rgb.shape[1], photo.rgb.shape[0])
+        if width <= sr.shape[1]:
+            sr = reduced(sr, width, height, Image.Resampling.LANCZOS)
+        else:
+            problems.append(
+                f'{width} pixels of width are more than the network makes of it, so the result '
+                f'has {sr.shape[1]}'
+            )
+    result = super_resolved(photo, sr)
+    if strip_metadata:
+        return result._replace(metadata=NO_METADATA), problems
+    metadata = fitting(result.metadata, kind)
+    return result._replace(metadata=metadata), [*problems, *metadata.problems]

@@ -1,0 +1,57 @@
+"""References as the network takes them: aligned, stacked and reduced."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import numpy as np
+from PIL import Image
+
+from ..alignment import Alignment, align_all
+from ..datasets.transforms.pad_to_multiple import PadToMultiple
+from ..datasets.transforms.stack_references import StackReferences
+
+
+class StackedReferences(NamedTuple):
+    """References in one image.
+
+    Attributes:
+        ref (np.ndarray): All parts of all references, padded to one size and stacked from top to
+            bottom, shape (scale·H, scale·W, 3), uint8, RGB.
+        ref_down (np.ndarray): ``ref`` bicubically reduced, shape (H, W, 3), uint8, RGB.
+        count (int): How many images are stacked; an aligned reference becomes two.
+        alignments (tuple[Alignment, ...]): What was done with each reference; empty where none was
+            to be aligned.
+    """
+
+    ref: np.ndarray
+    ref_down: np.ndarray
+    count: int
+    alignments: tuple[Alignment, ...]
+
+
+def stack(
+    lq: np.ndarray, references: Sequence[np.ndarray], scale: int, align: bool
+) -> StackedReferences:
+    """Do what ``configs/_base_/inference.py`` has mmagic's transforms do, without importing them.
+
+    Args:
+        lq (np.ndarray): The LR image, shape (h, w, 3), uint8, RGB.
+        references (Sequence[np.ndarray]): Its references, each (H, W, 3), uint8, RGB; at least one.
+        scale (int): How many times larger the result will be.
+        align (bool): Bring the references to the frame of the LR image first, see
+            :func:`masasr_mm.alignment.align`.
+
+    Returns:
+        StackedReferences: For the network.
+    """
+    alignments, parts = (), list(references)
+    if align:
+        alignments, parts = align_all(lq, parts, scale)
+    stacked = StackReferences('ref', size=None)(dict(ref=parts))
+    ref = PadToMultiple('ref', scale, position='bottom_right')(stacked)['ref']
+    height, width = ref.shape[:2]
+    size = (width // scale, height // scale)
+    ref_down = np.array(Image.fromarray(ref).resize(size, Image.Resampling.BICUBIC))
+    return StackedReferences(ref, ref_down, len(parts), alignments)

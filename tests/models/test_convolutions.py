@@ -1,0 +1,77 @@
+"""Convolutions: as released at the start, side by side, in residual blocks."""
+
+from __future__ import annotations
+
+import math
+import weakref
+
+import pytest
+import torch
+
+from masasr_mm.models.convolutions import JointConvolution, convolution, initialize, residual_blocks
+
+
+def test_weights_have_the_released_deviation():
+    torch.manual_seed(0)
+    plain, inside = convolution(64, 64), residual_blocks(64, 1)
+    transposed = torch.nn.ConvTranspose2d(64, 64, 3)
+    initialize(torch.nn.ModuleList([plain, inside, transposed]))
+    deviation = 0.5 * math.sqrt(2 / (9 * 64))
+    for layer, expected in (
+        (plain, deviation),
+        (transposed, deviation),
+        (inside[0].conv1, 0.1 * deviation),
+        (inside[0].conv2, 0.1 * deviation),
+    ):
+        assert abs(layer.weight.std().item() / expected - 1) < 0.02
+        assert not layer.bias.any()
+
+
+def test_a_residual_block_leaves_its_input_alone():
+    block = residual_blocks(4, 1)
+    feature = torch.randn(1, 4, 5, 5)
+    copy = feature.clone()
+    with torch.no_grad():
+        block(feature)
+    assert torch.equal(feature, copy)
+
+
+def test_a_joint_convolution_is_that_of_the_concatenation():
+    torch.manual_seed(0)
+    joint = JointConvolution(4, count=3).double()
+    features = [torch.randn(2, 4, 5, 6, dtype=torch.float64, requires_grad=True) for _ in range(3)]
+    plain = torch.nn.Conv2d(12, 4, 3, padding=1).double()
+    plain.load_state_dict(joint.state_dict())
+    have, need = joint(features), plain(torch.cat(features, 1))
+    torch.testing.assert_close(have, need)
+    inputs = [*features, *joint.parameters()], [*features, *plain.parameters()]
+    for ours, theirs in zip(
+        torch.autograd.grad(have.square().sum(), inputs[0]),
+        torch.autograd.grad(need.square().sum(), inputs[1]),
+    ):
+        torch.testing.assert_close(ours, theirs)
+
+
+@pytest.mark.parametrize(
+    ('given', 'message'),
+    [(0, '0 features for .* of 3'), (2, '2 features for .* of 3'), (4, 'more than 3 features')],
+)
+def test_a_joint_convolution_takes_no_other_number_of_features(given, message):
+    joint = JointConvolution(4, count=3)
+    with pytest.raises(ValueError, match=message):
+        joint(torch.rand(1, 4, 5, 5) for _ in range(given))
+
+
+def test_a_joint_convolution_holds_one_feature_at_a_time():
+    made = []
+
+    def features():
+        for _ in range(3):
+            assert all(feature() is None for feature in made)
+            feature = torch.rand(1, 4, 5, 5)
+            made.append(weakref.ref(feature))
+            yield feature
+            del feature
+
+    with torch.no_grad():
+        JointConvolution(4, count=3)(features())

@@ -1,0 +1,172 @@
+"""EXIF and XMP, told by Pillow's readers and, for EXIF in TIFF, by tifffile."""
+
+from __future__ import annotations
+
+import io
+
+import numpy as np
+import pytest
+import tifffile
+from PIL import Image
+from PIL.ExifTags import IFD, Base
+from PIL.PngImagePlugin import PngInfo
+
+from masasr_mm.photos.metadata import Metadata, fitting, read_metadata, resized
+from masasr_mm.photos.photo_file import FORMATS, read_photo, super_resolved, write_photo
+
+XMP = b"""<?xpacket begin="" id="W5M0MpCehiHzreSzNTczkc9d"?><x:xmpmeta xmlns:x="adobe:ns:meta/">
+<rdf:RDF xmlns:rdf="http://www.w3.org/1999/02/22-rdf-syntax-ns#"><rdf:Description
+xmlns:tiff="http://ns.adobe.com/tiff/1.0/" tiff:Orientation="6" tiff:ImageWidth="40"
+xmlns:exif="http://ns.adobe.com/exif/1.0/" xmlns:xmp="http://ns.adobe.com/xap/1.0/"
+xmp:CreatorTool="A camera"><exif:PixelYDimension>30</exif:PixelYDimension>
+<xmp:Thumbnails><rdf:Alt><rdf:li>/9j/4AAQ</rdf:li></rdf:Alt></xmp:Thumbnails>
+</rdf:Description></rdf:RDF></x:xmpmeta><?xpacket end="w"?>"""
+PLACE = {1: 'N', 2: (48.0, 12.0, 30.5), 3: 'E', 4: (11.0, 30.0, 0.0)}
+PIXELS = np.random.default_rng(0).integers(0, 256, (30, 40, 3), np.uint8)
+
+
+def exif() -> Image.Exif:
+    """What a phone writes, turned by 90°."""
+    block = Image.Exif()
+    block[Base.Make], block[Base.Orientation] = 'Maker', 6
+    block[IFD.Exif] = {
+        Base.DateTimeOriginal: '2024:01:02 03:04:05',
+        Base.ExifImageWidth: 40,
+        Base.ExifImageHeight: 30,
+        IFD.Interop: {1: 'R98'},
+    }
+    block[IFD.GPSInfo] = dict(PLACE)
+    return block
+
+
+def save(path, kind: str) -> None:
+    image = Image.fromarray(PIXELS)
+    if kind == 'PNG':
+        info = PngInfo()
+        info.add_itxt('XML:com.adobe.xmp', XMP.decode())
+        image.save(path, kind, exif=exif(), pnginfo=info)
+    elif kind == 'TIFF':
+        block = Image.Exif()
+        block.load(exif().tobytes())
+        block[Base.XMLPacket] = XMP
+        image.save(path, kind, exif=block)
+    elif kind == 'HEIF':
+        pytest.importorskip('pillow_heif').from_pillow(image).save(
+            path, exif=exif().tobytes(), xmp=XMP, quality=-1
+        )
+    else:
+        image.save(path, kind, exif=exif(), xmp=XMP)
+
+
+@pytest.mark.parametrize('source', ['JPEG', 'PNG', 'WEBP', 'TIFF', 'HEIF'])
+@pytest.mark.parametrize('kind', FORMATS)
+def test_date_camera_and_place_go_along(source, kind, tmp_path):
+    """From every format to every format, with the size of the result."""
+    save(tmp_path / 'in', source)
+    photo = read_photo(tmp_path / 'in')
+    assert photo.rgb.shape == (40, 30, 3)
+    large = photo.rgb.repeat(2, axis=0).repeat(2, axis=1)
+    result = super_resolved(photo, large)
+    assert not result.metadata.problems
+    write_photo(result, tmp_path / f'out.{kind}', kind)
+    with Image.open(tmp_path / f'out.{kind}') as image:
+        assert image.size == (60, 80)
+        have = image.getexif()
+        details = have.get_ifd(IFD.Exif)
+        assert (have[Base.Make], have.get(Base.Orientation, 1)) == ('Maker', 1)
+        assert details[Base.DateTimeOriginal] == '2024:01:02 03:04:05'
+        assert (details[Base.ExifImageWidth], details[Base.ExifImageHeight]) == (60, 80)
+        assert have.get_ifd(IFD.GPSInfo) == PLACE
+        assert not have.get_ifd(IFD.IFD1)
+        xmp = image.info['xmp']
+    assert b'xmp:CreatorTool="A camera"' in xmp
+    assert b'tiff:ImageWidth="60"' in xmp
+    assert b'<exif:PixelYDimension>80<' in xmp
+    assert b'Orientation' not in xmp
+    assert b'/9j/4AAQ' not in xmp
+    if kind == 'tiff':
+        with tifffile.TiffFile(tmp_path / 'out.tiff') as file:
+            assert file.pages[0].tags['GPSTag'].value['GPSLatitudeRef'] == 'N'
+            np.testing.assert_array_equal(file.asarray(), large)
+
+
+def test_nothing_becomes_nothing(tmp_path):
+    for kind in FORMATS:
+        Image.fromarray(PIXELS).save(tmp_path / 'in.png')
+        photo = read_photo(tmp_path / 'in.png')
+        assert photo.metadata == Metadata()
+        write_photo(super_resolved(photo, photo.rgb), tmp_path / f'out.{kind}', kind)
+        with Image.open(tmp_path / f'out.{kind}') as image:
+            assert not {'exif', 'xmp'} & set(image.info)
+
+
+def test_a_thumbnail_is_dropped():
+    """An IFD1 with a JPEG image, as cameras write it, appended by hand."""
+    inside = io.BytesIO()
+    Image.new('RGB', (16, 12)).save(inside, 'JPEG')
+    thumbnail = inside.getvalue()
+    entry = b'\x0e\x01\x02\0\x01\0\0\0A\0\0\0'  # ImageDescription
+    start = 8 + 2 + 12 + 4
+    first = b'\x01\0' + entry + start.to_bytes(4, 'little')
+    length = len(thumbnail).to_bytes(4, 'little')
+    place = (start + 2 + 24 + 4).to_bytes(4, 'little')
+    second = b'\x02\0\x01\x02\x04\0\x01\0\0\0' + place
+    second += b'\x02\x02\x04\0\x01\0\0\0' + length + bytes(4)
+    block = b'Exif\0\0II*\0\x08\0\0\0' + first + second + thumbnail
+    buffer = io.BytesIO()
+    Image.fromarray(PIXELS).save(buffer, 'JPEG', exif=block)
+    with Image.open(buffer) as image:
+        assert image.getexif().get_ifd(IFD.IFD1)
+        metadata = read_metadata(image)
+    assert not metadata.problems
+    assert thumbnail not in metadata.exif
+    assert b'A\0' in metadata.exif
+
+
+@pytest.mark.parametrize(
+    'block',
+    [
+        b'Exif\0\0nonsense',
+        b'Exif\0\0II*\0\x08\0\0\0\xff\xff',
+        exif().tobytes()[:70],
+        exif().tobytes()[:-20],
+    ],
+)
+@pytest.mark.parametrize('suffix', ['png', 'jpg', 'webp'])
+def test_broken_exif_is_passed_over(block, suffix, tmp_path):
+    Image.fromarray(PIXELS).save(tmp_path / f'a.{suffix}', exif=block)
+    photo = read_photo(tmp_path / f'a.{suffix}')
+    assert sorted(photo.rgb.shape) == [3, 30, 40]
+    assert photo.metadata.exif is None
+    [problem] = photo.metadata.problems
+    assert problem.startswith('its EXIF is broken and left out (')
+    assert '\n' not in problem
+
+
+def test_broken_xmp_is_passed_over(tmp_path):
+    Image.fromarray(PIXELS).save(tmp_path / 'a.webp', xmp=b'<x:xmp')
+    photo = read_photo(tmp_path / 'a.webp')
+    assert photo.metadata.problems == ('its XMP is broken and left out (no RDF in it)',)
+
+
+def test_what_is_too_large_for_jpeg_is_left_out(tmp_path):
+    block = exif()
+    block[Base.ImageDescription] = 'long' * 20_000
+    save(tmp_path / 'a.png', 'PNG')
+    photo = read_photo(tmp_path / 'a.png')
+    photo = photo._replace(metadata=photo.metadata._replace(exif=block.tobytes()))
+    assert fitting(photo.metadata, 'png') == photo.metadata
+    [problem] = fitting(photo.metadata, 'jpg').problems
+    assert problem == 'its EXIF is more than a JPEG file can hold and left out'
+    write_photo(photo, tmp_path / 'out.jpg', 'jpg')
+    with Image.open(tmp_path / 'out.jpg') as image:
+        assert 'exif' not in image.info
+        assert 'xmp' in image.info
+
+
+def test_sizes_that_are_not_told_are_not_added():
+    block = Image.Exif()
+    block[Base.Make] = 'Maker'
+    have = Image.Exif()
+    have.load(resized(Metadata(block.tobytes()), 60, 80).exif)
+    assert dict(have) == {Base.Make: 'Maker'}

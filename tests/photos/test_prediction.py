@@ -1,0 +1,96 @@
+"""How much of a photo its references show, against a plain transcription and on real photos."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from PIL import Image
+from scipy.ndimage import gaussian_filter
+from skimage import data
+
+from masasr_mm.models.matching import MatchMaps
+from masasr_mm.photos.prediction import LOW_AGREEMENT, Prediction, agreement
+
+
+@pytest.fixture(scope='module')
+def stereo():
+    """A real stereo pair at LR scale, and where the left picture's pixels are in the right one."""
+    left, right, disparity = data.stereo_motorcycle()
+    disparity = np.where(np.isfinite(disparity), disparity, 0)
+    size = (left.shape[1] // 4, left.shape[0] // 4)
+    small = [
+        np.asarray(Image.fromarray(image).resize(size, Image.Resampling.BICUBIC))
+        for image in (left, right)
+    ]
+    rows, columns = np.mgrid[: size[1], : size[0]]
+    shift = np.round(disparity[2::4, 2::4][: size[1], : size[0]] / 4).astype(int)
+    position = np.stack([rows, np.clip(columns - shift, 0, size[0] - 1)], axis=-1)
+    return (*small, position)
+
+
+def test_it_is_the_weighted_mean_of_local_correlations(stereo):
+    """Loops over the windows of a crop, which is mirrored at its border, without OpenCV."""
+    left, right, position = stereo
+    lq, position = left[40:62, 60:85], position[40:62, 60:85]
+    grey = np.asarray(Image.fromarray(lq).convert('L'), float)
+    ref = np.asarray(Image.fromarray(right).convert('L'), float)
+    images = []
+    for image in (grey, ref[position[..., 0], position[..., 1]]):
+        detail = image - gaussian_filter(image, 3, mode='mirror')
+        images.append(np.pad(detail, 7, mode='reflect'))
+    total = weights = 0.0
+    for y in range(lq.shape[0]):
+        for x in range(lq.shape[1]):
+            a, b = (image[y : y + 15, x : x + 15] for image in images)
+            product = max(np.mean(a * a), 2) * max(np.mean(b * b), 2)
+            weight = np.sqrt(np.mean(a * a))
+            total += weight * np.mean(a * b) / np.sqrt(product)
+            weights += weight
+    assert agreement(lq, right, position) == pytest.approx(total / weights, abs=2e-3)
+
+
+def test_true_matches_of_a_stereo_pair_agree_and_random_ones_do_not(stereo):
+    left, right, position = stereo
+    assert agreement(left, right, position) > LOW_AGREEMENT
+    generator = np.random.default_rng(0)
+    height, width = right.shape[:2]
+    anywhere = np.stack(
+        [
+            generator.integers(0, height, left.shape[:2]),
+            generator.integers(0, width, left.shape[:2]),
+        ],
+        axis=-1,
+    )
+    assert abs(agreement(left, right, anywhere)) < 0.1
+
+
+def test_exposure_does_not_matter(stereo):
+    left, right, position = stereo
+    darker = np.uint8(right * 0.5 + 20)
+    assert agreement(left, darker, position) == pytest.approx(
+        agreement(left, right, position), abs=0.02
+    )
+
+
+def test_a_photo_without_contrast_needs_no_reference():
+    flat = np.full((9, 9, 3), 128, np.uint8)
+    noise = np.random.default_rng(0).integers(0, 256, (9, 9, 3), dtype=np.uint8)
+    assert agreement(flat, noise, np.zeros((9, 9, 2), int)) == 1
+
+
+def test_a_prediction_tells_similarity_and_agreement(stereo):
+    left, right, position = stereo
+    similarity = np.linspace(0, 1, position[..., 0].size, dtype=np.float32)
+    similarity = similarity.reshape(left.shape[:2])
+    maps = MatchMaps(position, similarity, np.zeros((1, 1, 2)), (8, 8), right.shape[:2], 4)
+    prediction = Prediction(left, left, right, right, 1, maps)
+    assert prediction.similarity == pytest.approx(0.5)
+    assert prediction.agreement == agreement(left, right, position)
+
+
+def test_a_flat_part_beside_a_busy_one_does_not_count():
+    """There running sums fall below zero, of which there is no root."""
+    image = np.zeros((200, 200, 3), np.uint8)
+    image[:100, :100] = np.random.default_rng(0).integers(0, 255, (100, 100, 1))
+    same = np.stack(np.mgrid[:200, :200], axis=-1)
+    assert agreement(image, image, same) == pytest.approx(1, abs=0.02)

@@ -1,3 +1,0 @@
-"""The small network of the Python interfaces serves the tools, too."""
-
-from tests.apis.conftest import photos, small_checkpoint, small_model  # noqa: F401
