@@ -59,7 +59,8 @@ def interface_of(
 def export_program(network: MASANet, interface: Interface) -> ExportedProgram:
     """Trace a network.
 
-    Blocks are matched all at once in it, since the number of groups would depend on the sizes.
+    Blocks are matched all at once and exactly in it, since the number of groups and how Stage 1
+    searches would depend on the sizes.
 
     Args:
         network (MASANet): The network, on the CPU; it is left as it is.
@@ -70,7 +71,7 @@ def export_program(network: MASANet, interface: Interface) -> ExportedProgram:
         and returns the SR image and the tensors of ``Matches``.
     """
     network = copy.deepcopy(network).eval()
-    network.matching.max_elements = None
+    network.matching.max_elements, network.matching.search = None, 'exact'
     scale, divisor = interface.scale, interface.size_divisor
     # For free sizes these are an example, none of which equals another.
     lq = torch.rand(1, 3, *(interface.lq_size or (5 * divisor, 6 * divisor)))

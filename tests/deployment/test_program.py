@@ -41,6 +41,7 @@ def test_fixed_sizes_are_rounded_to_what_the_network_takes(network):
 
 def test_the_network_is_left_as_it_is(program, network):
     assert network.matching.max_elements == MatchExtractionModule().max_elements
+    assert network.matching.search == MatchExtractionModule().search
 
 
 @pytest.mark.parametrize('text', [None, 'no JSON', '[]', '{"scale": 4}'])

@@ -45,9 +45,10 @@ def match_blocks(
     found = []
     for group in groups(count, n * grid_width, max_elements, BLOCKS_AT_ONCE):
         kernels = [patches[:, group].flatten(0, 1) for patches in centres]
-        in_strips = (_best_in(ref_down, kernels, norms, dilations, rows) for rows in strips)
-        best, index = zip(*in_strips)
+        in_strips = (cosines(ref_down, kernels, norms, dilations, rows) for rows in strips)
+        best, index = zip(*(total.flatten(2).max(dim=2) for total in in_strips))
         strip = torch.stack(best, dim=2).argmax(dim=2, keepdim=True)
+        index = [inside + rows.start * grid_width for inside, rows in zip(index, strips)]
         found.append(torch.stack(index, dim=2).gather(2, strip).squeeze(2))
     return torch.cat(found, dim=1)
 
@@ -75,29 +76,28 @@ def centre_patches(lr: Tensor, grid: BlockGrid, dilation: int) -> Tensor:
     return F.normalize(patches.flatten(2), dim=2, eps=EPS).view_as(patches)
 
 
-def _best_in(
+def cosines(
     ref_down: Tensor,
     kernels: list[Tensor],
     norms: list[Tensor],
     dilations: tuple[int, ...],
     rows: slice,
-) -> tuple[Tensor, Tensor]:
-    """Return the best similarity in some rows of Ref↓, and where it is.
+) -> Tensor:
+    """Compare patches with all that lie in some rows of Ref↓, and sum over the dilations (Eq. 1).
 
     Args:
         ref_down (Tensor): F_Ref↓, shape (1, N·C, H + 2·reach, W), with rows of zeros on both sides
             as far as the centre patches reach.
-        kernels (list[Tensor]): The centre patches of some blocks for each dilation,
-            shape (N·B, C, patch, patch).
+        kernels (list[Tensor]): What is compared for each dilation: the centre patches of some
+            blocks, shape (N·B, C, patch, patch).
         norms (list[Tensor]): Of the patches of Ref↓, for each dilation, shape (N, 1, H, W).
         dilations (tuple[int, ...]): The dilations.
         rows (slice): Rows of Ref↓.
 
     Returns:
-        tuple[Tensor, Tensor]: The highest sum of cosines, and its flat index into the Ref↓ grid,
-        the lowest of equal ones, both of shape (N, B).
+        Tensor: The sums of cosines, shape (N, B, rows, W).
     """
-    n, _, grid_height, grid_width = norms[0].shape
+    n, _, grid_height, _ = norms[0].shape
     reach, total = (ref_down.shape[2] - grid_height) // 2, None
     for dilation, patches, norm in zip(dilations, kernels, norms):
         extent = dilation * (patches.shape[-1] // 2)
@@ -105,5 +105,4 @@ def _best_in(
         products = F.conv2d(strip, patches, padding=(0, extent), dilation=dilation, groups=n)
         cosine = products.view(n, -1, *products.shape[2:]).div_(norm[:, :, rows])
         total = cosine if total is None else total.add_(cosine)
-    best, index = total.flatten(2).max(dim=2)
-    return best, index + rows.start * grid_width
+    return total

@@ -8,9 +8,10 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from .block_grid import BlockGrid, Size
+from .block_grid import BlockGrid
 from .groups import groups
 from .patches import inverse_norm, norm, pad
+from .windows import repeating_windows
 
 
 def match_patches(
@@ -39,8 +40,10 @@ def match_patches(
     pairs = math.prod(lr_window) * math.prod(ref_window)
     found = []
     for group in groups(top.shape[0], pairs, max_elements):
-        lr_part = windows(lr_pixels, sample[group], lr_top[group], lr_left[group], lr_window)
-        ref_part = windows(ref_pixels, sample[group], top[group], left[group], ref_window)
+        lr_part = repeating_windows(
+            lr_pixels, sample[group], lr_top[group], lr_left[group], lr_window
+        )
+        ref_part = repeating_windows(ref_pixels, sample[group], top[group], left[group], ref_window)
         found.append(_best_candidates(lr_part, ref_part, grid.patch_size))
     index = torch.cat(found)
     return index.view(len(lr), -1, *index.shape[1:])
@@ -101,26 +104,6 @@ def _products(
             ref_pixel = F.embedding(centre + offset, ref_pixels)
             product = product + (lr_pixels[:, dy : dy + h, dx : dx + w] * ref_pixel).sum(-1)
     return product
-
-
-def windows(pixels: Tensor, sample: Tensor, top: Tensor, left: Tensor, size: Size) -> Tensor:
-    """Cut windows out of features, with their border repeated where windows reach over it.
-
-    Args:
-        pixels (Tensor): Features, shape (N, H, W, C).
-        sample (Tensor): Which of the N each window is cut out of, shape (B,).
-        top (Tensor): First row of each window, shape (B,).
-        left (Tensor): First column of each window, shape (B,).
-        size (Size): Height and width of all windows.
-
-    Returns:
-        Tensor: Shape (B, height, width, C).
-    """
-    rows, columns = (
-        (first[:, None] + torch.arange(length, device=first.device)).clamp(0, limit - 1)
-        for first, length, limit in zip((top, left), size, pixels.shape[1:3])
-    )
-    return pixels[sample[:, None, None], rows[:, :, None], columns[:, None, :]]
 
 
 def _best_candidates(lr_pixels: Tensor, ref_pixels: Tensor, patch_size: int) -> Tensor:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from contextlib import nullcontext
 
 import torch
@@ -10,11 +11,15 @@ from mmengine.model import BaseModule
 from torch import Tensor
 
 from ..stages import stage
-from . import coarse, extraction, fine
+from . import coarse, extraction, fine, pruned
 from .block_grid import BlockGrid
 from .cells import to_cells
 from .exact_products import exact_products
 from .matches import Matches
+
+SEARCHES = ('auto', 'exact', 'pruned')
+EXACT_UP_TO = 2**28
+"""K·H·W up to which ``search='auto'`` is exact: an LR of 362², a reference of its field of view."""
 
 
 @MODELS.register_module()
@@ -39,6 +44,10 @@ class MatchExtractionModule(BaseModule):
         max_elements (int, optional): Similarities that may be held at once; what does not fit is
             matched in groups of blocks and strips of Ref↓, one after another. None matches all at
             once, without a loop whose length depends on the sizes. Default: 2**23.
+        search (str): How Stage 1 finds the best position: ``'exact'``, by Eq. 1 for all of them;
+            ``'pruned'``, by Eq. 1 for those that are best in fewer dimensions, which misses few
+            of the best; ``'auto'``, exactly up to ``EXACT_UP_TO`` comparisons, and wherever the
+            module is compiled or exported. Default: ``'auto'``.
         init_cfg (dict, optional): mmengine's initialisation config. Default: None.
     """
 
@@ -49,16 +58,20 @@ class MatchExtractionModule(BaseModule):
         patch_size: int = 3,
         dilations: tuple[int, ...] = (1, 2, 3),
         max_elements: int | None = 2**23,
+        search: str = 'auto',
         init_cfg: dict | None = None,
     ) -> None:
         super().__init__(init_cfg)
         if patch_size % 2 == 0:
             raise ValueError(f'patch_size must be odd, so that a patch has a centre: {patch_size}')
+        if search not in SEARCHES:
+            raise ValueError(f'search={search!r}: it is one of {", ".join(map(repr, SEARCHES))}')
         self.block_size = block_size
         self.ref_block_ratio = ref_block_ratio
         self.patch_size = patch_size
         self.dilations = tuple(dilations)
         self.max_elements = max_elements
+        self.search = search
 
     def forward(self, lr: Tensor, ref_down: Tensor) -> Matches:
         """Match every position of the LR feature with one of the Ref↓ feature (Stages 1 and 2).
@@ -117,7 +130,21 @@ class MatchExtractionModule(BaseModule):
         Returns:
             Tensor: Their centres, flat indices into the Ref↓ grid, shape (N, K).
         """
-        return coarse.match_blocks(lr, ref_down, grid, self.dilations, self.max_elements)
+        search = pruned if self.prunes(grid) else coarse
+        return search.match_blocks(lr, ref_down, grid, self.dilations, self.max_elements)
+
+    def prunes(self, grid: BlockGrid) -> bool:
+        """Tell whether Stage 1 prunes its search, which the other samples of a batch do not change.
+
+        Args:
+            grid (BlockGrid): Of :meth:`block_grid`.
+
+        Returns:
+            bool: True for a pruned search, False for the exact one.
+        """
+        if self.search != 'auto' or torch.compiler.is_compiling():
+            return self.search == 'pruned'
+        return grid.number_of_blocks * math.prod(grid.ref) > EXACT_UP_TO
 
     def fine_match(
         self, lr: Tensor, ref_down: Tensor, coarse_index: Tensor, grid: BlockGrid

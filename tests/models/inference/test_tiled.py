@@ -14,6 +14,8 @@ from masasr_mm.models.adaptation import moments
 from masasr_mm.models.aggregation import UPSAMPLE_HALO, upsample
 from masasr_mm.models.convolutions import ResidualBlock
 from masasr_mm.models.inference.tiled import MomentsOfTiles, TiledMASANet
+from masasr_mm.models.inference.whole import WholeMASANet
+from masasr_mm.models.matching import pruned
 
 
 def network(**changes):
@@ -41,6 +43,24 @@ def test_tiles_give_the_whole(tile, sizes):
     assert torch.equal(have_matches.position, matches.position)
     assert whole.std() > 0.1
     torch.testing.assert_close(have, whole, rtol=1e-4, atol=1e-4)
+
+
+def test_tiles_match_as_the_whole_does_where_the_search_is_pruned(monkeypatch):
+    """With a search so narrow that it misses most of the best."""
+    monkeypatch.setattr(pruned, 'DIRECTIONS', 1)
+    monkeypatch.setattr(pruned, 'SQUARES', 1)
+    net, inputs = network(matching=dict(search='pruned')), images(40, 24, 30, 52, n=2)
+    with torch.no_grad():
+        whole, matches = net.super_resolve(*inputs)
+        net.matching.search = 'exact'
+        exact = net.match(inputs[0], inputs[2])[1]
+    net.matching.search = 'pruned'
+    assert not torch.equal(exact.coarse_index, matches.coarse_index)
+    for run in (TiledMASANet(net, 16), WholeMASANet(net)):
+        have, have_matches = run.super_resolve(*inputs)
+        assert torch.equal(have_matches.coarse_index, matches.coarse_index)
+        assert torch.equal(have_matches.position, matches.position)
+        torch.testing.assert_close(have, whole, rtol=1e-4, atol=1e-4)
 
 
 @pytest.mark.parametrize(
