@@ -22,6 +22,7 @@ from ..errors import UserError
 from ..models import MASANet
 from ..models.blocks import convolution
 from ..models.inference.tiled import TiledMASANet
+from ..models.peers import PeerNetwork
 from .memory import added_peak_memory
 from .stages import network_stages, training_stages
 from .timing import Clock, StageTimer
@@ -170,7 +171,8 @@ def measure_training(
     """
     place = torch.device(device)
     settings = load_config(config, options)
-    settings.model.generator.with_cp = variant.with_cp
+    if variant.with_cp:
+        settings.model.generator.with_cp = variant.with_cp
     editor = MODELS.build(settings.model)
     logging.disable(logging.INFO)  # mmengine logs every parameter here
     editor.init_weights()
@@ -190,7 +192,14 @@ def arrange(net: MASANet, variant: Variant) -> None:
     Args:
         net (MASANet): The network; changed in place.
         variant (Variant): The variant.
+
+    Raises:
+        UserError: If this network cannot be run so.
     """
+    if isinstance(net, PeerNetwork) and (variant.tile or variant.layout or variant.unfolded):
+        raise UserError(
+            f'{variant.label}: {net.name} has no tiles, layouts and other matching, MASANet has'
+        )
     if variant.layout:
         net.layout = LAYOUTS[variant.layout]
     if variant.unfolded:
@@ -218,7 +227,7 @@ def measure_yardstick(device: str, runs: int) -> Measurement:
         return measure(lambda: layers(image), StageTimer(Clock(place)), place, runs)
 
 
-def build_network(config: str, options: dict | None = None) -> MASANet:
+def build_network(config: str, options: dict | None = None) -> MASANet | PeerNetwork:
     """Return the generator of a config, its weights random.
 
     Args:
@@ -226,14 +235,14 @@ def build_network(config: str, options: dict | None = None) -> MASANet:
         options (dict, optional): Changes of the config. Default: None.
 
     Returns:
-        MASANet: The network.
+        MASANet | PeerNetwork: The network.
 
     Raises:
         UserError: If the config has none.
     """
     generator = load_config(config, options).get('model', {}).get('generator')
     net = MODELS.build(generator) if generator else None
-    if not isinstance(net, MASANet):
+    if not isinstance(net, (MASANet, PeerNetwork)):
         raise UserError(f'{config}: its model.generator is no MASANet, so there is nothing to run')
     return net
 

@@ -21,12 +21,15 @@ def network_stages(net: MASANet, timer: StageTimer) -> Iterator[None]:
     """Let a timer see the stages of a network while inside, whether it runs whole or in tiles.
 
     Args:
-        net (MASANet): The network; it is as before afterwards.
+        net (MASANet): The network; it is as before afterwards. Others are seen as one stage.
         timer (StageTimer): The timer.
 
     Yields:
         None: Nothing.
     """
+    if not isinstance(net, MASANet):
+        yield
+        return
 
     def encoded(image: Tensor, num_levels: int | None = None) -> str:
         if num_levels is not None:

@@ -178,3 +178,20 @@ def test_growth():
     assert growth_exponent([10, 100], [1, 100]) == pytest.approx(2)
     rows = [Row('area', CASE, Variant(), None), Row('references', CASE, Variant(), None)]
     assert growing_pixels(rows) == [16 * 24, 64 * 32]
+
+
+PEER = """
+model = dict(
+    generator=dict(type='SingleImageNetwork', network=dict(type='ENetGenerator', channels=4))
+)
+"""
+
+
+def test_a_peer_is_run_as_one_stage(tmp_path):
+    (tmp_path / 'peer.py').write_text(PEER)
+    measured = infer(tmp_path / 'peer.py', Variant(), runs=2)
+    assert list(measured.stages) == [REST]
+    assert measured.stages[REST] == measured.seconds
+    for variant in (Variant(tile=16), Variant(layout='nchw'), Variant(unfolded=True)):
+        with pytest.raises(UserError, match='ENetGenerator has no tiles'):
+            infer(tmp_path / 'peer.py', variant)
