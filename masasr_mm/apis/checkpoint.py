@@ -17,6 +17,8 @@ from torch import nn
 
 from ..errors import UserError
 from ..files import written_whole
+from ..models.peers.network import PeerNetwork
+from ..models.peers.published import from_mmagic, from_published, is_published
 from ..models.released import PREFIX, from_released, is_released
 from . import pretrained, safetensors_file
 from .downloads import local_file
@@ -122,22 +124,28 @@ def state_dict_of(checkpoint: dict) -> dict:
 
 
 def read_checkpoint(path: str | os.PathLike) -> dict:
-    """Read a checkpoint of any model; one in the format of MASA-SR's authors is converted.
+    """Read a checkpoint of any model; one in a published format is converted.
+
+    These are that of MASA-SR's authors, and those of the networks that MASA is compared with.
 
     Args:
         path (str | os.PathLike): The file or folder.
 
     Returns:
-        dict: What it holds; ``state_dict`` and ``meta`` with ``converted`` for one of the authors'.
+        dict: What it holds; ``state_dict`` and ``meta`` with ``converted`` for a published one.
 
     Raises:
         UserError: If it cannot be read.
     """
     checkpoint = load_tensors(path)
     state_dict = state_dict_of(checkpoint)
-    if not is_released(state_dict):
+    if is_released(state_dict):
+        state_dict = from_released(state_dict, str(path))
+    elif is_published(state_dict):
+        state_dict = from_published(state_dict)
+    else:
         return checkpoint
-    return dict(state_dict=from_released(state_dict, str(path)), meta=dict(converted=True))
+    return dict(state_dict=state_dict, meta=dict(converted=True))
 
 
 def load_checkpoint(path: str | os.PathLike) -> dict:
@@ -160,7 +168,7 @@ def load_checkpoint(path: str | os.PathLike) -> dict:
         raise UserError(
             f"{path}: no MASA checkpoint, no key starts with '{PREFIX}' (the first is '{first}')"
         )
-    return checkpoint
+    return checkpoint if 'state_dict' in checkpoint else dict(state_dict=state_dict)
 
 
 def load_generator(model: nn.Module, path: str | os.PathLike) -> dict:
@@ -184,10 +192,26 @@ def load_generator(model: nn.Module, path: str | os.PathLike) -> dict:
     return checkpoint
 
 
+def fit_checkpoint(generator: nn.Module, checkpoint: dict) -> dict:
+    """Bring a checkpoint of mmagic's editor to the network that MASA is compared with.
+
+    Args:
+        generator (nn.Module): The network.
+        checkpoint (dict): As :func:`load_checkpoint` returns it.
+
+    Returns:
+        dict: The same, but for a checkpoint of mmagic with names as the network has them, and for a
+        network that puts mmagic's into another.
+    """
+    if not isinstance(generator, PeerNetwork) or not hasattr(generator, 'network'):
+        return checkpoint
+    return dict(checkpoint, state_dict=from_mmagic(checkpoint['state_dict']))
+
+
 def load_weights(generator: nn.Module, checkpoint: dict, path: str | os.PathLike) -> None:
     """Load weights that have been read into a generator, every one of them.
 
-    That they were in the authors' format is told in the log.
+    That they were in a published format is told in the log.
 
     Args:
         generator (nn.Module): The network.
@@ -197,6 +221,7 @@ def load_weights(generator: nn.Module, checkpoint: dict, path: str | os.PathLike
     Raises:
         UserError: If they do not fit the network.
     """
+    checkpoint = fit_checkpoint(generator, checkpoint)
     check_weights(generator, checkpoint['state_dict'], path, PREFIX)
     weights = checkpoint['state_dict'].items()
     generator.load_state_dict(

@@ -22,7 +22,7 @@ from ..models.inference.any_size import super_resolve
 from ..models.matching import MatchMaps
 from ..models.released import PREFIX
 from ..weights import DEFAULT
-from .checkpoint import check_weights, load_checkpoint, load_tensors, load_weights
+from .checkpoint import check_weights, fit_checkpoint, load_checkpoint, load_tensors, load_weights
 from .config import load_config
 from .downloads import local_file
 from .images import ImageInput, read_rgb
@@ -225,6 +225,7 @@ class MASAInferencer:
         try:
             with torch.device('meta'):  # no memory for a network that does not fit
                 outline = build_part(generator)
+            weights = fit_checkpoint(outline, weights)
             check_weights(outline, weights['state_dict'], checkpoint, PREFIX)
             network = build_part(generator)
         except UserError:
