@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from functools import cache
 from pathlib import Path
 
@@ -20,6 +21,7 @@ from mmagic.registry import (
     VISUALIZERS,
 )
 from mmengine.config import Config
+from mmengine.optim import build_optim_wrapper
 from PIL import Image
 
 from masasr_mm.evaluation.complexity import count_parameters
@@ -32,6 +34,8 @@ NAMES = sorted(
     for path in FOLDER.rglob('*.py')
     if '_base_' not in path.parts
 )
+PEERS = [name for name in NAMES if name.startswith('peers/')]
+OURS = [name for name in NAMES if name not in PEERS]
 ABLATIONS = [name for name in NAMES if name.startswith('ablations/')]
 PARTS = dict(
     encoder='MASAEncoder',
@@ -76,7 +80,7 @@ def test_the_configs_that_users_rely_on_are_there():
     assert {f'{name}.py' for name in [*fixed, 'masa_x4_sample']} <= set(NAMES)
 
 
-@pytest.mark.parametrize('name', NAMES)
+@pytest.mark.parametrize('name', OURS)
 def test_builds_the_network_of_the_paper(name):
     model = model_of(name)
     assert type(model).__name__ == 'MASA'
@@ -91,6 +95,49 @@ def test_builds_the_network_of_the_paper(name):
     assert net.scale == 2 ** (levels - 1)
     has_discriminator = model.discriminator is not None
     assert has_discriminator == (name == 'masa_x4_cufed5.py')
+
+
+PEERS_OF_THE_TABLES = {
+    **dict.fromkeys(('srcnn', 'mdsr', 'rdn', 'rcan', 'han'), 'SingleImageNetwork'),
+    **dict.fromkeys(('srgan', 'enet', 'esrgan'), 'SingleImageNetwork'),
+    **dict.fromkeys(('srntt', 'srntt-rec'), 'SRNTT'),
+    **dict.fromkeys(('ttsr', 'ttsr-rec'), 'TTSRNetwork'),
+    'crossnet': 'CrossNet',
+}
+ADVERSARIAL = ('srgan', 'enet', 'esrgan', 'srntt', 'ttsr')
+
+
+def test_there_is_a_config_for_every_system_of_tables_1_and_2():
+    assert sorted(f'peers/{name}_x4_cufed5.py' for name in PEERS_OF_THE_TABLES) == PEERS
+
+
+@pytest.mark.parametrize(('peer', 'network'), PEERS_OF_THE_TABLES.items())
+def test_peers_have_masas_data_protocol_and_losses(peer, network):
+    config = config_of(f'peers/{peer}_x4_cufed5.py')
+    assert config.model.generator.type == network
+    assert config.model.type == ('MASA' if peer == 'esrgan' else 'PeerEditor')
+    ours = config_of('masa_x4_cufed5.py' if peer in ADVERSARIAL else 'masa-rec_x4_cufed5.py')
+    for key in ('train_dataloader', 'train_cfg', 'test_evaluator', 'inference_pipeline'):
+        assert config[key] == ours[key]
+    assert ('param_scheduler' in config) == ('param_scheduler' in ours)
+    if peer != 'crossnet':
+        assert config.test_dataloader == ours.test_dataloader
+    else:
+        assert config.test_dataloader.dataset.level == 1
+    losses = ('pixel_loss', 'perceptual_loss', 'gan_loss', 'discriminator', 'train_cfg')
+    assert all(config.model.get(key) == ours.model.get(key) for key in losses)
+
+
+def test_ttsrs_extractor_learns_at_a_tenth_of_the_rate():
+    config = config_of('peers/ttsr-rec_x4_cufed5.py')
+    generator = dict(config.model.generator, num_blocks=(1, 1, 1, 1))
+    model = MODELS.build(dict(config.model, generator=generator))
+    optimizer = build_optim_wrapper(model, copy.deepcopy(config.optim_wrapper))['generator']
+    rates = {id(group['params'][0]): group['lr'] for group in optimizer.param_groups}
+    for name, parameter in model.generator.named_parameters():
+        if parameter.requires_grad:
+            expected = 1e-5 if name.startswith('extractor') else 1e-4
+            assert rates[id(parameter)] == pytest.approx(expected), name
 
 
 @pytest.mark.parametrize('name', NAMES)

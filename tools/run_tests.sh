@@ -5,7 +5,7 @@
 #   bash tools/run_tests.sh -n 0 FILE                one process: for a debugger
 set -euo pipefail
 source "$(dirname "${BASH_SOURCE[0]}")/environment.sh"
-use_environment runtime sample tests
+use_environment runtime sample tests peers
 cd "$ROOT"
 # One process a core, each with one thread: what the tests compute is small.
 export OMP_NUM_THREADS="${OMP_NUM_THREADS:-1}"

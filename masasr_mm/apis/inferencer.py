@@ -13,7 +13,7 @@ from torch import Tensor, nn
 
 from ..bfloat16 import fastest_dtype
 from ..checkpoints.downloads import local_file
-from ..checkpoints.loading import load_weights
+from ..checkpoints.loading import fit_checkpoint, load_weights
 from ..checkpoints.pretrained import find_pretrained, write_pretrained
 from ..checkpoints.reading import load_tensors
 from ..checkpoints.recognising import load_checkpoint
@@ -215,6 +215,7 @@ class MASAInferencer:
         try:
             with torch.device('meta'):  # no memory for a network that does not fit
                 outline = build_part(generator)
+            weights = fit_checkpoint(outline, weights)
             check_weights(outline, weights['state_dict'], checkpoint, PREFIX)
             network = build_part(generator)
         except UserError:

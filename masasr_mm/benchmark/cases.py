@@ -13,6 +13,7 @@ from torch.nn import functional as F
 from ..apis.config import load_config
 from ..errors import UserError
 from ..models import MASANet
+from ..models.peers import PeerNetwork
 from ..models.sizes import SizeRequirements
 
 Size = tuple[int, int]
@@ -33,7 +34,7 @@ class Case(NamedTuple):
     batch: int = 1
 
 
-def build_network(config: str, options: dict | None = None) -> MASANet:
+def build_network(config: str, options: dict | None = None) -> MASANet | PeerNetwork:
     """Return the generator of a config, its weights random.
 
     Args:
@@ -41,14 +42,14 @@ def build_network(config: str, options: dict | None = None) -> MASANet:
         options (dict, optional): Changes of the config. Default: None.
 
     Returns:
-        MASANet: The network.
+        MASANet | PeerNetwork: The network.
 
     Raises:
         UserError: If the config has none.
     """
     generator = load_config(config, options).get('model', {}).get('generator')
     net = MODELS.build(generator) if generator else None
-    if not isinstance(net, MASANet):
+    if not isinstance(net, (MASANet, PeerNetwork)):
         raise UserError(f'{config}: its model.generator is no MASANet, so there is nothing to run')
     return net
 

@@ -13,9 +13,11 @@ from mmengine.optim import build_optim_wrapper
 from torch import nn
 
 from ..apis.config import load_config
+from ..errors import UserError
 from ..models import MASANet
 from ..models.convolutions import convolution
 from ..models.inference.tiled import TiledMASANet
+from ..models.peers import PeerNetwork
 from ..models.stages import stages_marked_by
 from .cases import Case, build_network, random_batch, random_images
 from .memory import added_peak_memory
@@ -123,7 +125,8 @@ def measure_training(
     """
     place = torch.device(device)
     settings = load_config(config, options)
-    settings.model.generator.with_cp = variant.with_cp
+    if variant.with_cp:
+        settings.model.generator.with_cp = variant.with_cp
     editor = MODELS.build(settings.model)
     logging.disable(logging.INFO)  # mmengine logs every parameter here
     editor.init_weights()
@@ -146,7 +149,14 @@ def arrange(net: MASANet, variant: Variant) -> None:
     Args:
         net (MASANet): The network; changed in place.
         variant (Variant): The variant.
+
+    Raises:
+        UserError: If this network cannot be run so.
     """
+    if isinstance(net, PeerNetwork) and (variant.tile or variant.layout or variant.unfolded):
+        raise UserError(
+            f'{variant.label}: {net.name} has no tiles, layouts and other matching, MASANet has'
+        )
     if variant.layout:
         net.memory_format = LAYOUTS[variant.layout]
     if variant.unfolded:

@@ -7,6 +7,8 @@ import os
 from mmengine.logging import print_log
 from torch import nn
 
+from ..models.peers.network import PeerNetwork
+from ..models.peers.published import from_mmagic
 from .recognising import load_checkpoint
 from .state_dicts import PREFIX, check_weights
 
@@ -32,10 +34,26 @@ def load_generator(model: nn.Module, path: str | os.PathLike) -> dict:
     return checkpoint
 
 
+def fit_checkpoint(generator: nn.Module, checkpoint: dict) -> dict:
+    """Bring a checkpoint of mmagic's editor to the network that MASA is compared with.
+
+    Args:
+        generator (nn.Module): The network.
+        checkpoint (dict): As :func:`~.recognising.load_checkpoint` returns it.
+
+    Returns:
+        dict: The same, but for a checkpoint of mmagic with names as the network has them, and for a
+        network that puts mmagic's into another.
+    """
+    if not isinstance(generator, PeerNetwork) or not hasattr(generator, 'network'):
+        return checkpoint
+    return dict(checkpoint, state_dict=from_mmagic(checkpoint['state_dict']))
+
+
 def load_weights(generator: nn.Module, checkpoint: dict, path: str | os.PathLike) -> None:
     """Load weights that have been read into a generator, every one of them.
 
-    That they were in the authors' format is told in the log.
+    That they were in a published format is told in the log.
 
     Args:
         generator (nn.Module): The network.
@@ -45,6 +63,7 @@ def load_weights(generator: nn.Module, checkpoint: dict, path: str | os.PathLike
     Raises:
         UserError: If they do not fit the network.
     """
+    checkpoint = fit_checkpoint(generator, checkpoint)
     check_weights(generator, checkpoint['state_dict'], path, PREFIX)
     weights = checkpoint['state_dict'].items()
     generator.load_state_dict(

@@ -1,4 +1,4 @@
-"""Parameters and multiply-adds of MASANet, by module (Table 2, Fig. 5)."""
+"""Parameters and multiply-adds of MASANet and its peers, by module (Table 2, Fig. 5)."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from torch._subclasses.fake_tensor import FakeTensorMode
 from torch.utils.flop_counter import FlopCounterMode
 
 from ..models import MASANet, MatchExtractionModule
+from ..models.peers import PeerNetwork
 
 Size = tuple[int, int]
 """Height and width in pixels."""
@@ -122,6 +123,27 @@ def network_costs(net: MASANet, lq_size: Size, ref_size: Size) -> list[Cost]:
             formula = as_run[name] + (unused if child is net.encoder else 0)
             costs.append(Cost(name, count_parameters(child), formula, as_run[name]))
     return costs
+
+
+def peer_costs(net: PeerNetwork, lq_size: Size, ref_size: Size) -> list[Cost]:
+    """Count every module of a network that MASA is compared with, for one LR and one reference.
+
+    Args:
+        net (PeerNetwork): The network.
+        lq_size (Size): Size of the LR image, multiples of ``net.size_divisor``.
+        ref_size (Size): Size of the reference, multiples of ``net.scale``.
+
+    Returns:
+        list[Cost]: Its parts in order; the formulas are what is run.
+    """
+    sizes = (lq_size, ref_size, [size // net.scale for size in ref_size])
+    with without_computing():
+        images = [torch.empty(1, 3, *size) for size in sizes]
+        with FlopCounterMode(display=False) as counter:
+            net(*images)
+    children = dict(net.named_children())
+    as_run = _by_child(counter, net).items()
+    return [Cost(name, count_parameters(children[name]), ops, ops) for name, ops in as_run]
 
 
 def extraction_multiply_adds(net: MASANet, lq_size: Size) -> int:

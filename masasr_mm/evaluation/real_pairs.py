@@ -127,12 +127,12 @@ def measure(
         lq = low_resolution(pair.gt, jpeg)
         size = (pair.gt.shape[1], pair.gt.shape[0])
         enlarged = np.array(Image.fromarray(lq).resize(size, Image.Resampling.BICUBIC))
-        yield _measured((BICUBIC, pair.name, ''), pair.gt, enlarged, distance)
+        yield measured((BICUBIC, pair.name, ''), pair.gt, enlarged, distance)
         for weights, infer in networks.items():
             references = lq, pair.ref, pair.ref, pair.unlike
             for (reference, align), ref in zip(REFERENCES.items(), references):
                 infer.align = align
-                yield _measured((weights, pair.name, reference), pair.gt, infer(lq, ref), distance)
+                yield measured((weights, pair.name, reference), pair.gt, infer(lq, ref), distance)
 
 
 def count(networks: int, pairs: int) -> int:
@@ -148,9 +148,20 @@ def count(networks: int, pairs: int) -> int:
     return pairs * (1 + networks * len(REFERENCES))
 
 
-def _measured(
+def measured(
     names: tuple[str, str, str], gt: np.ndarray, sr: np.ndarray, distance: LPIPS | None
 ) -> Measured:
+    """Compare an SR image with its HR image.
+
+    Args:
+        names (tuple[str, str, str]): Weights, pair and reference, as :class:`Measured` has them.
+        gt (np.ndarray): HR image, shape (H, W, 3), uint8, RGB.
+        sr (np.ndarray): SR image, the same.
+        distance (LPIPS, optional): The perceptual distance, if it can be had.
+
+    Returns:
+        Measured: The metrics.
+    """
     perceptual = None
     if distance is not None:
         bgr = (torch.from_numpy(image[..., ::-1].transpose(2, 0, 1).copy()) for image in (gt, sr))
@@ -163,18 +174,18 @@ def _measured(
     )
 
 
-def rows(measured: Iterable[Measured], metric: str) -> dict[str, dict[str, float]]:
+def rows(results: Iterable[Measured], metric: str) -> dict[str, dict[str, float]]:
     """Arrange results as a table with a row for weights and reference.
 
     Args:
-        measured (Iterable[Measured]): The results.
+        results (Iterable[Measured]): The results.
         metric (str): 'psnr', 'ssim' or 'lpips'.
 
     Returns:
         dict[str, dict[str, float]]: For each row the values by pair, and their 'mean'.
     """
     table: dict[str, dict[str, float]] = {}
-    for result in measured:
+    for result in results:
         name = ', '.join(part for part in (result.weights, result.reference) if part)
         table.setdefault(name, {})[result.pair] = getattr(result, metric)
     for values in table.values():

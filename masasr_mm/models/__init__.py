@@ -13,9 +13,11 @@ from .encoder import MASAEncoder
 from .masa_net import MASANet
 from .matching import MatchExtractionModule
 
-# These two are made of mmagic's models, which take long to import.
+# These are made of mmagic's models, which take long to import.
 __getattr__, __dir__, _ = lazy_loader.attach(
-    __name__, submod_attrs={'losses.discriminator': ['MASADiscriminator'], 'masa': ['MASA']}
+    __name__,
+    submodules=['peers'],
+    submod_attrs={'losses.discriminator': ['MASADiscriminator'], 'masa': ['MASA']},
 )
 __all__ = [
     'AdaptiveInstanceNormalization',

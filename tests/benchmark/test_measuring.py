@@ -17,6 +17,7 @@ from masasr_mm.benchmark.measuring import (
 from masasr_mm.benchmark.timing import REST
 from masasr_mm.benchmark.unfolded_matching import UnfoldedMatching
 from masasr_mm.benchmark.variants import Variant
+from masasr_mm.errors import UserError
 from masasr_mm.models import MASAEncoder, MASANet, MatchExtractionModule
 from masasr_mm.models.inference.tiled import TiledMASANet
 
@@ -130,3 +131,20 @@ def test_the_yardstick_is_eight_convolutions(monkeypatch):
     assert len(measure_yardstick('cpu', 1).seconds) == 1
     assert calls[0] == ((1, 64, 512, 512), (3, 3), 64)
     assert len(calls) == 2 * 8
+
+
+PEER = """
+model = dict(
+    generator=dict(type='SingleImageNetwork', network=dict(type='ENetGenerator', channels=4))
+)
+"""
+
+
+def test_a_peer_is_run_as_one_stage(tmp_path):
+    (tmp_path / 'peer.py').write_text(PEER)
+    measured = infer(tmp_path / 'peer.py', Variant(), runs=2)
+    assert list(measured.stages) == [REST]
+    assert measured.stages[REST] == measured.seconds
+    for variant in (Variant(tile=16), Variant(layout='nchw'), Variant(unfolded=True)):
+        with pytest.raises(UserError, match='ENetGenerator has no tiles'):
+            infer(tmp_path / 'peer.py', variant)

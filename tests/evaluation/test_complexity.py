@@ -2,19 +2,25 @@
 
 from __future__ import annotations
 
+from collections import Counter
+
 import pytest
 import torch
 from torch import nn
 
+from masasr_mm.benchmark.cases import build_network
 from masasr_mm.evaluation.complexity import (
     count_parameters,
     extraction_multiply_adds,
     matching_costs,
     multiply_adds,
     network_costs,
+    peer_costs,
     total,
 )
 from masasr_mm.models import MASANet, MatchExtractionModule
+from masasr_mm.models.peers import SRNTT
+from tests.conftest import REPOSITORY
 
 
 @pytest.fixture(scope='module')
@@ -113,3 +119,65 @@ def test_nothing_is_computed():
     # The features of such a reference would take 69 GB.
     costs = network_costs(MASANet(), (8, 8), (16384, 16384))
     assert costs[0].as_run == levels(8**2) + levels(4096**2, 1) + levels(16384**2)
+
+
+PEERS = dict(
+    srcnn=(20_099, 5.243),
+    mdsr=(6_654_211, 116.513),
+    rdn=(22_271_107, 372.399),
+    rcan=(15_592_379, 260.799),
+    han=(16_071_769, 268.933),
+    srgan=(1_517_571, 41.552),
+    enet=(852_867, 34.304),
+    esrgan=(16_697_987, 293.713),
+    crossnet=(30_616_369, 169.360),
+    srntt=(5_967_503, 1178.777),
+    ttsr=(6_729_615, 1043.285),
+)
+"""Parameters, and multiply-adds in G at an LR of 128×128 with a reference of 512×512."""
+
+
+def costs_of(name: str, **network) -> Counter:
+    """Parameters, multiply-adds and those of the matching, of a config of a peer."""
+    config = REPOSITORY / 'configs' / 'peers' / f'{name}_x4_cufed5.py'
+    options = {f'model.generator.network.{key}': value for key, value in network.items()}
+    costs = peer_costs(build_network(str(config), options), (128, 128), (512, 512))
+    assert all(cost.formula == cost.as_run for cost in costs)
+    whole = total(costs)
+    matching = sum(cost.as_run for cost in costs if cost.name == 'matching')
+    return Counter(parameters=whole.parameters, as_run=whole.as_run, matching=matching)
+
+
+@pytest.mark.parametrize('name', PEERS)
+def test_peers(name):
+    if name in ('rcan', 'han'):  # 20 blocks in each group take long to count one by one
+        one, two = (costs_of(name, n_resblocks=count) for count in (1, 2))
+        found = {key: one[key] + 19 * (two[key] - one[key]) for key in one}
+    else:
+        found = costs_of(name)
+    parameters, operations = PEERS[name]
+    assert found['parameters'] == parameters
+    assert found['as_run'] / 1e9 == pytest.approx(operations, abs=5e-4)
+    # Each of 128² patches of 3×3×256 with each other one; Table 2: 618.48 G for TTSR.
+    assert found['matching'] == (128**4 * 9 * 256 if name in ('srntt', 'ttsr') else 0)
+
+
+def test_ttsr_is_what_table_2_says_but_for_element_wise_work():
+    assert PEERS['ttsr'][1] == pytest.approx(1044.28, rel=1e-3)
+
+
+def test_srntt_without_vgg_is_what_table_2_says_beside_its_matching():
+    """With the content extractor's own way to an image, which is no part of the result."""
+    costs = peer_costs(SRNTT(), (128, 128), (512, 512))
+    learned = sum(cost.as_run for cost in costs if cost.name not in ('extractor', 'matching'))
+    lr, x2, x4 = 128**2, 256**2, 512**2
+    branch = conv(lr, 64, 256) + conv(x2, 64, 256) + conv(x4) + conv(x4, 64, 3)
+    assert (learned + branch) / 1e9 == pytest.approx(6500.70 - 6005.78, rel=2e-3)
+
+
+def test_the_rows_of_a_peer_add_up_to_all_that_it_runs():
+    net = SRNTT(channels=4, num_blocks=1)
+    images = [torch.rand(1, 3, *size) for size in ((8, 12), (32, 16), (8, 4))]
+    with torch.no_grad():
+        expected = multiply_adds(net, *images)
+    assert total(peer_costs(net, (8, 12), (32, 16))).as_run == expected

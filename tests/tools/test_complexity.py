@@ -58,9 +58,28 @@ def test_other_sizes_and_networks(tool, monkeypatch, capsys, tmp_path):
     assert not (tmp_path / 'complexity.png').exists()
 
 
+def test_a_network_that_masa_is_compared_with(tool, monkeypatch, capsys):
+    monkeypatch.setenv('COLUMNS', '200')
+    assert not call_tool(tool, monkeypatch, 'configs/peers/srntt_x4_cufed5.py')
+    printed = capsys.readouterr().out
+    for text in (
+        'extractor',
+        '5,967,503',
+        'matching by the formulas: 618.4753 G',
+        'not in the total: element-wise work',
+        'Table 2: matching 6005.78 G, total 6500.70 G (with element-wise work), 5.75 M parameters',
+    ):
+        assert text in printed
+    assert not call_tool(tool, monkeypatch, 'configs/peers/enet_x4_cufed5.py')
+    printed = capsys.readouterr().out
+    assert 'matching' not in printed
+    assert 'Table 2' not in printed
+
+
 @pytest.mark.parametrize(
     ('arguments', 'message'),
     [
+        (('configs/peers/enet_x4_cufed5.py', '--sweep'), 'Fig. 5 is of MASANet'),
         ((CONFIG, '--lq', 100, 128), 'multiples of 8, such as 104×128'),
         ((CONFIG, '--ref', 0, 126), 'multiples of 4 from 12 up, such as 12×128'),
         (('configs/none.py',), 'config not found: configs/none.py'),

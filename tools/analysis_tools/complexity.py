@@ -7,7 +7,12 @@ from pathlib import Path
 
 from masasr_mm.version import add_version
 
-TABLE_2 = dict(matching=8.84e9, total=367.93e9, parameters=4.03e6)
+TABLE_2 = dict(
+    MASANet=dict(matching=8.84e9, total=367.93e9, parameters=4.03e6),
+    CrossNet=dict(matching=None, total=348.31e9, parameters=35.18e6),
+    SRNTT=dict(matching=6005.78e9, total=6500.70e9, parameters=5.75e6),
+    TTSRNetwork=dict(matching=618.48e9, total=1044.28e9, parameters=6.99e6),
+)
 """The paper's numbers, for an LR of 128×128 and a reference of 512×512."""
 PANELS = dict(a='LR block', b='Ref↓ block', c='dilations')
 
@@ -54,24 +59,28 @@ def print_costs(console, costs: list, summary: dict, title: str) -> None:
 def explanations(costs: list, summary: dict) -> list[str]:
     """Return what belongs under the table."""
     by_name = {cost.name: cost for cost in costs}
-    lines = [f'matching by the formulas: {summary["matching"] / 1e9:.4f} G']
+    lines = []
+    if summary['matching']:
+        lines.append(f'matching by the formulas: {summary["matching"] / 1e9:.4f} G')
     reasons = {
         'encoder': 'Ref↓ passes the first level alone, the only one that is used',
         'matching, Stage 2': 'pixels of two blocks are multiplied once and the products summed '
         'along diagonals, in place of patches that repeat every pixel nine times',
     }
     for name, reason in reasons.items():
-        saved = by_name[name].formula - by_name[name].as_run
+        saved = by_name[name].formula - by_name[name].as_run if name in by_name else 0
         if saved > 0:
             lines.append(f'{name}: {saved / 1e9:.4f} G fewer, since {reason}')
-    lines.append(
-        f'not in the total: {summary["extraction"] / 1e9:.4f} G in the weighted sums of Stage 3, '
-        'and element-wise work'
-    )
+    sums = ''
+    if summary['extraction']:
+        sums = f'{summary["extraction"] / 1e9:.4f} G in the weighted sums of Stage 3, and '
+    lines.append(f'not in the total: {sums}element-wise work')
     if paper := summary['paper']:
+        matching = (
+            '' if paper['matching'] is None else f'matching {paper["matching"] / 1e9:.2f} G, '
+        )
         lines.append(
-            f'Table 2: matching {paper["matching"] / 1e9:.2f} G, total '
-            f'{paper["total"] / 1e9:.2f} G (with element-wise work), '
+            f'Table 2: {matching}total {paper["total"] / 1e9:.2f} G (with element-wise work), '
             f'{paper["parameters"] / 1e6:.2f} M parameters'
         )
     return lines
@@ -132,18 +141,24 @@ def main(args: argparse.Namespace) -> None:
     from rich.console import Console
 
     from masasr_mm.benchmark.cases import Case, build_network, check_case
+    from masasr_mm.errors import UserError
     from masasr_mm.evaluation import complexity
     from masasr_mm.evaluation.matching_sweep import sweep
+    from masasr_mm.models import MASANet
 
     net = build_network(args.config)
     lq, ref = tuple(args.lq), tuple(args.ref)
     check_case(net, Case(lq, ref))
 
-    costs = complexity.network_costs(net, lq, ref)
+    ours = isinstance(net, MASANet)
+    if args.sweep and not ours:
+        raise UserError(f'--sweep: Fig. 5 is of MASANet, {args.config} has {net.name}')
+    costs = (complexity.network_costs if ours else complexity.peer_costs)(net, lq, ref)
+    as_in_paper = (lq, ref) == ((128, 128), (512, 512))
     summary = dict(
         matching=sum(cost.formula for cost in costs if cost.name.startswith('matching')),
-        extraction=complexity.extraction_multiply_adds(net, lq),
-        paper=TABLE_2 if (lq, ref) == ((128, 128), (512, 512)) else None,
+        extraction=complexity.extraction_multiply_adds(net, lq) if ours else 0,
+        paper=TABLE_2.get(type(net).__name__) if as_in_paper else None,
     )
     console = Console()
     title = f'{Path(args.config).name}, LR {lq[0]}×{lq[1]}, Ref {ref[0]}×{ref[1]}'

@@ -10,6 +10,7 @@ from mmengine.dist import master_only
 from mmengine.hooks import Hook
 from mmengine.runner import Runner
 
+from ...errors import UserError
 from ...visualization.match_visualizer import draw_sample, picture_name
 
 
@@ -75,4 +76,9 @@ class MatchVisualizationHook(Hook):
         if batch_idx % self.interval:
             return
         for sample in samples:
+            if sample.output.get('matches') is None:
+                raise UserError(
+                    'the network of this config tells no matches, so there are none to draw: leave '
+                    'MatchVisualizationHook, or --show-matches, out'
+                )
             runner.visualizer.add_image(picture_name(sample), draw_sample(sample), runner.iter)

@@ -14,7 +14,7 @@ from rich.table import Table
 class MetricsTableHook(Hook):
     """Print the metrics of a test, a row for each prefix and a column for each metric.
 
-    The row without prefix is the model's own.
+    The row without prefix is the model's own, and has the name of its network, where that has one.
     """
 
     priority = 'LOWEST'
@@ -27,7 +27,9 @@ class MetricsTableHook(Hook):
             runner (Runner): The runner.
             metrics (dict[str, float], optional): Names, perhaps with ``prefix/``, and values.
         """
-        own_name = type(getattr(runner.model, 'module', runner.model)).__name__
+        model = getattr(runner.model, 'module', runner.model)
+        generator = getattr(model, 'generator', None)
+        own_name = getattr(getattr(generator, 'module', generator), 'name', type(model).__name__)
         rows: dict[str, dict[str, float]] = {}
         for name, value in (metrics or {}).items():
             prefix, _, metric = name.rpartition('/')

@@ -11,6 +11,7 @@ from torch.nn import functional as F
 from ...errors import UserError
 from ..masa_net import MASANet
 from ..matching import MatchExtractionModule, MatchMaps, match_maps
+from ..peers.network import PeerNetwork
 from ..sizes import SizeRequirements
 from .choosing import check_memory, choose_tile
 from .self_ensemble import SelfEnsemble, SuperResolver
@@ -37,7 +38,7 @@ def pad_to(image: Tensor, height: int, width: int) -> Tensor:
 
 def super_resolve(
     generator: MASANet, lq: Tensor, ref: Tensor, ref_down: Tensor, config: dict | None = None
-) -> tuple[Tensor, list[MatchMaps]]:
+) -> tuple[Tensor, list[MatchMaps | None]]:
     """Pad images to sizes that the generator takes, run it, and crop the result.
 
     Args:
@@ -51,12 +52,13 @@ def super_resolve(
             None, everything at once, in float32.
 
     Returns:
-        tuple[Tensor, list[MatchMaps]]: The SR images, shape (N, 3, scale·h, scale·w), about [0, 1],
-        and for each of them where its texture came from.
+        tuple[Tensor, list[MatchMaps | None]]: The SR images, shape (N, 3, scale·h, scale·w), about
+        [0, 1], and for each of them where its texture came from; None if the network tells no
+        matches.
 
     Raises:
-        UserError: If a reference is larger than ``scale`` times its reduced one, or there is not
-            enough memory.
+        UserError: If a reference is larger than ``scale`` times its reduced one, there is not
+            enough memory, or tiles of a given size are asked of a network that has none.
     """
     config = config or {}
     height, width = lq.shape[2:]
@@ -65,7 +67,10 @@ def super_resolve(
     with _autocast(lq, config.get('dtype')):
         sr, matches = network.super_resolve(lq, ref, ref_down)
     scale = generator.scale
-    return sr[..., : height * scale, : width * scale], match_maps(matches, height, width, scale)
+    sr = sr[..., : height * scale, : width * scale]
+    if matches is None:
+        return sr, [None] * len(sr)
+    return sr, match_maps(matches, height, width, scale)
 
 
 def _autocast(lq: Tensor, dtype: str | None) -> AbstractContextManager:
@@ -84,6 +89,10 @@ def _network(generator: MASANet, lq: Tensor, ref: Tensor, config: dict) -> Super
 def _tiled(generator: MASANet, lq: Tensor, ref: Tensor, config: dict) -> SuperResolver:
     """Return the generator whole, or in tiles if the config or the memory asks for it."""
     tile = config.get('tile')
+    if isinstance(generator, PeerNetwork):
+        if tile not in (None, 'auto'):
+            raise UserError(f'tile={tile}: {generator.name} has no tiles, MASANet has')
+        return generator
     if tile == 'auto':
         tile = choose_tile(generator, lq, ref)
     if isinstance(generator, MASANet):

@@ -9,6 +9,7 @@ import pytest
 from torch import nn
 
 from masasr_mm.engine.hooks import MetricsTableHook
+from masasr_mm.models.peers import SingleImageNetwork
 
 
 class MASA(nn.Module):
@@ -44,6 +45,12 @@ def test_a_metric_that_some_lack_is_left_empty(capsys):
 def test_the_wrapper_of_a_distributed_model_is_not_named(capsys):
     wrapper = SimpleNamespace(module=MASA())
     assert table(capsys, {'PSNR': 1.0}, wrapper)[1] == ['MASA', '1.0000']
+
+
+def test_a_network_that_masa_is_compared_with_is_named(capsys):
+    model = MASA()
+    model.generator = SingleImageNetwork(dict(type='ENetGenerator', channels=4, num_blocks=1))
+    assert table(capsys, {'PSNR': 1.0}, model)[1] == ['ENetGenerator', '1.0000']
 
 
 def test_only_the_first_process_prints(capsys, monkeypatch):

@@ -1,0 +1,29 @@
+"""The networks that the paper compares MASA with (Tables 1 and 2)."""
+
+import lazy_loader
+
+# All are made of mmagic's models, which take long to import.
+__getattr__, __dir__, _ = lazy_loader.attach(
+    __name__,
+    submod_attrs={
+        'crossnet': ['CrossNet'],
+        'editor': ['PeerEditor'],
+        'enet': ['ENetGenerator'],
+        'mdsr': ['MDSRNet'],
+        'network': ['PeerNetwork'],
+        'single_image': ['SingleImageNetwork', 'super_image_network'],
+        'srntt': ['SRNTT'],
+        'ttsr': ['TTSRNetwork'],
+    },
+)
+__all__ = [
+    'CrossNet',
+    'ENetGenerator',
+    'MDSRNet',
+    'PeerEditor',
+    'PeerNetwork',
+    'SRNTT',
+    'SingleImageNetwork',
+    'TTSRNetwork',
+    'super_image_network',
+]

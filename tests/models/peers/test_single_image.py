@@ -1,0 +1,78 @@
+"""Single-image networks behind one interface."""
+
+from __future__ import annotations
+
+import sys
+
+import pytest
+import torch
+from mmagic.registry import MODELS
+from torch import nn
+
+import masasr_mm  # noqa: F401
+from masasr_mm.errors import UserError
+from masasr_mm.models.peers import SingleImageNetwork, super_image_network
+
+SMALL = dict(n_resgroups=10, n_resblocks=1, n_feats=16, scale=4)
+NETWORKS = [
+    dict(type='SRCNNNet', channels=(3, 4, 4, 3)),
+    dict(type='MDSRNet', num_blocks=1, mid_channels=4),
+    dict(type='RDNNet', in_channels=3, out_channels=3, mid_channels=4, num_blocks=1),
+    dict(type='SuperImageNetwork', model='Rcan', **SMALL),
+    dict(type='SuperImageNetwork', model='Han', **SMALL),
+    dict(type='MSRResNet', in_channels=3, out_channels=3, mid_channels=4, num_blocks=1),
+    dict(type='ENetGenerator', channels=4, num_blocks=1),
+    dict(type='RRDBNet', in_channels=3, out_channels=3, mid_channels=4, num_blocks=1),
+]
+
+
+@pytest.mark.parametrize(
+    'network', NETWORKS, ids=lambda config: config.get('model', config['type'])
+)
+def test_every_network_enlarges_four_times_and_needs_no_reference(network):
+    net = SingleImageNetwork(network).eval()
+    lq = torch.rand(2, 3, 8, 11)
+    with torch.no_grad():
+        sr = net(lq)
+        assert sr.shape == (2, 3, 32, 44)
+        assert torch.equal(net(lq, torch.rand(2, 3, 16, 16), torch.rand(2, 3, 4, 4)), sr)
+    with torch.device('meta'):
+        assert all(part.is_meta for part in SingleImageNetwork(network).state_dict().values())
+
+
+class Recorder(nn.Module):
+    def forward(self, image):
+        self.seen = image
+        return image + 5
+
+
+def test_the_value_range_is_the_networks_own():
+    net = SingleImageNetwork(dict(type=Recorder), value_range=255)
+    lq = torch.tensor([0.0, 0.2, 1.0])
+    torch.testing.assert_close(net(lq), lq + 5 / 255)
+    torch.testing.assert_close(net.network.seen, torch.tensor([0.0, 51.0, 255.0]))
+
+
+@pytest.mark.parametrize('model', ['Rcan', 'Han'])
+def test_a_grey_image_of_the_mean_passes_the_mean_shift(model):
+    """Where every weight but the means is 0, what comes out is DIV2K's mean, in [0, 255]."""
+    net = super_image_network(model, **SMALL)
+    assert not any(part.requires_grad for part in (*net.sub_mean.parameters(), net.add_mean.bias))
+    with torch.no_grad():
+        for parameter in (parameter for parameter in net.parameters() if parameter.requires_grad):
+            parameter.zero_()
+        out = net(torch.rand(1, 3, 4, 4))
+    mean = 255 * torch.tensor([0.4488, 0.4371, 0.4040])
+    torch.testing.assert_close(out, mean[None, :, None, None].expand(1, 3, 16, 16))
+
+
+def test_the_extra_is_named_where_it_is_missing(monkeypatch):
+    monkeypatch.setitem(sys.modules, 'super_image', None)
+    with pytest.raises(UserError, match=r"Rcan: .*pip install 'masasr_mm\[peers\]'") as error:
+        MODELS.build(dict(type='SuperImageNetwork', model='Rcan', scale=4))
+    assert '\n' not in str(error.value)
+
+
+def test_an_unknown_network_is_told():
+    with pytest.raises(UserError, match='Rcn'):
+        super_image_network('Rcn', scale=4)

@@ -1,0 +1,98 @@
+"""VGG features, and the patches that are found by them."""
+
+from __future__ import annotations
+
+import itertools
+import logging
+
+import pytest
+import torch
+from torch.nn import functional as F
+from torchvision import models
+
+from masasr_mm.errors import UserError
+from masasr_mm.models.peers.network import enlarge
+from masasr_mm.models.peers.texture_matching import TextureExtractor, TextureMatching
+from tests.models.naive import cosine, patch
+
+
+@pytest.fixture
+def vgg_file(random_vgg19, tmp_path):
+    """A file like torchvision's."""
+    weights = {
+        f'features.{key}': value for key, value in random_vgg19.features.state_dict().items()
+    }
+    torch.save({**weights, 'classifier.0.weight': torch.zeros(1)}, tmp_path / 'vgg19.pth')
+    return tmp_path / 'vgg19.pth'
+
+
+def test_it_is_mmagics_extractor_and_vgg19(random_vgg19, vgg_file, monkeypatch):
+    from mmagic.models.editors.ttsr import LTE
+
+    monkeypatch.setattr(models, 'vgg19', lambda pretrained: random_vgg19)
+    ours, theirs = TextureExtractor(), LTE()
+    ours.load_vgg19(vgg_file)
+    assert ours.state_dict().keys() == theirs.state_dict().keys()
+    image = torch.rand(1, 3, 16, 12)
+    mean, std = (torch.tensor(values)[:, None, None] for values in
+                 ((0.485, 0.456, 0.406), (0.229, 0.224, 0.225)))  # fmt: skip
+    with torch.no_grad():
+        have = ours(image)
+        for level, expected in zip(have, theirs(image)):
+            torch.testing.assert_close(level, expected)
+        torch.testing.assert_close(have[0], random_vgg19.features[:12]((image - mean) / std))
+
+
+def test_training_starts_from_the_file(vgg_file, random_vgg19):
+    net = TextureMatching(False, str(vgg_file))
+    net.init_weights()
+    weight = random_vgg19.features[10].weight
+    assert torch.equal(net.extractor.slice3[3].weight, weight)
+    assert not any(parameter.requires_grad for parameter in net.extractor.parameters())
+    assert TextureMatching(True).extractor.slice1[0].weight.requires_grad
+
+
+def test_without_a_file_the_log_says_that_the_features_are_random(monkeypatch):
+    from masasr_mm.models.peers import texture_matching
+
+    told = []
+    monkeypatch.setattr(
+        texture_matching, 'print_log', lambda text, _, level: told.append((text, level))
+    )
+    TextureMatching(True).init_weights()
+    [(text, level)] = told
+    assert 'random' in text
+    assert level == logging.WARNING
+
+
+def test_a_file_of_something_else_is_refused(tmp_path):
+    torch.save({'conv.weight': torch.zeros(1)}, tmp_path / 'other.pth')
+    with pytest.raises(UserError, match=r"no VGG19 of torchvision.*'features\.0\.weight'"):
+        TextureExtractor().load_vgg19(tmp_path / 'other.pth')
+
+
+def test_textures_come_from_the_most_similar_patches(features):
+    """Position by position; overlapping patches are averaged (TTSR's Eq. 1–4)."""
+    net = TextureMatching(True)
+    net.extractor = features((6, 4, 2))
+    lq, ref, ref_down = torch.rand(1, 3, 4, 3), torch.rand(1, 3, 12, 20), torch.rand(1, 3, 3, 5)
+    with torch.no_grad():
+        attention, textures = net.match(lq, ref, ref_down)
+        query, key = (net.extractor(enlarge(image))[0][0] for image in (lq, ref_down))
+        values = net.extractor(ref)
+    found = {}
+    for y, x in itertools.product(range(4), range(3)):
+        scores = {
+            (v, u): float(cosine(patch(query, y, x), patch(key, v, u)))
+            for v, u in itertools.product(range(3), range(5))
+        }
+        found[y, x] = max(scores, key=scores.get)
+        assert float(attention[0, 0, y, x]) == pytest.approx(max(scores.values()), abs=1e-5)
+    for scale, value, texture in zip((1, 2, 4), values, textures):
+        side = 3 * scale
+        padded = F.pad(value[0], [scale] * 4)
+        summed = torch.zeros(value.shape[1], (4 + 2) * scale, (3 + 2) * scale)
+        for (y, x), (v, u) in found.items():
+            taken = padded[:, v * scale : v * scale + side, u * scale : u * scale + side]
+            summed[:, y * scale : y * scale + side, x * scale : x * scale + side] += taken / 9
+        torch.testing.assert_close(texture[0], summed[:, scale:-scale, scale:-scale])
