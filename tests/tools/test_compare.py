@@ -66,9 +66,11 @@ def test_a_row_a_method(pairs, srcnn, tmp_path, monkeypatch, capsys):
         (('--methods', 'vdsr'), '--methods vdsr'),
         (('--methods', 'enet', '--checkpoints', 'han=a.pt'), 'han is none of enet'),
         (('--methods', 'enet', '--checkpoints', 'enet=none.pt'), 'none.pt'),
+        (('pairs', '--methods', 'enet'), 'two folders of one name'),
     ],
 )
 def test_mistakes(pairs, tmp_path, monkeypatch, capsys, arguments, message):
+    monkeypatch.chdir(pairs.parent)
     assert call_tool(compare, monkeypatch, pairs, *arguments, '--out', tmp_path / 'out') == 2
     assert message in capsys.readouterr().err
     assert not (tmp_path / 'out').exists()

@@ -65,15 +65,18 @@ def parse_args() -> argparse.Namespace:
 def compare_quality(args: argparse.Namespace, files: dict, device: str, progress) -> tuple:
     """Super-resolve all photos by bicubic enlargement and by every method that has weights."""
     from masasr_mm.apis import MASAInferencer
+    from masasr_mm.errors import UserError
     from masasr_mm.evaluation import comparison
     from masasr_mm.evaluation.lpips import LPIPS, trunk_weights_file
     from masasr_mm.evaluation.methods import config_of
     from masasr_mm.evaluation.real_pairs import BICUBIC
 
     sets = {
-        Path(folder).name: comparison.read_photos(folder, args.references, args.limit)
+        Path(folder).resolve().name: comparison.read_photos(folder, args.references, args.limit)
         for folder in args.data
     }
+    if len(sets) < len(args.data):
+        raise UserError(f'{" ".join(args.data)}: two folders of one name; give each its own')
     distance = LPIPS() if trunk_weights_file('alex').is_file() else None
     work = [BICUBIC, *(name for name in args.methods if name in files)]
     task = progress.add_task('', total=len(work) * sum(map(len, sets.values())))
