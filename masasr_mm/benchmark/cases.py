@@ -13,6 +13,7 @@ from torch.nn import functional as F
 from ..apis.config import load_config
 from ..errors import UserError
 from ..models import MASANet
+from ..models.sizes import SizeRequirements
 
 Size = tuple[int, int]
 """Height and width in pixels."""
@@ -62,11 +63,15 @@ def check_case(net: MASANet, case: Case) -> None:
     Raises:
         UserError: If it does not.
     """
-    for name, size, divisor in (('lq', case.lq, net.size_divisor), ('ref', case.ref, net.scale)):
-        least = tuple(max(1, -(-length // divisor)) * divisor for length in size)
+    sizes = SizeRequirements.of(net)
+    multiples = f'{sizes.scale} from {sizes.scale * sizes.min_ref_down} up'
+    for name, size, least, taken in (
+        ('lq', case.lq, sizes.lq_size(case.lq), sizes.size_divisor),
+        ('ref', case.ref, sizes.ref_size(case.ref), multiples),
+    ):
         if tuple(size) != least:
             raise UserError(
-                f'{name} of {size[0]}×{size[1]}: height and width must be multiples of {divisor}, '
+                f'{name} of {size[0]}×{size[1]}: height and width must be multiples of {taken}, '
                 f'such as {least[0]}×{least[1]} (testing pads by itself)'
             )
 

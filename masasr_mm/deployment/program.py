@@ -11,6 +11,7 @@ from torch.export import Dim, ExportedProgram
 
 from ..files import written_whole
 from ..models.masa_net import MASANet
+from ..models.sizes import SizeRequirements
 from .interface import INPUTS, KEY, Interface
 
 # torch.export takes 0 and 1 for sizes of their own, so that a free number of blocks starts at 2.
@@ -49,13 +50,10 @@ def interface_of(
     Returns:
         Interface: The sizes.
     """
-    scale, divisor = network.scale, network.size_divisor
-    if lq_size:
-        lq_size = tuple(-(-size // divisor) * divisor for size in lq_size)
-    if ref_size:
-        least = network.min_ref_down * scale
-        ref_size = tuple(max(least, -(-size // scale) * scale) for size in ref_size)
-    return Interface(scale, divisor, network.min_ref_down, lq_size, ref_size)
+    sizes = SizeRequirements.of(network)
+    lq_size = sizes.lq_size(lq_size) if lq_size else None
+    ref_size = sizes.ref_size(ref_size) if ref_size else None
+    return Interface(*sizes, lq_size, ref_size)
 
 
 def export_program(network: MASANet, interface: Interface) -> ExportedProgram:

@@ -19,6 +19,7 @@ from .building import build_part
 from .convolutions import JointConvolution, convolution, initialize, residual_blocks
 from .lr_pyramid import LRPyramid
 from .matching import Matches
+from .sizes import SizeRequirements
 from .stages import stage
 
 CHECKPOINTED = ('encoder', 'adaptation', 'aggregations', 'refinements')
@@ -247,18 +248,7 @@ class MASANet(BaseModule):
         Raises:
             ValueError: If a size does not fit.
         """
-        divisor = self.size_divisor
-        if lq.shape[2] % divisor or lq.shape[3] % divisor:
-            raise ValueError(
-                f'lq is {lq.shape[2]}×{lq.shape[3]}; height and width must be multiples of '
-                f'{divisor} (the editor MASA pads and crops by itself)'
-            )
-        expected = [size * self.scale for size in ref_down.shape[2:]]
-        if list(ref.shape[2:]) != expected:
-            raise ValueError(
-                f'ref is {ref.shape[2]}×{ref.shape[3]} but must be {self.scale} times ref_down, '
-                f'{expected[0]}×{expected[1]}'
-            )
+        SizeRequirements.of(self).check(lq.shape[2:], ref.shape[2:], ref_down.shape[2:])
 
     def _encode(self, image: Tensor, num_levels: int | None = None) -> list[Tensor]:
         image = image.contiguous(memory_format=self.memory_format)

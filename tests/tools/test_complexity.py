@@ -62,7 +62,7 @@ def test_other_sizes_and_networks(tool, monkeypatch, capsys, tmp_path):
     ('arguments', 'message'),
     [
         ((CONFIG, '--lq', 100, 128), 'multiples of 8, such as 104×128'),
-        ((CONFIG, '--ref', 0, 126), 'multiples of 4, such as 4×128'),
+        ((CONFIG, '--ref', 0, 126), 'multiples of 4 from 12 up, such as 12×128'),
         (('configs/none.py',), 'config not found: configs/none.py'),
         (('configs/_base_/evaluation.py',), 'model.generator is no MASANet'),
     ],

@@ -11,6 +11,7 @@ from torch.nn import functional as F
 from ...errors import UserError
 from ..masa_net import MASANet
 from ..matching import MatchExtractionModule, MatchMaps, match_maps
+from ..sizes import SizeRequirements
 from .choosing import choose_tile
 from .self_ensemble import SelfEnsemble, SuperResolver
 from .tiled import TiledMASANet
@@ -100,13 +101,13 @@ def _can_be_sparing(generator: MASANet) -> bool:
 
 def _pad(generator: MASANet, lq: Tensor, ref: Tensor, ref_down: Tensor) -> tuple[Tensor, ...]:
     """Bring LR and reference to sizes that the generator takes."""
-    divisor = generator.size_divisor
-    lq = pad_to(lq, *(-(-size // divisor) * divisor for size in lq.shape[2:]))
-    ref_size = [max(size, generator.min_ref_down) for size in ref_down.shape[2:]]
-    ref_down = pad_to(ref_down, *ref_size)
-    if any(have > size * generator.scale for have, size in zip(ref.shape[2:], ref_size)):
+    sizes, scale = SizeRequirements.of(generator), generator.scale
+    lq = pad_to(lq, *sizes.lq_size(lq.shape[2:]))
+    ref_size = sizes.ref_size([length * scale for length in ref_down.shape[2:]])
+    ref_down = pad_to(ref_down, *(length // scale for length in ref_size))
+    if any(have > most for have, most in zip(ref.shape[2:], ref_size)):
         raise UserError(
-            f'ref_img is {ref.shape[2]}×{ref.shape[3]}, more than {generator.scale} times '
+            f'ref_img is {ref.shape[2]}×{ref.shape[3]}, more than {scale} times '
             f'ref_down, {ref_down.shape[2]}×{ref_down.shape[3]}; make ref_down from it'
         )
-    return lq, pad_to(ref, *(size * generator.scale for size in ref_size)), ref_down
+    return lq, pad_to(ref, *ref_size), ref_down
