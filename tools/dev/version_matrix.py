@@ -45,12 +45,14 @@ SETS = {
 }
 #: Tests that tell whether a version works, in a minute or two.
 FAST_TESTS = (
-    'tests/test_compat.py',
+    'tests/compat',
     'tests/test_configs.py',
     'tests/test_stock_mmagic.py',
     'tests/models',
     'tests/datasets',
     'tests/engine',
+    'tests/checkpoints',
+    'tests/photos',
     'tests/apis',
     'tests/tools/test_train_and_test.py',
 )
