@@ -8,7 +8,7 @@ from mmengine.logging import print_log
 from torch import nn
 
 from ..models.peers.network import PeerNetwork
-from ..models.peers.published import from_mmagic
+from .published import from_mmagic
 from .recognising import load_checkpoint
 from .state_dicts import PREFIX, check_weights
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 
 from ..errors import UserError
-from ..models.peers.published import from_published, is_published
+from .published import from_published, is_published
 from .reading import load_tensors
 from .released import from_released, is_released
 from .state_dicts import PREFIX, state_dict_of

@@ -36,6 +36,14 @@ def test_ours_goes_in_whole(tmp_path):
         assert torch.equal(have, need)
 
 
+def test_weights_alone_are_a_checkpoint_too(tmp_path):
+    source, target = editor(**SMALL), editor(**SMALL)
+    torch.save(source.state_dict(), tmp_path / 'a.pth')
+    load_generator(target, tmp_path / 'a.pth')
+    for have, need in zip(target.generator.parameters(), source.generator.parameters()):
+        assert torch.equal(have, need)
+
+
 def test_a_released_file_is_converted_in_memory(tmp_path, monkeypatch):
     told = []
     monkeypatch.setattr(loading, 'print_log', lambda text, *_: told.append(text))

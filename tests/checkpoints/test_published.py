@@ -8,8 +8,8 @@ from mmagic.registry import MODELS
 
 import masasr_mm  # noqa: F401
 from masasr_mm.checkpoints.loading import load_generator
+from masasr_mm.checkpoints.published import from_published, is_published
 from masasr_mm.errors import UserError
-from masasr_mm.models.peers.published import from_published, is_published
 
 RDN = dict(type='RDNNet', in_channels=3, out_channels=3, mid_channels=4, channel_growth=4,
            num_blocks=2, num_layers=2)  # fmt: skip

@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 from torch import Tensor
 
-from ..released import PREFIX
+from .state_dicts import PREFIX
 
 NETWORK, EXTRACTOR = f'{PREFIX}network.', f'{PREFIX}extractor.'
 """Where the published weights are in our checkpoints."""
