@@ -76,7 +76,7 @@ def test_one_broken_file_does_not_stop_a_folder(folder, small_checkpoint):
     assert result.returncode == 1, result.stderr
     out = folder / 'photos_x4'
     assert sorted(path.name for path in out.iterdir()) == ['a_x4.png', 'b_x4.png']
-    infer = MASAInferencer(small_checkpoint, device='cpu')
+    infer = MASAInferencer(small_checkpoint, device='cpu', dtype='auto')
     for name in 'ab':
         expected = infer(folder / 'photos' / f'{name}.png', folder / 'ref.png')
         np.testing.assert_array_equal(read(out / f'{name}_x4.png'), expected)
@@ -117,7 +117,7 @@ def test_references_that_pair_by_name(tool, folder, small_checkpoint, capsys):
     arguments = ['--ref', refs, '--checkpoint', small_checkpoint, '--device', 'cpu']
     assert tool(folder / 'photos', '--out', folder / 'out', *arguments) == 1
     assert 'lonely.png: no reference of that name' in capsys.readouterr().err
-    infer = MASAInferencer(small_checkpoint, device='cpu')
+    infer = MASAInferencer(small_checkpoint, device='cpu', dtype='auto')
     for name, used in (('a', ['ref.png']), ('b', ['other.png', 'ref.png'])):
         expected = infer(folder / 'photos' / f'{name}.png', [folder / ref for ref in used])
         np.testing.assert_array_equal(read(folder / 'out' / f'{name}_x4.png'), expected)
@@ -128,7 +128,7 @@ def test_options_of_the_output(tool, folder, small_checkpoint, capsys):
     Image.open(photo).convert('RGBA').save(photo)
     common = [photo, '--checkpoint', small_checkpoint, '--device', 'cpu']
     assert tool(*common, '--self-ref', '--out', folder / 'big.tiff', '--compare', '--matches') == 0
-    infer = MASAInferencer(small_checkpoint, device='cpu')
+    infer = MASAInferencer(small_checkpoint, device='cpu', dtype='auto')
     own = infer(photo, photo)
     np.testing.assert_array_equal(read(folder / 'big.tiff')[..., :3], own)
     assert read(folder / 'big.tiff').shape[2] == 4
@@ -340,7 +340,7 @@ def test_the_final_size(tool, folder, small_checkpoint, capsys):
     photo = folder / 'photos' / 'a.png'
     common = [photo, '--ref', folder / 'ref.png', '--checkpoint', small_checkpoint]
     common += ['--device', 'cpu']
-    whole = MASAInferencer(small_checkpoint, device='cpu')(photo, folder / 'ref.png')
+    whole = MASAInferencer(small_checkpoint, device='cpu', dtype='auto')(photo, folder / 'ref.png')
     for text, name, size in (('2', 'a_x2.png', (120, 112)), ('90px', 'a_90px.png', (90, 84))):
         assert tool(*common, '--outscale', text) == 0
         expected = Image.fromarray(whole).resize(size, Image.Resampling.LANCZOS)
@@ -357,7 +357,9 @@ def test_a_soft_photo_is_reduced_first(tool, folder, small_checkpoint, capsys):
     assert tool(photo, *common, '--reduce-first', '2', '--out', folder / 'out.png') == 0
     with Image.open(photo) as image:
         small = np.asarray(image.resize((30, 28), Image.Resampling.BICUBIC))
-    expected = MASAInferencer(small_checkpoint, device='cpu')(small, folder / 'ref.png')
+    expected = MASAInferencer(small_checkpoint, device='cpu', dtype='auto')(
+        small, folder / 'ref.png'
+    )
     np.testing.assert_array_equal(read(folder / 'out.png'), expected)
     assert '60×56 → 120×112' in capsys.readouterr().out
     assert tool(photo, *common, '--reduce-first', '10', '--out', folder / 'no.png') == 1
