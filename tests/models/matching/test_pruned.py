@@ -8,7 +8,7 @@ from torch.nn import functional as F
 from torch.utils._python_dispatch import TorchDispatchMode
 
 from masasr_mm.models import MatchExtractionModule
-from masasr_mm.models.matching import directions, pruned
+from masasr_mm.models.matching import directions, pruned, squares
 from masasr_mm.models.matching.block_grid import BlockGrid
 from tests.models import naive
 
@@ -82,26 +82,26 @@ def test_with_all_directions_and_squares_it_is_the_exact_search(size, settings, 
     expected = similarities(lr, ref_down, dilations, patch).argmax(dim=2)
     assert torch.equal(search(lr, ref_down, **settings), expected)
     monkeypatch.setattr(pruned, 'DIRECTIONS', 1)
-    monkeypatch.setattr(pruned, 'SQUARES', 1000)
+    monkeypatch.setattr(squares, 'SQUARES', 1000)
     assert torch.equal(search(lr, ref_down, **settings), expected)
 
 
 def test_the_best_of_the_squares_is_chosen_however_few_there_are(monkeypatch):
     """By the whole sum of cosines, where what is compared first is all but blind."""
     monkeypatch.setattr(pruned, 'DIRECTIONS', 1)
-    monkeypatch.setattr(pruned, 'SQUARES', 3)
+    monkeypatch.setattr(squares, 'SQUARES', 3)
     lr, ref_down, seen = noise(1, 4, 32, 24, seed=1), noise(1, 4, 40, 60, seed=2), []
     decide = pruned._best_in
 
-    def spy(squares, *arguments):
-        seen.append(squares)
-        return decide(squares, *arguments)
+    def spy(chosen, *arguments):
+        seen.append(chosen)
+        return decide(chosen, *arguments)
 
     monkeypatch.setattr(pruned, '_best_in', spy)
     have = search(lr, ref_down)
-    squares = torch.cat(seen, dim=1)[0]
+    chosen = torch.cat(seen, dim=1)[0]
     totals = similarities(lr, ref_down)[0].view(-1, 40, 60)
-    for block, total, choice in zip(squares, totals, have[0]):
+    for block, total, choice in zip(chosen, totals, have[0]):
         inside = torch.zeros(40, 60, dtype=torch.bool)
         for square in block.tolist():
             y, x = divmod(square, 15)
@@ -238,7 +238,7 @@ def test_auto_does_as_it_says(monkeypatch):
     lr, ref_down = noise(1, 4, 32, 24, seed=1), noise(1, 4, 40, 60, seed=2)
     for kind in ('exact', 'pruned'):
         monkeypatch.setattr(pruned, 'DIRECTIONS', 1)
-        monkeypatch.setattr(pruned, 'SQUARES', 1)
+        monkeypatch.setattr(squares, 'SQUARES', 1)
         limit = 12 * 40 * 60 - (kind == 'pruned')
         monkeypatch.setattr('masasr_mm.models.matching.module.EXACT_UP_TO', limit)
         assert torch.equal(search(lr, ref_down, 'auto'), search(lr, ref_down, kind))
