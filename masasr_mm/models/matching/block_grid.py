@@ -114,7 +114,7 @@ class BlockGrid(NamedTuple):
             torch.arange(count, device=device) * size - self.radius
             for count, size in zip(self.blocks, self.block)
         )
-        return rows.repeat_interleave(len(columns)), columns.repeat(len(rows))
+        return rows.repeat_interleave(self.blocks[1]), columns.repeat(self.blocks[0])
 
     def positions(self, fine_index: Tensor, coarse_index: Tensor) -> Tensor:
         """Return where on the Ref↓ grid the chosen candidates lie.

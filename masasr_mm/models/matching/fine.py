@@ -29,10 +29,11 @@ def match_patches(
     Returns:
         Tensor: D, shape (N, K, ky, kx), flat indices into the candidates of each block.
     """
+    n = lr.shape[0]
     top, left = (corner.flatten() for corner in grid.corners(coarse_index))
     lr_pixels, ref_pixels = (feature.permute(0, 2, 3, 1).contiguous() for feature in (lr, ref_down))
-    sample = torch.arange(len(lr), device=lr.device).repeat_interleave(coarse_index.shape[1])
-    lr_top, lr_left = (corner.repeat(len(lr)) for corner in grid.lr_corners(lr.device))
+    sample = torch.arange(n, device=lr.device).repeat_interleave(coarse_index.shape[1])
+    lr_top, lr_left = (corner.repeat(n) for corner in grid.lr_corners(lr.device))
     lr_window, ref_window = (
         tuple(size + grid.patch_size - 1 for size in block)
         for block in (grid.block, grid.ref_block)
@@ -46,7 +47,7 @@ def match_patches(
         ref_part = repeating_windows(ref_pixels, sample[group], top[group], left[group], ref_window)
         found.append(_best_candidates(lr_part, ref_part, grid.patch_size))
     index = torch.cat(found)
-    return index.view(len(lr), -1, *index.shape[1:])
+    return index.view(n, -1, *index.shape[1:])
 
 
 def similarity(
