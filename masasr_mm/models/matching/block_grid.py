@@ -101,20 +101,17 @@ class BlockGrid(NamedTuple):
         left = (coarse_index % self.ref[1] - width // 2).clamp(0, self.ref[1] - width)
         return top, left
 
-    def lr_corners(self, device: torch.device) -> tuple[Tensor, Tensor]:
-        """Return where the LR blocks with their rims lie, which reach over the border.
+    def lr_corners(self, block: Tensor) -> tuple[Tensor, Tensor]:
+        """Return where LR blocks with their rims lie, which reach over the border.
 
         Args:
-            device (torch.device): Where the result goes.
+            block (Tensor): Which blocks, counted in row order, of any shape.
 
         Returns:
-            tuple[Tensor, Tensor]: First row and first column of every block, shape (K,).
+            tuple[Tensor, Tensor]: First row and first column of every block.
         """
-        rows, columns = (
-            torch.arange(count, device=device) * size - self.radius
-            for count, size in zip(self.blocks, self.block)
-        )
-        return rows.repeat_interleave(self.blocks[1]), columns.repeat(self.blocks[0])
+        top = block // self.blocks[1] * self.block[0] - self.radius
+        return top, block % self.blocks[1] * self.block[1] - self.radius
 
     def positions(self, fine_index: Tensor, coarse_index: Tensor) -> Tensor:
         """Return where on the Ref↓ grid the chosen candidates lie.

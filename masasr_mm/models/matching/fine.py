@@ -32,8 +32,9 @@ def match_patches(
     n = lr.shape[0]
     top, left = (corner.flatten() for corner in grid.corners(coarse_index))
     lr_pixels, ref_pixels = (feature.permute(0, 2, 3, 1).contiguous() for feature in (lr, ref_down))
-    sample = torch.arange(n, device=lr.device).repeat_interleave(coarse_index.shape[1])
-    lr_top, lr_left = (corner.repeat(n) for corner in grid.lr_corners(lr.device))
+    pair = torch.arange(n * grid.number_of_blocks, device=lr.device)
+    sample = pair // grid.number_of_blocks
+    lr_top, lr_left = grid.lr_corners(pair % grid.number_of_blocks)
     lr_window, ref_window = (
         tuple(size + grid.patch_size - 1 for size in block)
         for block in (grid.block, grid.ref_block)
