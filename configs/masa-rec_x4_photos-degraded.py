@@ -56,7 +56,7 @@ train_pipeline = [
     dict(type='RandomApply', prob=0.67, transforms=degradations),
     _base_.pack_pair,
 ]
-# Where the LR is in doubt the reference is believed, also a wrong one: more of these.
+# More references of something else than in the training before.
 train_dataloader = dict(dataset=dict(pipeline=train_pipeline, unlike=0.35))
 
 max_iters, decay_iters = 2000, 1000

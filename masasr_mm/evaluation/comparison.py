@@ -92,20 +92,6 @@ def read_photos(folder: str, references: int = 1, limit: int | None = None) -> l
     return photos
 
 
-def enlarge_bicubic(lq: np.ndarray, refs: Sequence[np.ndarray] | None = None) -> np.ndarray:
-    """Enlarge an image four times by Pillow's bicubic.
-
-    Args:
-        lq (np.ndarray): Shape (h, w, 3), uint8, RGB.
-        refs (Sequence[np.ndarray], optional): Not used. Default: None.
-
-    Returns:
-        np.ndarray: Shape (4·h, 4·w, 3), uint8, RGB.
-    """
-    size = (4 * lq.shape[1], 4 * lq.shape[0])
-    return np.array(Image.fromarray(lq).resize(size, Image.Resampling.BICUBIC))
-
-
 def measure_quality(
     method: str,
     infer: MASAInferencer | Callable[[np.ndarray, list[np.ndarray]], np.ndarray],

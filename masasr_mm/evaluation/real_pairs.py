@@ -108,6 +108,20 @@ def low_resolution(gt: np.ndarray, jpeg: int | None = None) -> np.ndarray:
     return np.array(reduced)
 
 
+def enlarge_bicubic(lq: np.ndarray, refs: Sequence[np.ndarray] = ()) -> np.ndarray:
+    """Enlarge an image four times by Pillow's bicubic.
+
+    Args:
+        lq (np.ndarray): Shape (h, w, 3), uint8, RGB.
+        refs (Sequence[np.ndarray]): Not used; what super-resolves is called with them.
+
+    Returns:
+        np.ndarray: Shape (4·h, 4·w, 3), uint8, RGB.
+    """
+    size = (4 * lq.shape[1], 4 * lq.shape[0])
+    return np.array(Image.fromarray(lq).resize(size, Image.Resampling.BICUBIC))
+
+
 def measure(
     networks: dict[str, MASAInferencer], pairs: Sequence[Pair], jpeg: int | None = None
 ) -> Iterator[Measured]:
@@ -125,9 +139,7 @@ def measure(
     distance = LPIPS() if trunk_weights_file('alex').is_file() else None
     for pair in pairs:
         lq = low_resolution(pair.gt, jpeg)
-        size = (pair.gt.shape[1], pair.gt.shape[0])
-        enlarged = np.array(Image.fromarray(lq).resize(size, Image.Resampling.BICUBIC))
-        yield measured((BICUBIC, pair.name, ''), pair.gt, enlarged, distance)
+        yield measured((BICUBIC, pair.name, ''), pair.gt, enlarge_bicubic(lq), distance)
         for weights, infer in networks.items():
             references = lq, pair.ref, pair.ref, pair.unlike
             for (reference, align), ref in zip(REFERENCES.items(), references):

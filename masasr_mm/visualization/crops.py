@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+import cv2
 import numpy as np
 from PIL import Image, ImageDraw
 
@@ -29,7 +30,7 @@ def detailed_place(image: np.ndarray, side: int) -> tuple[int, int]:
     detail = np.zeros_like(luma)
     detail[1:] += np.diff(luma, axis=0) ** 2
     detail[:, 1:] += np.diff(luma, axis=1) ** 2
-    sums = np.pad(detail.cumsum(axis=0).cumsum(axis=1), ((1, 0), (1, 0)))
+    sums = cv2.integral(detail)
     found = sums[side:, side:] - sums[:-side, side:] - sums[side:, :-side] + sums[:-side, :-side]
     return tuple(int(index) for index in np.unravel_index(found.argmax(), found.shape))
 
@@ -58,13 +59,15 @@ def crops(gt: np.ndarray, results: Mapping[str, np.ndarray], side: int = 64) -> 
         crop = crop.resize((enlarged, enlarged), Image.Resampling.NEAREST)
         panels.append(Panel(caption, np.array(crop)))
     rows = [in_a_row(panels[i : i + ROW], enlarged) for i in range(0, len(panels), ROW)]
-    width, height = max(row.shape[1] for row in rows), sum(row.shape[0] for row in rows)
-    grid = np.full((height, width, 3), 255, np.uint8)
-    below = 0
-    for row in rows:
-        grid[below : below + row.shape[0], : row.shape[1]] = row
-        below += row.shape[0]
-    return np.hstack([_beside(np.array(boxed), height), grid])
+    width = max(row.shape[1] for row in rows)
+    grid = np.vstack([_widened(row, width) for row in rows])
+    return np.hstack([_beside(np.array(boxed), len(grid)), grid])
+
+
+def _widened(row: np.ndarray, width: int) -> np.ndarray:
+    """Return a row of crops with white to its right."""
+    missing = ((0, 0), (0, width - row.shape[1]), (0, 0))
+    return np.pad(row, missing, constant_values=255)
 
 
 def _beside(image: np.ndarray, height: int) -> np.ndarray:

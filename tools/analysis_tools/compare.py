@@ -69,7 +69,7 @@ def compare_quality(args: argparse.Namespace, files: dict, device: str, progress
     from masasr_mm.evaluation import comparison
     from masasr_mm.evaluation.lpips import LPIPS, trunk_weights_file
     from masasr_mm.evaluation.methods import config_of
-    from masasr_mm.evaluation.real_pairs import BICUBIC
+    from masasr_mm.evaluation.real_pairs import BICUBIC, enlarge_bicubic
 
     sets = {
         Path(folder).resolve().name: comparison.read_photos(folder, args.references, args.limit)
@@ -84,7 +84,7 @@ def compare_quality(args: argparse.Namespace, files: dict, device: str, progress
     for method in work:
         progress.update(task, description=method)
         if method == BICUBIC:
-            infer = comparison.enlarge_bicubic
+            infer = enlarge_bicubic
         else:
             config = config_of(method, CONFIGS)
             infer = MASAInferencer(files[method], config, device, align=args.align)

@@ -32,7 +32,7 @@ def encode_lr(
         shape (N, C, h, w).
 
     Raises:
-        UserError: If the encoder cannot run in tiles.
+        UserError: If the encoder cannot run in tiles, or the disk has no room for the features.
     """
     # Tiles begin where all levels of the encoder have a pixel.
     cell = 2 ** (len(net.lr_pyramid.levels) - 1)
@@ -40,20 +40,23 @@ def encode_lr(
     tiles = list(
         product(*(spans(size // cell, max(1, tile // cell), halo) for size in lq.shape[2:]))
     )
+    if len(tiles) == 1:
+        return _encoded(net, lq)
     room: list[Tensor] = []
-    for rows, columns in track(tiles, 'encoding the photo') if len(tiles) > 1 else tiles:
+    for rows, columns in track(tiles, 'encoding the photo'):
         part = lq[:, :, scaled(rows.outer, cell), scaled(columns.outer, cell)]
-        with stage('encode LR'):
-            levels = net.encoder(part.contiguous(memory_format=net.memory_format))
-        with stage('LR pyramid'):
-            merged = net.lr_pyramid(levels)
-        for index, feature in enumerate((levels[0], merged)):
-            inner = feature[:, :, scaled(rows.inner, cell), scaled(columns.inner, cell)]
-            if len(tiles) == 1:
-                room.append(inner)
-                continue
+        for index, feature in enumerate(_encoded(net, part)):
             if len(room) == index:
                 room.append(rooms.feature((*feature.shape[:2], *lq.shape[2:]), feature))
+            inner = feature[:, :, scaled(rows.inner, cell), scaled(columns.inner, cell)]
             room[index][:, :, scaled(rows.piece, cell), scaled(columns.piece, cell)] = inner
         rooms.settle()
     return room[0], room[1]
+
+
+def _encoded(net: MASANet, lq: Tensor) -> tuple[Tensor, Tensor]:
+    """Return F_LR and the decoder's first feature of an image, or of a tile with its halo."""
+    with stage('encode LR'):
+        levels = net.encoder(lq.contiguous(memory_format=net.memory_format))
+    with stage('LR pyramid'):
+        return levels[0], net.lr_pyramid(levels)
