@@ -101,12 +101,15 @@ def test_similarity_passes_gradcheck():
     assert torch.autograd.gradcheck(lambda a, b: module.similarity(a, b, position), inputs)
 
 
-def test_result_does_not_depend_on_how_many_blocks_are_matched_at_once():
+@pytest.mark.parametrize('patch_size', [3, 5])
+@pytest.mark.parametrize('max_elements', [1, 300, 700])
+def test_result_does_not_depend_on_how_much_is_matched_at_once(max_elements, patch_size):
     lr, ref_down = features(2, 4, 24, 16, seed=1), features(2, 4, 20, 20, seed=2)
-    whole = MatchExtractionModule()(lr, ref_down)
-    grouped = MatchExtractionModule(max_elements=1)(lr, ref_down)
+    whole = MatchExtractionModule(patch_size=patch_size)(lr, ref_down)
+    grouped = MatchExtractionModule(patch_size=patch_size, max_elements=max_elements)(lr, ref_down)
     assert torch.equal(whole.coarse_index, grouped.coarse_index)
     assert torch.equal(whole.fine_index, grouped.fine_index)
+    torch.testing.assert_close(grouped.similarity, whole.similarity, rtol=0, atol=1e-6)
 
 
 @pytest.mark.parametrize('max_elements', [1, 40, 1000, None])
