@@ -49,9 +49,9 @@ class MASAInferencer:
         dtype (str): 'float32', or 'bfloat16' or 'float16' for the convolutions (autocast); the
             matching is decided in float32 all the same. 'auto' is bfloat16 on a CPU that has units
             for it, else float32. Default: 'float32'.
-        test_cfg (dict, optional): ``tile``, ``ref_dtype``, ``track`` and ``ensemble``, as in the
-            ``test_cfg`` of the editor ``MASA``. Default: None, which is ``dict(tile='auto')``:
-            tiles where the whole would not fit into the free memory.
+        test_cfg (dict, optional): ``tile``, ``ref_dtype``, ``track``, ``announce`` and
+            ``ensemble``, as in the ``test_cfg`` of the editor ``MASA``. Default: None, which is
+            ``dict(tile='auto')``: tiles where the whole would not fit into the free memory.
         align (str): 'auto' brings references to the photo's frame before they are matched, see
             :func:`masasr_mm.alignment.align`; 'off' leaves them as they are. Default: 'auto'.
 

@@ -39,13 +39,16 @@ def run(options: argparse.Namespace) -> int:
     from ..photos.outcomes import exit_status, summary
     from ..photos.pipeline import PhotoOptions, PhotoPipeline
     from ..photos.report import check_report, write_report
-    from .photo_progress import with_progress
+    from .photo_progress import PhotoProgress
 
     keep_freed_memory()
     if options.report:
         check_report(options.report)
     infer = make_inferencer(options)
-    infer.test_cfg['ensemble'] = options.ensemble
+    progress = PhotoProgress()
+    infer.test_cfg.update(
+        ensemble=options.ensemble, track=progress.track, announce=progress.announce
+    )
     refs = None if options.self_ref else options.ref
     suffix = options.suffix
     if suffix is None:
@@ -57,7 +60,7 @@ def run(options: argparse.Namespace) -> int:
     # A job scheduler's way to end a process leaves no half of a file either.
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
-        for job in with_progress(jobs):
+        for job in progress.over(jobs):
             outcomes.append(super_resolve(job))
             _tell(outcomes[-1])
     except KeyboardInterrupt:

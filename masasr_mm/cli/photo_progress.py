@@ -1,52 +1,112 @@
-"""How far a command with many photos is."""
+"""How far a command with many photos, or with a large one, is."""
 
 from __future__ import annotations
 
 import sys
 from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING
 
 from rich.console import Console
-from rich.progress import (
-    BarColumn,
-    MofNCompleteColumn,
-    Progress,
-    TextColumn,
-    TimeElapsedColumn,
-    TimeRemainingColumn,
-)
+from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
 from ..photos.jobs import Job
 
+if TYPE_CHECKING:
+    from ..models.inference.plan import Plan
 
-def with_progress(jobs: Sequence[Job]) -> Iterator[Job]:
-    """Go through the jobs with a bar that tells the time left, on a terminal.
+LONG = 60
+"""Seconds from which a photo is announced."""
+
+
+class PhotoProgress:
+    """A bar for all photos, and one for the steps of a photo that is run in tiles.
+
+    Both are drawn on a terminal alone; what a long photo will take is told anywhere.
+    """
+
+    def __init__(self) -> None:
+        self.console = Console(stderr=True)
+        columns = [
+            TextColumn('{task.description}'),
+            BarColumn(),
+            TextColumn('{task.fields[done]}'),
+            TimeElapsedColumn(),
+            TextColumn('left'),
+            TimeRemainingColumn(),
+        ]
+        # Lines on standard output go above the bars, but stay what they are where it is a file.
+        self.bars = Progress(
+            *columns,
+            console=self.console,
+            transient=True,
+            redirect_stdout=sys.stdout.isatty(),
+            disable=not self.console.is_terminal,
+        )
+        self.steps = self.bars.add_task('', total=None, visible=False, done='')
+        self.plan: Plan | None = None
+        self.name = ''
+
+    def over(self, jobs: Sequence[Job]) -> Iterator[Job]:
+        """Go through the jobs.
+
+        Args:
+            jobs (Sequence[Job]): What there is to do.
+
+        Yields:
+            Job: One after another.
+        """
+        with self.bars:
+            task = self.bars.add_task('', total=len(jobs), done='')
+            for index, job in enumerate(jobs):
+                self.name, self.plan = job.lq.name, None
+                self.bars.update(task, description=self.name, done=f'{index}/{len(jobs)}')
+                self.bars.update(self.steps, visible=False)
+                yield job
+                self.bars.advance(task)
+
+    def announce(self, plan: Plan) -> None:
+        """Tell what a photo will take, if it takes long.
+
+        Args:
+            plan (Plan): What is going to be done.
+        """
+        self.plan = plan
+        self.bars.reset(self.steps, total=plan.seconds)
+        if plan.seconds >= LONG:
+            how = f'in tiles of {plan.tile}' if plan.tile else 'as a whole'
+            print(
+                f'{self.name}: about {duration(plan.seconds)} and {plan.memory / 1e9:.1f} GB of '
+                f'memory, {how}',
+                file=sys.stderr,
+                flush=True,
+            )
+
+    def track(self, tiles: Sequence, description: str) -> Iterator:
+        """Go through the tiles of a step; see :data:`~masasr_mm.models.inference.track.Track`.
+
+        Args:
+            tiles (Sequence): The tiles.
+            description (str): What the step does.
+
+        Yields:
+            Any: One tile after another.
+        """
+        seconds = self.plan.steps.get(description, 0) if self.plan else 0
+        self.bars.update(self.steps, description=description, visible=True)
+        for index, tile in enumerate(tiles):
+            self.bars.update(self.steps, done=f'{index}/{len(tiles)}')
+            yield tile
+            self.bars.advance(self.steps, seconds / len(tiles))
+
+
+def duration(seconds: float) -> str:
+    """Say how long something takes, no more exactly than is known.
 
     Args:
-        jobs (Sequence[Job]): What there is to do.
+        seconds (float): From 60 up.
 
-    Yields:
-        Job: One after another.
+    Returns:
+        str: Minutes, or hours and minutes.
     """
-    console = Console(stderr=True)
-    columns = [
-        TextColumn('{task.description}'),
-        BarColumn(),
-        MofNCompleteColumn(),
-        TimeElapsedColumn(),
-        TextColumn('left'),
-        TimeRemainingColumn(),
-    ]
-    # Lines on standard output go above the bar, but stay what they are where it is a file.
-    progress = Progress(
-        *columns,
-        console=console,
-        transient=True,
-        redirect_stdout=sys.stdout.isatty(),
-        disable=not console.is_terminal,
-    )
-    with progress:
-        task = progress.add_task('', total=len(jobs))
-        for job in jobs:
-            progress.update(task, description=job.lq.name)
-            yield job
-            progress.advance(task)
+    minutes = round(seconds / 60)
+    return f'{minutes} min' if minutes < 60 else f'{minutes // 60} h {minutes % 60} min'

@@ -42,10 +42,11 @@ class MASA(ESRGAN):
             LR to every prediction, as ``bicubic_img``. ``tile`` (int, ``'auto'`` or None, default
             None) runs the network in tiles of so many LR pixels, with the same result in less
             memory; ``'auto'`` does so where the whole would not fit. ``ref_dtype`` and ``track``
-            are those of :class:`TiledMASANet`; ``ensemble`` (bool, default False) averages over
-            flips and turns by :class:`SelfEnsemble`; ``dtype`` (``'bfloat16'`` or ``'float16'``)
-            runs the convolutions in it, under autocast, while the matching is decided in float32
-            all the same.
+            are those of :class:`TiledMASANet`; ``announce`` is called with the
+            :class:`~masasr_mm.models.inference.plan.Plan` of large images before they are run;
+            ``ensemble`` (bool, default False) averages over flips and turns by
+            :class:`SelfEnsemble`; ``dtype`` (``'bfloat16'`` or ``'float16'``) runs the convolutions
+            in it, under autocast, while the matching is decided in float32 all the same.
         init_cfg (dict, optional): mmengine's initialisation config.
         data_preprocessor (dict, optional): Config of mmagic's ``DataPreprocessor``; its mean must
             be 0 and its std 255.

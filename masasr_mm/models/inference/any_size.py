@@ -14,7 +14,8 @@ from ..matching import MatchExtractionModule, MatchMaps, match_maps
 from ..peers.network import PeerNetwork
 from ..sizes import SizeRequirements
 from .choosing import check_memory, choose_tile
-from .self_ensemble import SelfEnsemble, SuperResolver
+from .plan import plan
+from .self_ensemble import RUNS, SelfEnsemble, SuperResolver
 from .tiled import TiledMASANet
 from .whole import WholeMASANet
 
@@ -48,8 +49,8 @@ def super_resolve(
             [0, 1].
         ref_down (Tensor): The references bicubically reduced, shape (N, 3, H, W), RGB in [0, 1].
         config (dict, optional): ``tile`` (int, ``'auto'`` or None), ``ref_dtype``, ``track``,
-            ``ensemble`` and ``dtype``, as in the ``test_cfg`` of the editor ``MASA``. Default:
-            None, everything at once, in float32.
+            ``announce``, ``ensemble`` and ``dtype``, as in the ``test_cfg`` of the editor
+            ``MASA``. Default: None, everything at once, in float32.
 
     Returns:
         tuple[Tensor, list[MatchMaps | None]]: The SR images, shape (N, 3, scale·h, scale·w), about
@@ -63,8 +64,8 @@ def super_resolve(
     config = config or {}
     height, width = lq.shape[2:]
     lq, ref, ref_down = _pad(generator, lq, ref, ref_down)
-    network = _network(generator, lq, ref, config)
     with _autocast(lq, config.get('dtype')):
+        network = _network(generator, lq, ref, config)
         sr, matches = network.super_resolve(lq, ref, ref_down)
     scale = generator.scale
     sr = sr[..., : height * scale, : width * scale]
@@ -97,9 +98,18 @@ def _tiled(generator: MASANet, lq: Tensor, ref: Tensor, config: dict) -> SuperRe
         tile = choose_tile(generator, lq, ref)
     if isinstance(generator, MASANet):
         check_memory(generator, lq, ref, tile)
+    if config.get('announce') and _can_be_sparing(generator):
+        _announce(generator, lq, ref, tile, config)
     if tile:
         return TiledMASANet(generator, tile, config.get('ref_dtype'), config.get('track'))
     return WholeMASANet(generator) if _can_be_sparing(generator) else generator
+
+
+def _announce(generator: MASANet, lq: Tensor, ref: Tensor, tile: int | None, config: dict) -> None:
+    """Tell what large images will need."""
+    what = plan(generator, lq, ref, tile)
+    if what is not None:
+        config['announce'](what._replace(runs=RUNS) if config.get('ensemble') else what)
 
 
 def _can_be_sparing(generator: MASANet) -> bool:

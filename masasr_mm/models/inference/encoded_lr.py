@@ -12,7 +12,7 @@ from ..stages import stage
 from .halos import halo_of
 from .rooms import Rooms
 from .spans import scaled, spans
-from .track import Track, untracked
+from .track import ENCODING_PHOTO, Track, untracked
 
 
 def encode_lr(
@@ -43,7 +43,7 @@ def encode_lr(
     if len(tiles) == 1:
         return _encoded(net, lq)
     room: list[Tensor] = []
-    for rows, columns in track(tiles, 'encoding the photo'):
+    for rows, columns in track(tiles, ENCODING_PHOTO):
         part = lq[:, :, scaled(rows.outer, cell), scaled(columns.outer, cell)]
         for index, feature in enumerate(_encoded(net, part)):
             if len(room) == index:

@@ -19,7 +19,7 @@ from ..stages import stage
 from .covering import covering
 from .rooms import Rooms
 from .spans import Span, scaled, span
-from .track import Track, untracked
+from .track import ENCODING_REFERENCE, Track, untracked
 
 SOURCES_AT_ONCE = 2**23
 """Places of Ref↓, each with its weight, that are looked at together."""
@@ -60,7 +60,7 @@ class KeptReference:
             tuple(span(piece, size, halo) for piece, size in zip(rectangle, matches.grid))
             for rectangle in rectangles
         ]
-        for rows, columns in track(tiles, 'encoding the reference'):
+        for rows, columns in track(tiles, ENCODING_REFERENCE):
             self.take(ref, rows, columns)
             self.rooms.settle()
 

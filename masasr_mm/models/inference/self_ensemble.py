@@ -52,6 +52,7 @@ class SelfEnsemble:
 
 
 _WAYS = [(turns, mirrored) for mirrored in (False, True) for turns in range(4)]
+RUNS = len(_WAYS)
 
 
 def _turned(image: Tensor, turns: int, mirrored: bool) -> Tensor:

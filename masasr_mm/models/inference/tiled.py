@@ -20,7 +20,7 @@ from .kept_reference import KeptReference, smaller_kind
 from .moments_of_tiles import MomentsOfTiles
 from .rooms import Rooms
 from .spans import Span, scaled, spans
-from .track import Track, untracked
+from .track import MATCHING, Track, fusing, statistics, untracked
 
 DEFAULT_TILE = 128
 
@@ -99,7 +99,9 @@ class TiledMASANet:
         with stage('encode Ref↓'):
             ref_down = ref_down.contiguous(memory_format=net.memory_format)
             [ref_down_feature] = net.encoder(ref_down, num_levels=1)
-        return feature, net.matching(lr, ref_down_feature)
+        for whole in self.track([lr], MATCHING):
+            matches = net.matching(whole, ref_down_feature)
+        return feature, matches
 
     def _fuse(self, index: int, feature: Tensor, kept: KeptReference) -> Tensor:
         """Run a fusion module in tiles."""
@@ -127,7 +129,7 @@ class TiledMASANet:
         scale, tiles = 2**index, self._tiles(index, kept.matches, self.halos[index])
         height, width = (scale * size for size in kept.matches.fine_index.shape[2:])
         measured = self._moments(index, feature, kept) if len(tiles) > 1 else ()
-        for rows, columns in self.track(tiles, f'fusing at {scale}×'):
+        for rows, columns in self.track(tiles, fusing(scale)):
             part = _part(index, feature, rows, columns, kept.matches)
             texture = kept.texture(index, rows.outer, columns.outer).to(part.dtype)
             fused = head(self.net.fuse(index, part, texture, *measured))
@@ -140,9 +142,8 @@ class TiledMASANet:
         scale = 2**index
         height, width = (scale * size for size in kept.matches.fine_index.shape[2:])
         lr, ref = MomentsOfTiles(), MomentsOfTiles()
-        for rows, columns in self.track(
-            self._tiles(index, kept.matches, 1), f'statistics at {scale}×'
-        ):
+        tiles = self._tiles(index, kept.matches, 1)
+        for rows, columns in self.track(tiles, statistics(scale)):
             part = _part(index, feature, rows, columns, kept.matches)
             part = upsample(part) if index else part
             lr.add(_cut(part, rows.inner, columns.inner, height, width))

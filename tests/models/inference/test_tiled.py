@@ -108,6 +108,7 @@ def test_progress_is_told():
     TiledMASANet(network(), 16, track=track).super_resolve(*images(72, 32, 72, 32))
     assert told == [
         ('encoding the photo', 2),
+        ('matching', 1),
         ('encoding the reference', 3),
         ('statistics at 1×', 2),
         ('fusing at 1×', 2),

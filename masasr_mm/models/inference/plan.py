@@ -1,0 +1,144 @@
+"""What an inference will need, told before it starts."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from typing import NamedTuple
+
+import torch
+from torch import Tensor, nn
+
+from ..masa_net import MASANet
+from . import track
+from .choosing import needed_in_tiles, needed_whole
+from .halos import fusion_halo
+
+WORTH_A_PROBE = 2**23
+"""Pixels of SR image and reference from which the time is worth estimating."""
+
+PROBE = 64
+"""Height and width of the LR image and of Ref↓ that the machine's speed is measured with."""
+
+PRUNED = 1 / 14
+"""What the pruned search of Stage 1 takes of the exact one's time."""
+
+
+class Plan(NamedTuple):
+    """What is going to be done.
+
+    Attributes:
+        tile (int | None): Size of tiles in LR pixels; None for the whole.
+        memory (int): Bytes that it will take besides the images in 8 bits.
+        steps (dict[str, float]): Seconds that each step will take about, by what it does; the
+            names are those that :data:`~.track.Track` is called with.
+        runs (int): How many times all steps will be done: 8 for an ensemble.
+    """
+
+    tile: int | None
+    memory: int
+    steps: dict[str, float]
+    runs: int = 1
+
+    @property
+    def seconds(self) -> float:
+        """float: What all steps will take about."""
+        return self.runs * sum(self.steps.values())
+
+
+class Speed(NamedTuple):
+    """How fast this machine runs a network, in seconds.
+
+    Attributes:
+        encoding (float): For each pixel that is encoded.
+        searching (float): For each pair of an LR block and a place of Ref↓ (Stage 1, exact).
+        fusing (float): For each LR pixel, all that comes after the matching.
+    """
+
+    encoding: float
+    searching: float
+    fusing: float
+
+
+def plan(net: MASANet, lq: Tensor, ref: Tensor, tile: int | None) -> Plan | None:
+    """Say what images will need, if they are so large that it is worth finding out.
+
+    Args:
+        net (MASANet): The network; its encoder has a ``halo``.
+        lq (Tensor): The LR image, shape (N, 3, h, w).
+        ref (Tensor): The reference, shape (N, 3, scale·H, scale·W).
+        tile (int, optional): The size of tiles in LR pixels; None for the whole.
+
+    Returns:
+        Plan | None: None for small images.
+    """
+    pixels = len(lq) * (lq.shape[2:].numel() * net.scale**2 + ref.shape[2:].numel())
+    if pixels < WORTH_A_PROBE:
+        return None
+    memory = needed_in_tiles(net, lq, ref, tile) if tile else needed_whole(net, lq, ref)
+    return Plan(tile, memory, dict(_steps(net, lq, ref, tile, measured_speed(net, lq))))
+
+
+@torch.no_grad()
+def measured_speed(net: MASANet, like: Tensor) -> Speed:
+    """Measure how fast this machine runs a network, with small images.
+
+    Args:
+        net (MASANet): The network.
+        like (Tensor): What has the type and the device of its images.
+
+    Returns:
+        Speed: In the type that autocast has at the moment.
+    """
+    side = PROBE * net.scale
+    noise = torch.rand(1, 3, side, side, generator=torch.Generator().manual_seed(0))
+    ref = noise.to(like).contiguous(memory_format=net.memory_format)
+    lq = ref[..., :PROBE, :PROBE]
+    feature = net.encoder(lq, num_levels=1)[0].float()
+    grid = net.matching.block_grid(feature, feature)
+    encoding = _seconds(lambda: net.encoder(ref)[0])
+    searching = _seconds(lambda: net.matching.coarse_match(feature, feature, grid))
+    matching = _seconds(lambda: net.match(lq, lq)[0])
+    everything = _seconds(lambda: net(lq, ref, lq))
+    return Speed(
+        encoding / side**2,
+        searching / (grid.number_of_blocks * PROBE**2),
+        max(0.0, everything - matching - encoding) / PROBE**2,
+    )
+
+
+def _seconds(run: Callable[[], Tensor]) -> float:
+    """Time a computation: the best of three, as other programs only ever slow it down."""
+    run()
+    took = []
+    for _ in range(3):
+        start = time.perf_counter()
+        run().flatten()[0].item()  # which waits for a GPU
+        took.append(time.perf_counter() - start)
+    return min(took)
+
+
+def _steps(
+    net: MASANet, lq: Tensor, ref: Tensor, tile: int | None, speed: Speed
+) -> Iterator[tuple[str, float]]:
+    """Yield what the steps do, and their seconds."""
+    lr_pixels, ref_pixels = len(lq) * lq.shape[2:].numel(), len(lq) * ref.shape[2:].numel()
+    yield track.ENCODING_PHOTO, speed.encoding * lr_pixels
+    grid = net.matching.block_grid(lq, ref[:, :, :: net.scale, :: net.scale])
+    pairs = len(lq) * grid.number_of_blocks * ref_pixels / net.scale**2
+    yield track.MATCHING, speed.searching * pairs * (PRUNED if net.matching.prunes(grid) else 1)
+    yield track.ENCODING_REFERENCE, speed.encoding * ref_pixels
+    weights = [4**index * _weights(net, index) for index in range(len(net.refinements))]
+    for index, share in enumerate(weights):
+        seconds = speed.fusing * lr_pixels * share / sum(weights)
+        if tile:
+            halo = fusion_halo(net, index)
+            seconds *= (1 + 2 * halo / (tile * net.scale)) ** 2
+        yield track.fusing(2**index), seconds
+
+
+def _weights(net: MASANet, index: int) -> int:
+    """Count the weights of a fusion module: what its convolutions multiply for each pixel."""
+    merging = net.aggregations[index - 1] if index else net.merge
+    parts: list[nn.Module] = [net.adaptation, merging, net.refinements[index]]
+    return sum(weight.numel() for part in parts for weight in part.parameters())

@@ -1,0 +1,74 @@
+"""What a command tells of large photos."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from masasr_mm.cli.photo_progress import PhotoProgress, duration
+from masasr_mm.models.inference.plan import Plan
+from masasr_mm.photos.jobs import Job
+
+JOBS = [Job(Path(f'in/{name}.jpg'), (), Path(f'out/{name}.png')) for name in 'ab']
+
+
+def test_all_photos_come_in_turn():
+    assert list(PhotoProgress().over(JOBS)) == JOBS
+
+
+@pytest.mark.parametrize(
+    ('tile', 'runs', 'told'),
+    [
+        (128, 1, 'a.jpg: about 4 min and 6.2 GB of memory, in tiles of 128\n'),
+        (None, 1, 'a.jpg: about 4 min and 6.2 GB of memory, as a whole\n'),
+        (None, 8, 'a.jpg: about 34 min and 6.2 GB of memory, as a whole\n'),
+    ],
+)
+def test_a_long_photo_is_announced(capsys, tile, runs, told):
+    progress = PhotoProgress()
+    next(progress.over(JOBS))
+    progress.announce(Plan(tile, 6_240_000_000, dict(matching=195.0, fusing=60.0), runs))
+    assert capsys.readouterr().err == told
+
+
+def test_a_short_one_is_not(capsys):
+    progress = PhotoProgress()
+    progress.announce(Plan(128, 6_240_000_000, dict(matching=59.0)))
+    assert capsys.readouterr().err == ''
+
+
+def test_steps_advance_by_the_time_they_take():
+    progress = PhotoProgress()
+    progress.announce(Plan(16, 0, {'matching': 3.0, 'fusing at 1×': 8.0}, runs=2))
+    seen = []
+    for _ in range(2):
+        for step, tiles in (
+            ('matching', [0]),
+            ('statistics at 1×', [0, 1]),
+            ('fusing at 1×', [0] * 4),
+        ):
+            for tile in progress.track(tiles, step):
+                seen.append((tile, progress.bars.tasks[progress.steps].completed))
+    assert [done for _, done in seen[:7]] == [0, 3, 3, 3, 5, 7, 9]
+    assert progress.bars.tasks[progress.steps].completed == 22 == progress.plan.seconds
+
+
+def test_the_next_photo_begins_anew():
+    progress = PhotoProgress()
+    photos = progress.over(JOBS)
+    next(photos)
+    progress.announce(Plan(16, 0, dict(matching=3.0)))
+    list(progress.track([0], 'matching'))
+    next(photos)
+    assert progress.plan is None
+    assert not progress.bars.tasks[progress.steps].visible
+    list(progress.track([0, 1], 'matching'))
+    assert progress.bars.tasks[progress.steps].completed == 3
+
+
+@pytest.mark.parametrize(
+    ('seconds', 'told'), [(60, '1 min'), (3540, '59 min'), (7380, '2 h 3 min')]
+)
+def test_durations(seconds, told):
+    assert duration(seconds) == told
