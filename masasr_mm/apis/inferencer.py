@@ -24,7 +24,7 @@ from ..models.building import build_part
 from ..models.inference.any_size import super_resolve
 from ..models.matching import MatchMaps
 from ..photos.images import ImageInput, read_rgb
-from ..photos.prediction import Prediction
+from ..photos.prediction import LOW_AGREEMENT, Prediction
 from ..photos.references import stack
 from ..weights import DEFAULT
 from .config import load_config
@@ -53,7 +53,9 @@ class MASAInferencer:
             ``ensemble``, as in the ``test_cfg`` of the editor ``MASA``. Default: None, which is
             ``dict(tile='auto')``: tiles where the whole would not fit into the free memory.
         align (str): 'auto' brings references to the photo's frame before they are matched, see
-            :func:`masasr_mm.alignment.align`; 'off' leaves them as they are. Default: 'auto'.
+            :func:`masasr_mm.alignment.align`, and leaves them out where they show so little of the
+            photo that it is better off with itself as its reference, which takes a second run;
+            'off' takes them as they are. Default: 'auto'.
 
     Attributes:
         generator (MASANet): The network, ready for inference.
@@ -177,7 +179,19 @@ class MASAInferencer:
             raise UserError('no reference given')
         references = [read_rgb(image) for image in references]
         image = read_rgb(lq)
-        stacked = stack(image, references, self.scale, align=self.align == 'auto')
+        prediction = self._predict(image, references, self.align == 'auto')
+        if self.align == 'off' or all(np.array_equal(image, other) for other in references):
+            return prediction
+        found = prediction.agreement
+        if found >= LOW_AGREEMENT:
+            return prediction
+        return self._predict(image, [image], align=False)._replace(left_out=found)
+
+    def _predict(
+        self, image: np.ndarray, references: Sequence[np.ndarray], align: bool
+    ) -> Prediction:
+        """Super-resolve one image with references that are taken whatever they show."""
+        stacked = stack(image, references, self.scale, align)
         try:
             sr, matches = self._run(image, stacked.ref, stacked.ref_down)
         except (MemoryError, RuntimeError) as error:

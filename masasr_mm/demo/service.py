@@ -249,8 +249,7 @@ def describe(prediction: Prediction) -> str:
     (h, w), (height, width) = prediction.lq.shape[:2], prediction.image.shape[:2]
     if prediction.agreement < LOW_AGREEMENT:
         verdict = (
-            '**The references show little of the photo**, so their texture may be wrong; compare '
-            'closely, or take others'
+            '**The references show little of the photo**, so it was its own reference; take others'
         )
     else:
         verdict = 'The references show what is in the photo'

@@ -25,7 +25,8 @@ REFERENCES = {
     'the photo itself': 'off',
     'reference': 'off',
     'reference, aligned': 'auto',
-    'unlike': 'auto',
+    'unlike': 'off',
+    'unlike, aligned': 'auto',
 }
 """What the network is given as its reference, and whether that is aligned."""
 
@@ -141,7 +142,7 @@ def measure(
         lq = low_resolution(pair.gt, jpeg)
         yield measured((BICUBIC, pair.name, ''), pair.gt, enlarge_bicubic(lq), distance)
         for weights, infer in networks.items():
-            references = lq, pair.ref, pair.ref, pair.unlike
+            references = lq, pair.ref, pair.ref, pair.unlike, pair.unlike
             for (reference, align), ref in zip(REFERENCES.items(), references):
                 infer.align = align
                 yield measured((weights, pair.name, reference), pair.gt, infer(lq, ref), distance)

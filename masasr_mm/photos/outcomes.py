@@ -92,10 +92,20 @@ def written(
     if agreement < LOW_AGREEMENT and elsewhere:
         warnings.append(
             f'{job.lq}: the reference shows little of it (agreement '
-            f'{two_digits(agreement)}; {LOW_AGREEMENT} and more is good), so its texture '
-            'may be wrong; look at it with --compare, or take another reference'
+            f'{two_digits(agreement)}; {LOW_AGREEMENT} and more is good), '
+            f'{_what_came_of_it(prediction)}'
         )
     return Outcome(job, WRITTEN, line, tuple(warnings), figures)
+
+
+def _what_came_of_it(prediction: Prediction) -> str:
+    """Say what was done about references that show little of the photo."""
+    if prediction.left_out is None:
+        return 'so its texture may be wrong; look at it with --compare, or take another reference'
+    return (
+        'so the photo is its own reference; take another reference, or this one all the same with '
+        '--align off'
+    )
 
 
 def skipped(job: Job) -> Outcome:

@@ -32,6 +32,8 @@ class Prediction(NamedTuple):
             was to be aligned.
         references (tuple[np.ndarray, ...]): The references as they were given, each of shape
             (H, W, 3), uint8, RGB.
+        left_out (float | None): The agreement of references that showed so little of the photo
+            that it became its own reference; None if they were used.
     """
 
     image: np.ndarray
@@ -42,6 +44,7 @@ class Prediction(NamedTuple):
     matches: MatchMaps
     alignments: tuple[Alignment, ...] = ()
     references: tuple[np.ndarray, ...] = ()
+    left_out: float | None = None
 
     @property
     def similarity(self) -> float:
@@ -58,7 +61,9 @@ class Prediction(NamedTuple):
 
     @property
     def agreement(self) -> float:
-        """float: How much of the LR image the references show, see :func:`agreement`."""
+        """float: How much of the LR image the given references show, see :func:`agreement`."""
+        if self.left_out is not None:
+            return self.left_out
         return agreement(self.lq, self.ref_down, self.matches.position)
 
 

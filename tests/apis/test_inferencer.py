@@ -9,6 +9,7 @@ from PIL import Image
 
 from masasr_mm.apis import MASAInferencer
 from masasr_mm.errors import UserError
+from masasr_mm.photos.prediction import LOW_AGREEMENT
 from tests.conftest import MODEL, REPOSITORY
 
 
@@ -228,3 +229,31 @@ def test_references_are_aligned_by_default(small_checkpoint):
 def test_align_is_auto_or_off(small_checkpoint):
     with pytest.raises(UserError, match='align must be one of auto, off, not on'):
         MASAInferencer(small_checkpoint, device='cpu', align='on')
+
+
+def test_a_reference_of_something_else_is_left_out(small_checkpoint, infer, photos):
+    """The photo becomes its own reference, and what was left out is still told."""
+    lq, ref, other = photos
+    careful = MASAInferencer(small_checkpoint, device='cpu')
+    prediction = careful.predict(lq, [other])
+    as_it_is = infer.predict(lq, [other])
+    assert np.abs(prediction.image.astype(int) - as_it_is.image).max() > 0
+    np.testing.assert_array_equal(prediction.image, infer(lq, lq))
+    assert prediction.left_out == prediction.agreement == pytest.approx(as_it_is.agreement)
+    assert prediction.agreement < LOW_AGREEMENT
+    assert as_it_is.left_out is None
+    # A good one beside it is enough, for features that find it.
+    both = MASAInferencer(device='cpu').predict(lq, [other, ref])
+    assert both.left_out is None
+    assert both.agreement >= LOW_AGREEMENT
+
+
+def test_the_photo_itself_is_not_left_out(small_checkpoint, photos, monkeypatch):
+    """Which would run it twice for the same result."""
+    careful, runs = MASAInferencer(small_checkpoint, device='cpu'), []
+    run = careful._run
+    monkeypatch.setattr(careful, '_run', lambda *images: runs.append(1) or run(*images))
+    prediction = careful.predict(photos[0], [photos[0]])
+    assert prediction.agreement < LOW_AGREEMENT
+    assert prediction.left_out is None
+    assert len(runs) == 1

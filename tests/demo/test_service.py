@@ -79,9 +79,16 @@ def test_the_place_is_told_only_if_asked_for(make, files, tmp_path):
         assert ('tells no date, camera or place' in result.message) is not keep
 
 
-def test_tiles_give_the_same_and_tell_how_far_they_are(make, files):
-    lq, ref, _ = files
-    told = []
+@pytest.fixture
+def same(photos, tmp_path) -> str:
+    """A reference that untrained features recognise: the photo enlarged."""
+    path = tmp_path / 'same.png'
+    Image.fromarray(photos[0]).resize((240, 224), Image.Resampling.BICUBIC).save(path)
+    return str(path)
+
+
+def test_tiles_give_the_same_and_tell_how_far_they_are(make, files, same):
+    lq, ref, told = files[0], same, []
     service = make()
     whole = service.super_resolve(lq, [ref], 'cpu', tile=None)
     tiled = service.super_resolve(lq, [ref], 'cpu', 32, lambda *now: told.append(now))
@@ -92,13 +99,11 @@ def test_tiles_give_the_same_and_tell_how_far_they_are(make, files):
     assert 0 <= shares[0] < shares[-1] < 1
 
 
-def test_a_reference_of_something_else_is_warned_of(make, files, photos, tmp_path):
+def test_a_reference_of_something_else_is_warned_of(make, files, same):
     lq, _, other = files
-    same = Image.fromarray(photos[0]).resize((240, 224), Image.Resampling.BICUBIC)
-    same.save(tmp_path / 'same.png')
     service = make()
     assert 'show little' in service.super_resolve(lq, [other], 'cpu').message
-    result = service.super_resolve(lq, [str(tmp_path / 'same.png')], 'cpu')
+    result = service.super_resolve(lq, [same], 'cpu')
     assert 'show little' not in result.message
 
 

@@ -52,14 +52,15 @@ def test_every_reference_and_the_metrics_of_what_comes_out(folder):
     measured = list(real_pairs.measure({'w': recorder}, pairs))
     assert len(measured) == real_pairs.count(1, 2)
     lq = real_pairs.low_resolution(pairs[0].gt)
-    references = lq, pairs[0].ref, pairs[0].ref, pairs[0].unlike
-    for given, expected in zip(recorder.references, references):
+    first = pairs[0]
+    references = [lq, first.ref, first.ref, first.unlike, first.unlike]
+    for given, expected in zip(recorder.references[:5], references, strict=True):
         np.testing.assert_array_equal(given, expected)
-    assert recorder.aligned[:4] == ['off', 'off', 'auto', 'auto']
+    assert recorder.aligned[:5] == ['off', 'off', 'auto', 'off', 'auto']
     enlarged = np.asarray(Image.fromarray(lq).resize((80, 64), Image.Resampling.BICUBIC))
     assert measured[0][:3] == ('bicubic', 'a', '')
     assert measured[0].psnr == pytest.approx(luma_psnr(pairs[0].gt, enlarged), abs=1e-3)
-    assert [result.reference for result in measured[1:5]] == list(real_pairs.REFERENCES)
+    assert [result.reference for result in measured[1:6]] == list(real_pairs.REFERENCES)
     assert measured[1].psnr == pytest.approx(luma_psnr(pairs[0].gt, Recorder()(lq, lq)), abs=1e-3)
 
 

@@ -24,6 +24,12 @@ def test_a_reference_of_something_else_is_warned_of():
     elsewhere = itself()[::-1, ::-1]
     [warning] = written(prediction(elsewhere)).warnings
     assert warning.startswith('a.png: the reference shows little of it')
+    assert 'texture may be wrong' in warning
+    left_out = written(prediction(itself())._replace(left_out=0.5))
+    [warning] = left_out.warnings
+    assert warning.startswith('a.png: the reference shows little of it (agreement 0.50;')
+    assert 'the photo is its own reference' in warning
+    assert 'agreement 0.50' in left_out.line
     # Not where there was no other to choose from.
     its_own = prediction(elsewhere)._replace(alignments=(Alignment((), 0),))
     outcome = written(its_own, job=JOB._replace(refs=(JOB.lq,)))

@@ -22,7 +22,7 @@ def test_it_prints_and_writes(small_checkpoint, tmp_path, monkeypatch, capsys):
     assert not call_tool(real_pairs, monkeypatch, *arguments, '--jpeg', '75')
     printed = capsys.readouterr().out
     results = json.loads(out.read_text())
-    assert [result['weights'] for result in results] == ['bicubic', *['small'] * 4]
+    assert [result['weights'] for result in results] == ['bicubic', *['small'] * 5]
     for result in results:
         assert f'{result["psnr"]:.2f}' in printed
         assert f'{result["ssim"]:.3f}' in printed
