@@ -43,7 +43,7 @@ degradations = [
     dict(type='RandomJPEGCompression', params=dict(quality=[40, 95]), keys=['img'], bgr2rgb=True),
 ]
 train_pipeline = [
-    *_base_.load_views,
+    *_base_.prepare_views,
     # References come out of a camera, too.
     dict(
         type='RandomJPEGCompression',

@@ -3,7 +3,7 @@
 # makes patches of. On a GPU (0.15 s an iteration on an H200), and on a CPU:
 #   python tools/train.py configs/masa-rec_x4_photos.py --amp bfloat16
 #   python tools/train.py configs/masa-rec_x4_photos.py --cfg-options train_dataloader.batch_size=4
-_base_ = './masa-rec_x4_cufed5.py'
+_base_ = ['./masa-rec_x4_cufed5.py', './_base_/datasets/photos.py']
 
 model = dict(
     # Starting from the bicubic enlargement, training gets somewhere sooner.
@@ -14,31 +14,7 @@ model = dict(
     )
 )
 
-# The reference is another view of the same patch, in other light; no two epochs are alike.
-pair = ['gt', 'ref']
-reduction = dict(
-    type='Resize', keys=pair, keep_ratio=True, interpolation='lanczos', backend='pillow'
-)
-load_views = [
-    *_base_.load_pair,
-    # Reduced photographs are sharper, and show less of the compression that they came with.
-    dict(
-        type='RandomChoice',
-        transforms=[[], [dict(reduction, scale=0.8)], [dict(reduction, scale=0.65)]],
-    ),
-    dict(type='Flip', keys=pair, flip_ratio=0.5, direction='horizontal'),
-    dict(type='RandomRotation90', keys=pair, prob=1.0),
-    dict(type='RandomViewpoint', key='ref'),
-    dict(type='FixedCrop', keys=pair, crop_size=(160, 160)),
-    dict(
-        type='RandomApply',
-        prob=0.6,
-        transforms=dict(
-            type='RandomColorChange', keys=pair, contrast=(0.7, 1.3), brightness=(-20, 20)
-        ),
-    ),
-]
-train_pipeline = [*load_views, *_base_.make_lq, _base_.pack_pair]
+train_pipeline = [*_base_.prepare_views, *_base_.make_lq, _base_.pack_pair]
 train_dataloader = dict(
     _delete_=True,
     batch_size=32,

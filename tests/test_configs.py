@@ -108,7 +108,8 @@ ADVERSARIAL = ('srgan', 'enet', 'esrgan', 'srntt', 'ttsr')
 
 
 def test_there_is_a_config_for_every_system_of_tables_1_and_2():
-    assert sorted(f'peers/{name}_x4_cufed5.py' for name in PEERS_OF_THE_TABLES) == PEERS
+    named = [f'peers/{name}_x4_cufed5.py' for name in PEERS_OF_THE_TABLES]
+    assert sorted([*named, 'peers/photos_2000-iters.py']) == PEERS
 
 
 @pytest.mark.parametrize(('peer', 'network'), PEERS_OF_THE_TABLES.items())
@@ -126,6 +127,25 @@ def test_peers_have_masas_data_protocol_and_losses(peer, network):
         assert config.test_dataloader.dataset.level == 1
     losses = ('pixel_loss', 'perceptual_loss', 'gan_loss', 'discriminator', 'train_cfg')
     assert all(config.model.get(key) == ours.model.get(key) for key in losses)
+
+
+@pytest.mark.parametrize(('peer', 'network'), PEERS_OF_THE_TABLES.items())
+def test_peers_can_have_the_ablations_budget_and_the_reconstruction_loss(
+    peer, network, monkeypatch
+):
+    monkeypatch.setenv('PEER', peer)
+    config = Config.fromfile(FOLDER / 'peers' / 'photos_2000-iters.py')
+    ours = config_of('ablations/photos_2000-iters.py')
+    assert config.model.generator.type == network
+    assert config.model.pixel_loss == ours.model.pixel_loss
+    assert all(
+        config.model[key] is None for key in ('discriminator', 'gan_loss', 'perceptual_loss')
+    )
+    assert config.train_dataloader == ours.train_dataloader
+    assert config.train_cfg == ours.train_cfg
+    assert config.optim_wrapper == ours.optim_wrapper
+    assert config.param_scheduler == ours.param_scheduler
+    assert config.randomness == ours.randomness
 
 
 def test_ttsrs_extractor_learns_at_a_tenth_of_the_rate():
@@ -244,7 +264,8 @@ def test_training_makes_lr_images_that_the_network_takes(name, pair):
     item = DATASETS.build(dict(config.train_dataloader.dataset, data_root=str(pair)))[0]
     net = model_of(name).generator
     sample = item['data_samples']
-    side = 160 // net.scale // net.size_divisor * net.size_divisor
+    cropped = 96 if 'photos_2000' in name else 160
+    side = cropped // net.scale // net.size_divisor * net.size_divisor
     assert tuple(item['inputs'].shape) == tuple(sample.ref_down.shape) == (3, side, side)
     for image in (sample.gt_img, sample.ref_img):
         assert tuple(image.shape) == (3, net.scale * side, net.scale * side)

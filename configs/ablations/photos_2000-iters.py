@@ -3,9 +3,12 @@
 #       --cfg-options model.generator.adaptation.type=NoAdaptation
 _base_ = '../masa-rec_x4_photos.py'
 
-crop = dict(type='FixedCrop', keys=_base_.pair, crop_size=(96, 96))
 train_pipeline = [
-    crop if transform['type'] == 'FixedCrop' else transform for transform in _base_.train_pipeline
+    *_base_.load_views,
+    dict(_base_.crop, crop_size=(96, 96)),
+    _base_.change_light,
+    *_base_.make_lq,
+    _base_.pack_pair,
 ]
 train_dataloader = dict(batch_size=1, num_workers=1, dataset=dict(pipeline=train_pipeline))
 
