@@ -14,8 +14,9 @@ from . import track
 from .choosing import needed_in_tiles, needed_whole
 from .halos import fusion_halo
 
-WORTH_A_PROBE = 2**23
-"""Pixels of SR image and reference from which the time is worth estimating."""
+WORTH_A_PROBE = 2**24
+"""Pixels of SR image and reference from which the time is worth estimating: where the probe takes
+some hundredths of it."""
 
 PROBE = 64
 """Height and width of the LR image and of Ref↓ that the machine's speed is measured with."""

@@ -17,7 +17,8 @@ from tests.models.inference.test_tiled import images, network
 
 @pytest.fixture
 def speed(monkeypatch):
-    """Set how fast the machine is."""
+    """Set how fast the machine is, which is worth knowing of any images then."""
+    monkeypatch.setattr(planning, 'WORTH_A_PROBE', 1)
     return lambda *seconds: monkeypatch.setattr(
         planning, 'measured_speed', lambda net, like: Speed(*seconds)
     )
@@ -83,7 +84,6 @@ def test_the_speed_is_this_machines():
 def test_it_is_announced_before_anything_is_run(monkeypatch, speed, options, runs):
     net, inputs, told = network(), images(24, 24, 24, 24), []
     speed(1, 0, 0)
-    monkeypatch.setattr(planning, 'WORTH_A_PROBE', 1)
     monkeypatch.setattr(net.encoder, 'forward', lambda *_, **__: pytest.fail('it has started'))
 
     def announce(what):
