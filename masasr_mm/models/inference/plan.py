@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Callable, Iterator
 from typing import NamedTuple
@@ -19,7 +20,8 @@ WORTH_A_PROBE = 2**24
 some hundredths of it."""
 
 PROBE = 64
-"""Height and width of the LR image and of Ref↓ that the machine's speed is measured with."""
+"""Height and width of the LR image and of Ref↓ that the machine's speed is measured with; more where
+the network takes no such size."""
 
 PRUNED = 1 / 14
 """What the pruned search of Stage 1 takes of the exact one's time."""
@@ -91,10 +93,11 @@ def measured_speed(net: MASANet, like: Tensor) -> Speed:
     Returns:
         Speed: In the type that autocast has at the moment.
     """
-    side = PROBE * net.scale
+    length = math.ceil(PROBE / net.size_divisor) * net.size_divisor
+    side = length * net.scale
     noise = torch.rand(1, 3, side, side, generator=torch.Generator().manual_seed(0))
     ref = noise.to(like).contiguous(memory_format=net.memory_format)
-    lq = ref[..., :PROBE, :PROBE]
+    lq = ref[..., :length, :length]
     feature = net.encoder(lq, num_levels=1)[0].float()
     grid = net.matching.block_grid(feature, feature)
     encoding = _seconds(lambda: net.encoder(ref)[0])
@@ -103,8 +106,8 @@ def measured_speed(net: MASANet, like: Tensor) -> Speed:
     everything = _seconds(lambda: net(lq, ref, lq))
     return Speed(
         encoding / side**2,
-        searching / (grid.number_of_blocks * PROBE**2),
-        max(0.0, everything - matching - encoding) / PROBE**2,
+        searching / (grid.number_of_blocks * length**2),
+        max(0.0, everything - matching - encoding) / length**2,
     )
 
 
