@@ -115,7 +115,6 @@ def make_inferencer(options: argparse.Namespace) -> MASAInferencer:
     # The file holds the network as it is, so that none of these can be changed any more.
     fixed = dict(
         config=options.config,
-        device=None if options.device == 'cpu' else options.device,
         dtype=None if options.dtype in ('auto', 'float32') else options.dtype,
         tile=options.tile if isinstance(options.tile, int) else None,
         ref_dtype=options.ref_dtype,
@@ -124,9 +123,9 @@ def make_inferencer(options: argparse.Namespace) -> MASAInferencer:
         if value is not None:
             raise UserError(
                 f'--{option.replace("_", "-")} {value} does not go with --backend onnxruntime, '
-                'which runs the whole network of the file in float32 on the CPU'
+                'which runs the whole network of the file in float32'
             )
-    return ONNXInferencer(options.checkpoint, options.align)
+    return ONNXInferencer(options.checkpoint, options.align, options.device)
 
 
 def _tell(outcome: Outcome) -> None:

@@ -63,7 +63,7 @@ def parse_args(arguments: Sequence[str] | None = None) -> argparse.Namespace:
         '--backend',
         choices=('torch', 'onnxruntime'),
         default='torch',
-        help='what runs the network: PyTorch, or onnxruntime on the CPU with a file of '
+        help='what runs the network: PyTorch, or onnxruntime with a file of '
         'tools/deployment/export.py (default: torch)',
     )
     parser.add_argument(

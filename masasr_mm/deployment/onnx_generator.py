@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-from pathlib import Path
 
 import torch
 from mmagic.registry import MODELS
@@ -14,26 +13,34 @@ from ..errors import UserError
 from ..models.inference.any_size import pad_to
 from ..models.matching import Matches
 from .interface import INPUTS, KEY, Interface
+from .sessions import open_session
 
 
 @MODELS.register_module()
 class ONNXGenerator(BaseModule):
     """Run an ONNX file of tools/deployment/export.py where the editor ``MASA`` has its generator.
 
-    The sizes of the network are read from the file. It runs on the CPU.
+    The sizes of the network are read from the file. Images come and go in main memory.
 
     Args:
         path (str | os.PathLike): The file.
+        device (str, optional): Where it is run, see :func:`~.sessions.open_session`. Default:
+            'cpu'.
         init_cfg (dict, optional): Not used. Default: None.
 
     Raises:
-        UserError: If onnxruntime is missing, or the file is no such file.
+        UserError: If onnxruntime is missing or cannot use the device, or the file is no such file.
     """
 
-    def __init__(self, path: str | os.PathLike, init_cfg: dict | None = None) -> None:
+    def __init__(
+        self,
+        path: str | os.PathLike,
+        device: str | None = 'cpu',
+        init_cfg: dict | None = None,
+    ) -> None:
         super().__init__(init_cfg)
         self.path = str(path)
-        self.session = _session(self.path)
+        self.session = open_session(self.path, device)
         text = self.session.get_modelmeta().custom_metadata_map.get(KEY)
         self.interface = Interface.from_text(text, self.path)
         self.scale = self.interface.scale
@@ -97,22 +104,3 @@ def _inside(index: Tensor, padded: list[int], grid: tuple[int, int]) -> Tensor:
     """Return flat indices into a padded grid as indices of the same pixels without padding."""
     rows = (index // padded[1]).clamp(max=grid[0] - 1)
     return rows * grid[1] + (index % padded[1]).clamp(max=grid[1] - 1)
-
-
-def _session(path: str):
-    if not Path(path).is_file():
-        raise UserError(f'ONNX file not found: {path}')
-    try:
-        import onnxruntime
-    except ImportError as error:
-        raise UserError(
-            'running an ONNX file needs onnxruntime: pip install -r requirements/export.txt'
-        ) from error
-    onnxruntime.set_default_logger_severity(3)
-    options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = torch.get_num_threads()
-    try:
-        return onnxruntime.InferenceSession(path, options, providers=['CPUExecutionProvider'])
-    except Exception as error:  # its errors have no common class that is public
-        reason = str(error).strip().splitlines()[0]
-        raise UserError(f'{path}: not an ONNX file that can be run ({reason})') from error

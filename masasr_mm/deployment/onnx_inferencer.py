@@ -12,22 +12,27 @@ from .onnx_generator import ONNXGenerator
 
 
 class ONNXInferencer(MASAInferencer):
-    """Do what :class:`~masasr_mm.apis.MASAInferencer` does with onnxruntime, on the CPU.
+    """Do what :class:`~masasr_mm.apis.MASAInferencer` does with onnxruntime.
 
     Args:
         path (str | os.PathLike): An ONNX file that tools/deployment/export.py wrote.
         align (str): As in :class:`~masasr_mm.apis.MASAInferencer`; a file with fixed sizes takes
             references as they are. Default: 'auto'.
+        device (str, optional): 'cpu', 'cuda' or 'dml', see
+            :func:`~masasr_mm.deployment.sessions.open_session`. Default: None, the best there is.
 
     Raises:
-        UserError: If onnxruntime is missing, or the file is no such file.
+        UserError: If onnxruntime is missing or cannot use the device, or the file is no such file.
 
     Examples:
         >>> infer = ONNXInferencer('masa_rec.onnx')
         >>> sr = infer('blurry.jpg', ['sharp.jpg'])  # (4·H, 4·W, 3) uint8, RGB
     """
 
-    def __init__(self, path: str | os.PathLike, align: str = 'auto') -> None:
+    def __init__(
+        self, path: str | os.PathLike, align: str = 'auto', device: str | None = None
+    ) -> None:
+        self.provider_device = device
         super().__init__(path, device='cpu', test_cfg={}, align=align)
         if self.generator.interface.ref_size is not None:
             self.align = 'off'  # what is stacked may be larger than the references
@@ -50,4 +55,4 @@ class ONNXInferencer(MASAInferencer):
         )
 
     def _load(self, checkpoint: str, config: str | None) -> ONNXGenerator:
-        return ONNXGenerator(checkpoint)  # the weights are part of the file
+        return ONNXGenerator(checkpoint, self.provider_device)  # the weights are part of the file

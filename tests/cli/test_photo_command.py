@@ -271,7 +271,6 @@ def test_the_reference_may_be_kept_in_half_precision(tool, folder, small_checkpo
         (['--tile', '64'], '--tile 64 does not go with --backend onnxruntime'),
         (['--dtype', 'float16'], '--dtype float16 does not go'),
         (['--ref-dtype', 'float16'], '--ref-dtype float16 does not go'),
-        (['--device', 'cuda'], '--device cuda does not go'),
         (['--device', 'cpu', '--tile', 'auto'], 'ONNX file not found: a.onnx'),
     ],
 )

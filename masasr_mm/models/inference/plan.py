@@ -20,8 +20,8 @@ WORTH_A_PROBE = 2**24
 some hundredths of it."""
 
 PROBE = 64
-"""Height and width of the LR image and of Ref↓ that the machine's speed is measured with; more where
-the network takes no such size."""
+"""Height and width of the LR image and of Ref↓ that the machine's speed is measured with, or a
+little more where the network takes no such size."""
 
 PRUNED = 1 / 14
 """What the pruned search of Stage 1 takes of the exact one's time."""
