@@ -15,7 +15,7 @@ from . import track
 from .choosing import needed_in_tiles, needed_whole
 from .halos import fusion_halo
 
-WORTH_A_PROBE = 2**24
+WORTH_A_PROBE = 2**23
 """Pixels of SR image and reference from which the time is worth estimating: where the probe takes
 some hundredths of it."""
 
