@@ -63,13 +63,6 @@ max_iters, decay_iters = 2000, 1000
 train_cfg = dict(max_iters=max_iters)
 optim_wrapper = dict(generator=dict(optimizer=dict(lr=1e-4)))
 param_scheduler = [
-    dict(type='LinearLR', start_factor=0.1, end=200, by_epoch=False),
-    dict(
-        type='LinearLR',
-        start_factor=1,
-        end_factor=0.01,
-        begin=max_iters - decay_iters,
-        end=max_iters,
-        by_epoch=False,
-    ),
+    _base_.warm_up,
+    dict(_base_.decay, begin=max_iters - decay_iters, end=max_iters),
 ]

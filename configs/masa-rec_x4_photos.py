@@ -3,7 +3,11 @@
 # makes patches of. On a GPU (0.15 s an iteration on an H200), and on a CPU:
 #   python tools/train.py configs/masa-rec_x4_photos.py --amp bfloat16
 #   python tools/train.py configs/masa-rec_x4_photos.py --cfg-options train_dataloader.batch_size=4
-_base_ = ['./masa-rec_x4_cufed5.py', './_base_/datasets/photos.py']
+_base_ = [
+    './masa-rec_x4_cufed5.py',
+    './_base_/datasets/photos.py',
+    './_base_/schedules/photos.py',
+]
 
 model = dict(
     # Starting from the bicubic enlargement, training gets somewhere sooner.
@@ -21,13 +25,7 @@ train_dataloader = dict(
     num_workers=8,
     persistent_workers=True,
     sampler=dict(type='InfiniteSampler', shuffle=True),
-    dataset=dict(
-        type='PhotoPatchDataset',
-        data_root='data/photos/train',
-        # So often, that a reference of something else does no harm.
-        unlike=0.2,
-        pipeline=train_pipeline,
-    ),
+    dataset=dict(_base_.patches, pipeline=train_pipeline),
 )
 # Views of photographs that are not trained on, laid out as CUFED5 with one reference.
 val_dataloader = dict(num_workers=0, dataset=dict(data_root='data/photos/val'))
@@ -37,15 +35,8 @@ max_iters, decay_iters = 2500, 1250
 train_cfg = dict(max_iters=max_iters, val_interval=500)
 optim_wrapper = dict(generator=dict(optimizer=dict(lr=3e-4)))
 param_scheduler = [
-    dict(type='LinearLR', start_factor=0.1, end=200, by_epoch=False),
-    dict(
-        type='LinearLR',
-        start_factor=1,
-        end_factor=0.01,
-        begin=max_iters - decay_iters,
-        end=max_iters,
-        by_epoch=False,
-    ),
+    _base_.warm_up,
+    dict(_base_.decay, begin=max_iters - decay_iters, end=max_iters),
 ]
 auto_scale_lr = dict(base_batch_size=32)
 
@@ -55,8 +46,5 @@ default_hooks = dict(
     checkpoint=dict(interval=500, save_best=None, max_keep_ckpts=4),
     non_finite=dict(budget=10),
 )
-# An average over the last tenth of the steps, and no more than about 1,000 of them.
-custom_hooks = [
-    dict(type='ResumableEMAHook', ema_type='MomentumAnnealingEMA', momentum=0.001, gamma=10),
-]
+custom_hooks = [_base_.average]
 randomness = dict(seed=0)

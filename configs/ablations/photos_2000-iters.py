@@ -15,13 +15,6 @@ train_dataloader = dict(batch_size=1, num_workers=1, dataset=dict(pipeline=train
 max_iters, decay_iters = 2000, 1000
 train_cfg = dict(max_iters=max_iters, val_interval=max_iters)
 param_scheduler = [
-    _base_.param_scheduler[0],
-    dict(
-        type='LinearLR',
-        start_factor=1,
-        end_factor=0.01,
-        begin=max_iters - decay_iters,
-        end=max_iters,
-        by_epoch=False,
-    ),
+    _base_.warm_up,
+    dict(_base_.decay, begin=max_iters - decay_iters, end=max_iters),
 ]

@@ -1,7 +1,11 @@
 # Tables 1 and 2 at the budget of configs/ablations/photos_2000-iters.py, which is MASA-rec's: PEER
 # names the system, and the reconstruction loss is all there is.
 #   PEER=rcan python tools/train.py configs/peers/photos_2000-iters.py --amp bfloat16
-_base_ = ['./{{$PEER:rcan}}_x4_cufed5.py', '../_base_/datasets/photos.py']
+_base_ = [
+    './{{$PEER:rcan}}_x4_cufed5.py',
+    '../_base_/datasets/photos.py',
+    '../_base_/schedules/photos.py',
+]
 
 model = dict(type='PeerEditor', discriminator=None, gan_loss=None, perceptual_loss=None)
 
@@ -18,12 +22,7 @@ train_dataloader = dict(
     num_workers=1,
     persistent_workers=True,
     sampler=dict(type='InfiniteSampler', shuffle=True),
-    dataset=dict(
-        type='PhotoPatchDataset',
-        data_root='data/photos/train',
-        unlike=0.2,
-        pipeline=train_pipeline,
-    ),
+    dataset=dict(_base_.patches, pipeline=train_pipeline),
 )
 val_dataloader = dict(num_workers=0, dataset=dict(data_root='data/photos/val'))
 
@@ -35,20 +34,11 @@ optim_wrapper = dict(
     generator=dict(type='OptimWrapper', optimizer=dict(type='Adam', lr=3e-4, betas=(0.9, 0.999))),
 )
 param_scheduler = [
-    dict(type='LinearLR', start_factor=0.1, end=200, by_epoch=False),
-    dict(
-        type='LinearLR',
-        start_factor=1,
-        end_factor=0.01,
-        begin=max_iters - decay_iters,
-        end=max_iters,
-        by_epoch=False,
-    ),
+    _base_.warm_up,
+    dict(_base_.decay, begin=max_iters - decay_iters, end=max_iters),
 ]
 default_hooks = dict(
     logger=dict(interval=50), checkpoint=dict(interval=500, save_best=None, max_keep_ckpts=4)
 )
-custom_hooks = [
-    dict(type='ResumableEMAHook', ema_type='MomentumAnnealingEMA', momentum=0.001, gamma=10),
-]
+custom_hooks = [_base_.average]
 randomness = dict(seed=0)

@@ -21,3 +21,9 @@ change_light = dict(
     transforms=dict(type='RandomColorChange', keys=pair, contrast=(0.7, 1.3), brightness=(-20, 20)),
 )
 prepare_views = [*load_views, crop, change_light]
+patches = dict(
+    type='PhotoPatchDataset',
+    data_root='data/photos/train',
+    # So often, that a reference of something else does no harm.
+    unlike=0.2,
+)
