@@ -6,7 +6,9 @@ import time
 
 import pytest
 import torch
+from torch.utils.flop_counter import FlopCounterMode
 
+from masasr_mm.models import MASANet
 from masasr_mm.models.inference import any_size
 from masasr_mm.models.inference import plan as planning
 from masasr_mm.models.inference.choosing import needed_in_tiles, needed_whole
@@ -42,6 +44,23 @@ def test_encoding_and_searching_grow_as_the_paper_says(speed, tile):
     assert plan(net, *sizes, tile).seconds < exact / 10
 
 
+def test_scales_take_their_shares_of_the_fusing(speed):
+    """Those of the multiplications that torch counts."""
+    net, sizes = MASANet(), shapes(640, 640, 2560, 2560)
+    speed(0, 0, 1)
+    steps = plan(net, *sizes, None).steps
+    counted = []
+    for index in range(3):
+        side = 16 * 2**index
+        before = torch.rand(1, 64, side // 2 if index else side, side // 2 if index else side)
+        with FlopCounterMode(display=False) as counter, torch.no_grad():
+            net.fuse(index, before, torch.rand(1, 64, side, side))
+        counted.append(counter.get_total_flops())
+    for index, flops in enumerate(counted):
+        share = steps[f'fusing at {2**index}×'] / (640 * 640)
+        assert share == pytest.approx(flops / sum(counted), rel=0.2)
+
+
 def test_tiles_fuse_their_halos_as_well(speed):
     net, sizes = network(), shapes(640, 640, 2560, 2560)
     speed(0, 0, 1)
@@ -67,6 +86,14 @@ def test_memory_is_what_large_images_are_refused_by(speed):
     speed(1, 1, 1)
     assert plan(net, *sizes, None).memory == needed_whole(net, *sizes)
     assert plan(net, *sizes, 64).memory == needed_in_tiles(net, *sizes, 64)
+
+
+def test_what_is_fused_is_what_neither_matches_nor_encodes(monkeypatch):
+    took = iter([2.0, 3.0, 5.0, 17.0])  # encoding, searching, matching and its encoding, everything
+    monkeypatch.setattr(planning, '_seconds', lambda run: next(took))
+    assert measured_speed(network(), torch.zeros(1)) == Speed(
+        2 / 256**2, 3 / (8 * 8 * 64**2), (17 - 5 - 2) / 64**2
+    )
 
 
 @pytest.mark.parametrize(('block_size', 'side'), [(8, 64), (12, 72)])
