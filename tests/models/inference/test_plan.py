@@ -19,8 +19,9 @@ from tests.models.inference.test_tiled import images, network
 
 @pytest.fixture
 def speed(monkeypatch):
-    """Set how fast the machine is, which is worth knowing of any images then."""
-    monkeypatch.setattr(planning, 'WORTH_A_PROBE', 1)
+    """Set how fast the machine is, with images of any size."""
+    for name in ('WORTH_A_PROBE', 'SLOWER_IN_TILES', 'SLOWER_WHOLE'):
+        monkeypatch.setattr(planning, name, 1)
     return lambda *seconds: monkeypatch.setattr(
         planning, 'measured_speed', lambda net, like: Speed(*seconds)
     )
@@ -42,6 +43,16 @@ def test_encoding_and_searching_grow_as_the_paper_says(speed, tile):
     assert exact == (480 // 8) * (640 // 8) * 500 * 750
     net.matching.search = 'pruned'
     assert plan(net, *sizes, tile).seconds < exact / 10
+
+
+def test_large_images_are_slower_than_the_probe(speed, monkeypatch):
+    net, sizes = network(), shapes(640, 640, 2560, 2560)
+    speed(1, 0, 0)
+    monkeypatch.setattr(planning, 'SLOWER_IN_TILES', 3)
+    monkeypatch.setattr(planning, 'SLOWER_WHOLE', 2)
+    pixels = 640 * 640 + 2560 * 2560
+    assert plan(net, *sizes, 128).seconds == 3 * pixels
+    assert plan(net, *sizes, None).seconds == 2 * pixels
 
 
 def test_scales_take_their_shares_of_the_fusing(speed):
