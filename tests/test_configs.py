@@ -109,7 +109,7 @@ ADVERSARIAL = ('srgan', 'enet', 'esrgan', 'srntt', 'ttsr')
 
 def test_there_is_a_config_for_every_system_of_tables_1_and_2():
     named = [f'peers/{name}_x4_cufed5.py' for name in PEERS_OF_THE_TABLES]
-    assert sorted([*named, 'peers/photos_2000-iters.py']) == PEERS
+    assert sorted([*named, 'peers/photos.py']) == PEERS
 
 
 @pytest.mark.parametrize(('peer', 'network'), PEERS_OF_THE_TABLES.items())
@@ -134,8 +134,8 @@ def test_peers_can_have_the_ablations_budget_and_the_reconstruction_loss(
     peer, network, monkeypatch
 ):
     monkeypatch.setenv('PEER', peer)
-    config = Config.fromfile(FOLDER / 'peers' / 'photos_2000-iters.py')
-    ours = config_of('ablations/photos_2000-iters.py')
+    config = Config.fromfile(FOLDER / 'peers' / 'photos.py')
+    ours = config_of('ablations/photos.py')
     assert config.model.generator.type == network
     assert config.model.pixel_loss == ours.model.pixel_loss
     assert all(
@@ -264,7 +264,7 @@ def test_training_makes_lr_images_that_the_network_takes(name, pair):
     item = DATASETS.build(dict(config.train_dataloader.dataset, data_root=str(pair)))[0]
     net = model_of(name).generator
     sample = item['data_samples']
-    cropped = 96 if 'photos_2000' in name else 160
+    cropped = 96 if name.endswith('/photos.py') else 160
     side = cropped // net.scale // net.size_divisor * net.size_divisor
     assert tuple(item['inputs'].shape) == tuple(sample.ref_down.shape) == (3, side, side)
     for image in (sample.gt_img, sample.ref_img):

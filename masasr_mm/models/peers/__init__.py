@@ -9,6 +9,7 @@ __getattr__, __dir__, _ = lazy_loader.attach(
         'crossnet': ['CrossNet'],
         'editor': ['PeerEditor'],
         'enet': ['ENetGenerator'],
+        'from_bicubic': ['FromBicubic'],
         'mdsr': ['MDSRNet'],
         'network': ['PeerNetwork'],
         'single_image': ['SingleImageNetwork', 'super_image_network'],
@@ -19,6 +20,7 @@ __getattr__, __dir__, _ = lazy_loader.attach(
 __all__ = [
     'CrossNet',
     'ENetGenerator',
+    'FromBicubic',
     'MDSRNet',
     'PeerEditor',
     'PeerNetwork',

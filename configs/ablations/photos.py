@@ -1,5 +1,6 @@
-# Tables 3 and 4 and Fig. 6 at a budget for a CPU: from nothing, 2,000 iterations of one patch.
-#   python tools/train.py configs/ablations/photos_2000-iters.py --amp bfloat16 \
+# Tables 3 and 4 and Fig. 6 at a budget for a CPU: from nothing, iterations of one patch; ITERS in
+# the environment says how many.
+#   python tools/train.py configs/ablations/photos.py --amp bfloat16 \
 #       --cfg-options model.generator.adaptation.type=NoAdaptation
 _base_ = '../masa-rec_x4_photos.py'
 
@@ -12,9 +13,10 @@ train_pipeline = [
 ]
 train_dataloader = dict(batch_size=1, num_workers=1, dataset=dict(pipeline=train_pipeline))
 
-max_iters, decay_iters = 2000, 1000
+max_iters = int('{{$ITERS:2000}}')
 train_cfg = dict(max_iters=max_iters, val_interval=max_iters)
 param_scheduler = [
-    _base_.warm_up,
-    dict(_base_.decay, begin=max_iters - decay_iters, end=max_iters),
+    dict(_base_.warm_up, end=max_iters // 10),
+    dict(_base_.decay, begin=max_iters // 2, end=max_iters),
 ]
+default_hooks = dict(checkpoint=dict(interval=max_iters // 4))
