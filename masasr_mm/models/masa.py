@@ -101,6 +101,11 @@ class MASA(ESRGAN):
         """
         return without_wrappers(self, super().state_dict(*args, **kwargs))
 
+    def _load_from_state_dict(self, state_dict: dict, prefix: str, *args, **kwargs) -> None:
+        """Take the weights; those alone have no count of steps, which goes on as it is."""
+        state_dict.setdefault(f'{prefix}step_counter', self.step_counter)
+        super()._load_from_state_dict(state_dict, prefix, *args, **kwargs)
+
     def _apply(self, change: Callable, *args, **kwargs) -> MASA:
         """Move or convert what :meth:`to` and the like do, the perceptual loss among it."""
         super()._apply(change, *args, **kwargs)

@@ -6,6 +6,7 @@ import pytest
 import torch
 from mmagic.registry import MODELS, OPTIM_WRAPPER_CONSTRUCTORS
 from mmagic.structures import DataSample
+from mmengine.runner.checkpoint import load_state_dict
 from torch.nn import functional as F
 
 import masasr_mm  # noqa: F401
@@ -184,6 +185,25 @@ def test_a_step_of_masa_rec_is_a_step_of_adam_on_the_l1_loss():
     for have, need in zip(model.generator.parameters(), other.generator.parameters()):
         torch.testing.assert_close(have, need)
     assert model.step_counter == 1
+
+
+def test_weights_alone_are_whole(monkeypatch):
+    """As mmengine loads them, which tells every key that is missing."""
+    told = []
+    monkeypatch.setattr(
+        'mmengine.runner.checkpoint.print_log', lambda text, *_, **__: told.append(text)
+    )
+    weights = build().state_dict()
+    del weights['step_counter']
+    model = build()
+    model.step_counter.fill_(7)
+    load_state_dict(model, weights)
+    assert not told
+    assert model.step_counter == 7
+    del weights['generator.to_image.bias']
+    load_state_dict(model, weights)
+    assert 'missing keys in source state_dict: generator.to_image.bias' in told[0]
+    assert 'step_counter' not in told[0]
 
 
 def test_the_adversarial_losses_are_relativistic():
