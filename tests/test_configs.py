@@ -130,13 +130,18 @@ def test_peers_have_masas_data_protocol_and_losses(peer, network):
 
 
 @pytest.mark.parametrize(('peer', 'network'), PEERS_OF_THE_TABLES.items())
-def test_peers_can_have_the_ablations_budget_and_the_reconstruction_loss(
-    peer, network, monkeypatch
-):
+def test_peers_can_be_trained_as_the_ablations_are_from_the_enlargement(peer, network, monkeypatch):
     monkeypatch.setenv('PEER', peer)
+    monkeypatch.setenv('ITERS', '640')
     config = Config.fromfile(FOLDER / 'peers' / 'photos.py')
-    ours = config_of('ablations/photos.py')
-    assert config.model.generator.type == network
+    ours = Config.fromfile(FOLDER / 'ablations' / 'photos.py')
+    assert ours.train_cfg.max_iters == ours.param_scheduler[-1].end == 640
+    generator = config.model.generator
+    if peer not in ('srgan', 'enet'):  # which enlarge themselves
+        assert generator.type == 'FromBicubic'
+        generator = generator.network
+    assert generator == config_of(f'peers/{peer}_x4_cufed5.py').model.generator
+    assert generator.type == network
     assert config.model.pixel_loss == ours.model.pixel_loss
     assert all(
         config.model[key] is None for key in ('discriminator', 'gan_loss', 'perceptual_loss')

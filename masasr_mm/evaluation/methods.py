@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from pathlib import Path
 
 from ..errors import UserError
@@ -17,29 +17,36 @@ METHODS = {
 """The config of each method, below ``configs/``, in the order of Table 1."""
 
 
-def config_of(method: str, configs: Path) -> str:
-    """Return the config file of a method.
+def configs_of(methods: Sequence[str], configs: Path, texts: Sequence[str] = ()) -> dict[str, str]:
+    """Return the config files of methods.
 
     Args:
-        method (str): One of :data:`METHODS`.
+        methods (Sequence[str]): Names of :data:`METHODS` or of ``texts``; 'all' are the former.
         configs (Path): The folder ``configs``.
+        texts (Sequence[str]): ``NAME=FILE`` each, for methods of one's own and in place of those
+            that are known. Default: none.
 
     Returns:
-        str: The file.
+        dict[str, str]: Files by method.
 
     Raises:
         UserError: If there is no such method.
     """
-    if method not in METHODS:
-        raise UserError(f'--methods {method}: not one of {", ".join(METHODS)} (or all)')
-    return str(configs / METHODS[method])
+    known = {name: str(configs / file) for name, file in METHODS.items()}
+    known.update(_named_files('--configs', texts))
+    if list(methods) == ['all']:
+        return known
+    for method in methods:
+        if method not in known:
+            raise UserError(f'--methods {method}: not one of {", ".join(known)} (or all)')
+    return {method: known[method] for method in methods}
 
 
-def check_checkpoints(methods: Sequence[str], texts: Sequence[str]) -> dict[str, str]:
+def checkpoints_of(methods: Collection[str], texts: Sequence[str]) -> dict[str, str]:
     """Read what the command line says of methods and their checkpoints.
 
     Args:
-        methods (Sequence[str]): Those that are compared.
+        methods (Collection[str]): Those that are compared.
         texts (Sequence[str]): ``NAME=FILE`` each.
 
     Returns:
@@ -48,12 +55,19 @@ def check_checkpoints(methods: Sequence[str], texts: Sequence[str]) -> dict[str,
     Raises:
         UserError: If there is no such method, or it is not compared.
     """
+    files = _named_files('--checkpoints', texts)
+    for name, file in files.items():
+        if name not in methods:
+            raise UserError(f'--checkpoints {name}={file}: {name} is none of {", ".join(methods)}')
+    return files
+
+
+def _named_files(option: str, texts: Sequence[str]) -> dict[str, str]:
+    """Read what an option names."""
     files = {}
     for text in texts:
-        name, equals, file = text.partition('=')
-        if not (equals and file):
-            raise UserError(f'--checkpoints {text}: NAME=FILE is needed, such as masa-rec=a.pth')
-        if name not in methods:
-            raise UserError(f'--checkpoints {text}: {name} is none of {", ".join(methods)}')
+        name, _, file = text.partition('=')
+        if not (name and file):
+            raise UserError(f'{option} {text}: NAME=FILE is needed')
         files[name] = file
     return files

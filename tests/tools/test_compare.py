@@ -60,12 +60,45 @@ def test_a_row_a_method(pairs, srcnn, tmp_path, monkeypatch, capsys):
     }  # fmt: skip
 
 
+MINE = """
+model = dict(
+    type='PeerEditor',
+    generator=dict(
+        type='SingleImageNetwork', network=dict(type='ENetGenerator', channels=8, num_blocks=1)
+    ),
+    pixel_loss=dict(type='L1Loss'),
+)
+"""
+
+
+def test_a_method_of_ones_own(pairs, tmp_path, monkeypatch, capsys):
+    monkeypatch.setenv('COLUMNS', '200')
+    (tmp_path / 'mine.py').write_text(MINE)
+    network = MODELS.build(dict(type='ENetGenerator', channels=8, num_blocks=1))
+    for parameter in network.parameters():
+        torch.nn.init.zeros_(parameter)
+    weights = {f'generator.network.{name}': value for name, value in network.state_dict().items()}
+    torch.save(dict(state_dict=weights), tmp_path / 'mine.pth')
+    arguments = [pairs, '--methods', 'mine', '--configs', f'mine={tmp_path / "mine.py"}',
+                 '--checkpoints', f'mine={tmp_path / "mine.pth"}', '--device', 'cpu', '--out',
+                 tmp_path / 'out', '--size', 16, 16, '--runs', 0]  # fmt: skip
+    assert not call_tool(compare, monkeypatch, *arguments)
+    with (tmp_path / 'out' / 'comparison.csv').open(newline='') as file:
+        rows = {row['method']: row for row in csv.DictReader(file)}
+    # Without weights that are other than 0 it is the enlargement that it adds to.
+    assert float(rows['mine']['PSNR']) == pytest.approx(float(rows['bicubic']['PSNR']), abs=0.02)
+    assert float(rows['mine']['parameters (M)']) == pytest.approx(
+        sum(parameter.numel() for parameter in network.parameters()) / 1e6, abs=0.005
+    )
+
+
 @pytest.mark.parametrize(
     ('arguments', 'message'),
     [
         (('--methods', 'vdsr'), '--methods vdsr'),
         (('--methods', 'enet', '--checkpoints', 'han=a.pt'), 'han is none of enet'),
         (('--methods', 'enet', '--checkpoints', 'enet=none.pt'), 'none.pt'),
+        (('--methods', 'mine', '--configs', 'mine=none.py'), 'none.py'),
         (('pairs', '--methods', 'enet'), 'two folders of one name'),
     ],
 )

@@ -30,6 +30,10 @@ def parse_args() -> argparse.Namespace:
         help='all, or names such as masa-rec, rcan and ttsr-rec (default: all)',
     )  # fmt: skip
     add(
+        '--configs', nargs='+', default=[], metavar='NAME=FILE',
+        help='configs of methods of your own, or other ones for those that are known',
+    )  # fmt: skip
+    add(
         '--checkpoints', nargs='+', default=[], metavar='NAME=FILE',
         help="weights of the methods: ours, mmagic's or the authors'",
     )  # fmt: skip
@@ -62,13 +66,14 @@ def parse_args() -> argparse.Namespace:
     return parser.parse_args()
 
 
-def compare_quality(args: argparse.Namespace, files: dict, device: str, progress) -> tuple:
+def compare_quality(
+    args: argparse.Namespace, configs: dict, files: dict, device: str, progress
+) -> tuple:
     """Super-resolve all photos by bicubic enlargement and by every method that has weights."""
     from masasr_mm.apis import MASAInferencer
     from masasr_mm.errors import UserError
     from masasr_mm.evaluation import comparison
     from masasr_mm.evaluation.lpips import LPIPS, trunk_weights_file
-    from masasr_mm.evaluation.methods import config_of
     from masasr_mm.evaluation.real_pairs import BICUBIC, enlarge_bicubic
 
     sets = {
@@ -78,7 +83,7 @@ def compare_quality(args: argparse.Namespace, files: dict, device: str, progress
     if len(sets) < len(args.data):
         raise UserError(f'{" ".join(args.data)}: two folders of one name; give each its own')
     distance = LPIPS() if trunk_weights_file('alex').is_file() else None
-    work = [BICUBIC, *(name for name in args.methods if name in files)]
+    work = [BICUBIC, *(name for name in configs if name in files)]
     task = progress.add_task('', total=len(work) * sum(map(len, sets.values())))
     quality, images, drawn = {}, [], {}
     for method in work:
@@ -86,8 +91,7 @@ def compare_quality(args: argparse.Namespace, files: dict, device: str, progress
         if method == BICUBIC:
             infer = enlarge_bicubic
         else:
-            config = config_of(method, CONFIGS)
-            infer = MASAInferencer(files[method], config, device, align=args.align)
+            infer = MASAInferencer(files[method], configs[method], device, align=args.align)
         for name, photos in sets.items():
             found = []
             for measured, sr in comparison.measure_quality(method, infer, photos, distance):
@@ -113,18 +117,16 @@ def draw(drawn: dict, sets: dict, out: Path) -> None:
             Image.fromarray(crops(gt, results)).save(part, 'PNG')
 
 
-def compare_costs(args: argparse.Namespace, device: str, progress) -> dict:
+def compare_costs(args: argparse.Namespace, configs: dict, device: str, progress) -> dict:
     """Count and measure what every method needs."""
     from masasr_mm.benchmark.cases import Case
     from masasr_mm.evaluation import comparison
-    from masasr_mm.evaluation.methods import config_of
 
     case = Case(tuple(args.size), tuple(4 * length for length in args.size))
-    task = progress.add_task('', total=len(args.methods))
+    task = progress.add_task('', total=len(configs))
     costs = {}
-    for method in args.methods:
+    for method, config in configs.items():
         progress.update(task, description=f'time of {method}')
-        config = config_of(method, CONFIGS)
         costs[method] = comparison.measure_costs(config, case, device, args.runs)
         progress.advance(task)
     return costs
@@ -156,24 +158,30 @@ def main(args: argparse.Namespace) -> None:
     from rich.progress import Progress
 
     from masasr_mm.allocator import keep_freed_memory
+    from masasr_mm.apis.config import load_config
     from masasr_mm.benchmark.rows import machine
+    from masasr_mm.checkpoints.downloads import local_file
+    from masasr_mm.checkpoints.recognising import read_checkpoint
     from masasr_mm.evaluation import comparison
     from masasr_mm.evaluation import comparison_report as report
-    from masasr_mm.evaluation.methods import METHODS, check_checkpoints, config_of
+    from masasr_mm.evaluation.methods import checkpoints_of, configs_of
     from masasr_mm.evaluation.real_pairs import BICUBIC
 
     keep_freed_memory()
-    args.methods = list(METHODS) if args.methods == ['all'] else args.methods
-    for method in args.methods:
-        config_of(method, CONFIGS)
-    files = check_checkpoints(args.methods, args.checkpoints)
+    configs = configs_of(args.methods, CONFIGS, args.configs)
+    files = checkpoints_of(configs, args.checkpoints)
+    # What is wrong with one is told before the others are run.
+    for config in configs.values():
+        load_config(config)
+    for file in files.values():
+        read_checkpoint(local_file(file))
     device, console = args.device or get_device(), Console()
     with Progress(console=Console(stderr=True), transient=True) as progress:
-        quality, images, drawn, sets = compare_quality(args, files, device, progress)
-        costs = compare_costs(args, device, progress)
+        quality, images, drawn, sets = compare_quality(args, configs, files, device, progress)
+        costs = compare_costs(args, configs, device, progress)
     results = [
         comparison.Result(name, files.get(name), quality.get(name, {}), costs.get(name))
-        for name in [BICUBIC, *args.methods]
+        for name in [BICUBIC, *configs]
     ]
     print_table(results, console if console.is_terminal else Console(width=160))
     about = dict(
