@@ -15,6 +15,9 @@ if TYPE_CHECKING:
     from ..apis import MASAInferencer
     from ..photos.outcomes import Outcome
 
+EXPORTED = dict(onnxruntime='onnx', openvino='openvino')
+"""The formats of export.py that the backends run."""
+
 
 def main() -> None:
     """Read the command line, do what it says, and leave the process with an exit status."""
@@ -104,28 +107,39 @@ def make_inferencer(options: argparse.Namespace) -> MASAInferencer:
         )
         warn_of_emulation('--dtype', infer.dtype, infer.device)
         return infer
-    from ..deployment.onnx_inferencer import ONNXInferencer
+    return _exported(options)
 
+
+def _exported(options: argparse.Namespace) -> MASAInferencer:
+    """Return what runs an exported network."""
+    backend, kind = options.backend, EXPORTED[options.backend]
     if options.checkpoint in NAMES:
         raise UserError(
-            '--backend onnxruntime needs --checkpoint with a file that tools/deployment/export.py '
-            'wrote with --format onnx'
+            f'--backend {backend} needs --checkpoint with a file that tools/deployment/export.py '
+            f'wrote with --format {kind}'
         )
-
     # The file holds the network as it is, so that none of these can be changed any more.
     fixed = dict(
         config=options.config,
-        dtype=None if options.dtype in ('auto', 'float32') else options.dtype,
         tile=options.tile if isinstance(options.tile, int) else None,
         ref_dtype=options.ref_dtype,
     )
+    if backend == 'onnxruntime':
+        fixed['dtype'] = None if options.dtype in ('auto', 'float32') else options.dtype
     for option, value in fixed.items():
         if value is not None:
             raise UserError(
-                f'--{option.replace("_", "-")} {value} does not go with --backend onnxruntime, '
-                'which runs the whole network of the file in float32'
+                f'--{option.replace("_", "-")} {value} does not go with --backend {backend}, '
+                'which runs the whole network of the file'
             )
-    return ONNXInferencer(options.checkpoint, options.align, options.device)
+    if backend == 'onnxruntime':
+        from ..deployment.onnx_inferencer import ONNXInferencer
+
+        return ONNXInferencer(options.checkpoint, options.align, options.device)
+    from ..deployment.openvino_inferencer import OpenVINOInferencer
+
+    device = options.device or 'cpu'
+    return OpenVINOInferencer(options.checkpoint, options.align, device, options.dtype)
 
 
 def _tell(outcome: Outcome) -> None:

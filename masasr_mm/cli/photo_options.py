@@ -56,15 +56,15 @@ def parse_args(arguments: Sequence[str] | None = None) -> argparse.Namespace:
         default=DEFAULT,
         metavar='CKPT',
         help='photos or bicubic, which come with the package; or a checkpoint, ours or the '
-        "authors', or its URL, from where it is downloaded once; with --backend onnxruntime an "
-        f'ONNX file (default: {DEFAULT})',
+        "authors', or its URL, from where it is downloaded once; with another --backend a file of "
+        f'tools/deployment/export.py (default: {DEFAULT})',
     )
     parser.add_argument(
         '--backend',
-        choices=('torch', 'onnxruntime'),
+        choices=('torch', 'onnxruntime', 'openvino'),
         default='torch',
-        help='what runs the network: PyTorch, or onnxruntime with a file of '
-        'tools/deployment/export.py (default: torch)',
+        help='what runs the network: PyTorch, or onnxruntime or OpenVINO with a file that '
+        'tools/deployment/export.py wrote for it (default: torch)',
     )
     parser.add_argument(
         '--config',

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
+from pathlib import Path
 
 from mmagic.registry import MODELS
 from mmengine.config import Config
@@ -32,7 +33,7 @@ def export(
         config (Config): With the ``model`` that the checkpoint is of.
         checkpoint (str | os.PathLike): A name of shipped weights, or a checkpoint, ours or one of
             the authors'.
-        kind (str): ``'torch'``, ``'onnx'`` or ``'safetensors'``.
+        kind (str): ``'torch'``, ``'onnx'``, ``'openvino'`` or ``'safetensors'``.
         out (str | os.PathLike): The file to write.
         lq_size (Sequence[int], optional): Height and width of LR images, fixed; rounded up to
             what the network takes. Default: None, any.
@@ -48,7 +49,9 @@ def export(
     if any(size and min(size) < 1 for size in sizes):
         raise UserError('--lq and --ref: height and width must be at least 1')
     if kind == 'safetensors' and any(sizes):
-        raise UserError('--lq and --ref are for --format torch and onnx; weights have no size')
+        raise UserError('--lq and --ref do not go with --format safetensors; weights have no size')
+    if kind == 'openvino' and Path(out).suffix != '.xml':
+        raise UserError(f'{out}: a file of OpenVINO is named *.xml, its weights go into *.bin')
     network = load_network(config, checkpoint)
     if kind == 'safetensors':
         weights = {PREFIX + key: value for key, value in network.state_dict().items()}
@@ -59,10 +62,13 @@ def export(
     program = export_program(network, interface)
     if kind == 'torch':
         save_program(program, interface, out)
-    else:
-        from .onnx_file import save_onnx
+        return interface
+    from .onnx_file import save_onnx, to_onnx
+    from .openvino_file import save_openvino
 
-        save_onnx(program, interface, network.matching.patch_size**2, out)
+    translated = to_onnx(program, network.matching.patch_size**2)
+    save = save_onnx if kind == 'onnx' else save_openvino
+    save(translated, interface, out)
     return interface
 
 

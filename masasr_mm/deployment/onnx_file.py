@@ -8,6 +8,7 @@ from collections.abc import Callable
 
 import torch
 from torch.export import ExportedProgram
+from torch.onnx import ONNXProgram
 
 from ..errors import UserError
 from ..files import written_whole
@@ -16,24 +17,23 @@ from .interface import INPUTS, KEY, OUTPUTS, Interface
 OPSET = 18
 
 
-def save_onnx(
-    program: ExportedProgram, interface: Interface, patch_area: int, path: str | os.PathLike
-) -> None:
-    """Write a program as one ONNX file, whole or not at all.
+def to_onnx(program: ExportedProgram, patch_area: int) -> ONNXProgram:
+    """Translate a program to ONNX.
 
     Args:
         program (ExportedProgram): From :func:`~masasr_mm.deployment.program.export_program`.
-        interface (Interface): Goes into the file's metadata under ``masasr_mm``, JSON.
         patch_area (int): Positions in a patch of the matching, 9 for 3×3.
-        path (str | os.PathLike): The file, ``*.onnx``.
+
+    Returns:
+        ONNXProgram: With the names of :mod:`.interface`.
 
     Raises:
-        UserError: If onnx or onnxscript is missing, or the file cannot be written.
+        UserError: If onnx or onnxscript is missing.
     """
     table = _translations(patch_area)
     # Its notes about what could not be folded say nothing to a user.
     logging.getLogger('onnxscript').setLevel(logging.ERROR)
-    result = torch.onnx.export(
+    return torch.onnx.export(
         program,
         input_names=INPUTS,
         output_names=OUTPUTS,
@@ -41,9 +41,22 @@ def save_onnx(
         custom_translation_table=table,
         verbose=False,
     )
-    result.model.metadata_props[KEY] = interface.to_text()
+
+
+def save_onnx(translated: ONNXProgram, interface: Interface, path: str | os.PathLike) -> None:
+    """Write a network as one ONNX file, whole or not at all.
+
+    Args:
+        translated (ONNXProgram): From :func:`to_onnx`.
+        interface (Interface): Goes into the file's metadata under ``masasr_mm``, JSON.
+        path (str | os.PathLike): The file, ``*.onnx``.
+
+    Raises:
+        UserError: If the file cannot be written.
+    """
+    translated.model.metadata_props[KEY] = interface.to_text()
     with written_whole(path) as temporary:
-        result.save(temporary)
+        translated.save(temporary)
 
 
 def _translations(patch_area: int) -> dict[Callable, Callable]:

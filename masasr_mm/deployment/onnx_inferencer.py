@@ -1,17 +1,14 @@
-"""Super-resolving one's own photos with an exported network."""
+"""Super-resolving one's own photos with onnxruntime."""
 
 from __future__ import annotations
 
 import os
 
-import torch
-
-from ..apis.inferencer import MASAInferencer
-from ..errors import UserError
+from .exported_inferencer import ExportedInferencer
 from .onnx_generator import ONNXGenerator
 
 
-class ONNXInferencer(MASAInferencer):
+class ONNXInferencer(ExportedInferencer):
     """Do what :class:`~masasr_mm.apis.MASAInferencer` does with onnxruntime.
 
     Args:
@@ -29,30 +26,9 @@ class ONNXInferencer(MASAInferencer):
         >>> sr = infer('blurry.jpg', ['sharp.jpg'])  # (4·H, 4·W, 3) uint8, RGB
     """
 
+    network = ONNXGenerator
+
     def __init__(
         self, path: str | os.PathLike, align: str = 'auto', device: str | None = None
     ) -> None:
-        self.provider_device = device
-        super().__init__(path, device='cpu', test_cfg={}, align=align)
-        if self.generator.interface.ref_size is not None:
-            self.align = 'off'  # what is stacked may be larger than the references
-
-    def save_pretrained(
-        self, folder: str | os.PathLike, dtype: torch.dtype = torch.float32
-    ) -> None:
-        """Refuse to write an exported network in Hugging Face's layout.
-
-        Args:
-            folder (str | os.PathLike): Not used.
-            dtype (torch.dtype): Not used.
-
-        Raises:
-            UserError: Always.
-        """
-        raise UserError(
-            f'{self.generator.path}: an exported network holds no weights in this layout; save the '
-            'checkpoint that it was exported from'
-        )
-
-    def _load(self, checkpoint: str, config: str | None) -> ONNXGenerator:
-        return ONNXGenerator(checkpoint, self.provider_device)  # the weights are part of the file
+        super().__init__(path, align, device=device)

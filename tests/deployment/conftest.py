@@ -10,7 +10,8 @@ from mmagic.registry import MODELS
 from mmengine.registry import DefaultScope
 
 from masasr_mm.deployment.interface import KEY
-from masasr_mm.deployment.onnx_file import save_onnx
+from masasr_mm.deployment.onnx_file import save_onnx, to_onnx
+from masasr_mm.deployment.openvino_file import save_openvino
 from masasr_mm.deployment.program import export_program, interface_of
 
 
@@ -39,12 +40,26 @@ def program(network):
 
 
 @pytest.fixture(scope='session')
-def exported(program, network, tmp_path_factory) -> Path:
-    """The folder with ``any.onnx``."""
+def translated(program):
+    """The same in ONNX."""
     pytest.importorskip('onnxscript')
+    return to_onnx(program, 9)
+
+
+@pytest.fixture(scope='session')
+def exported(translated, network, tmp_path_factory) -> Path:
+    """The folder with ``any.onnx``."""
     folder = tmp_path_factory.mktemp('exported')
-    save_onnx(program, interface_of(network), 9, folder / 'any.onnx')
+    save_onnx(translated, interface_of(network), folder / 'any.onnx')
     return folder
+
+
+@pytest.fixture(scope='session')
+def openvino_file(translated, network, tmp_path_factory) -> Path:
+    """A file of OpenVINO for any size, with its weights beside it."""
+    path = tmp_path_factory.mktemp('openvino') / 'any.xml'
+    save_openvino(translated, interface_of(network), path)
+    return path
 
 
 @pytest.fixture(scope='session')

@@ -1,4 +1,4 @@
-"""Write a network for programs without this package: torch.export, ONNX, or its weights alone."""
+"""Write a network for programs without this package: torch.export, ONNX, OpenVINO, or weights."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import argparse
 from masasr_mm.version import add_version
 
 EPILOG = """
-The files of --format torch and onnx take lq, ref and ref_down, RGB in [0, 1], of any size that
+The files of all but --format safetensors take lq, ref and ref_down, RGB in [0, 1], of any size that
 suits the network; a size that is given with --lq or --ref is fixed. docs/deployment.md has more.
 
 examples:
@@ -29,9 +29,10 @@ def parse_args() -> argparse.Namespace:
     )
     parser.add_argument(
         '--format',
-        choices=('torch', 'onnx', 'safetensors'),
+        choices=('torch', 'onnx', 'openvino', 'safetensors'),
         required=True,
-        help='a program of torch.export, an ONNX file for onnxruntime, or the weights alone',
+        help='a program of torch.export, an ONNX file for onnxruntime, a file of OpenVINO (*.xml, '
+        'with *.bin beside it), or the weights alone',
     )
     parser.add_argument('--out', metavar='FILE', required=True, help='the file to write')
     for name, what in (('--lq', 'photos'), ('--ref', 'references')):
