@@ -35,7 +35,7 @@ def wheel(folder, name, version, *metadata):
     return path.name
 
 def build_editable(folder, config_settings=None, metadata_directory=None):
-    extras = ['lite', 'sample', 'tests', 'export', 'demo', 'peers']
+    extras = ['lite', 'sample', 'tests', 'export', 'openvino', 'demo', 'peers']
     read = lambda name: pathlib.Path('requirements', f'{name}.txt').read_text().split()
     needs = [f'Requires-Dist: {line}' for line in read('runtime')]
     for extra in extras:
@@ -68,7 +68,7 @@ class Project:
         for name in ('leaf', 'mmcv_lite', 'mmcv'):
             self.add_wheel(name, '2.0')
         self.require(runtime='leaf', lite='mmcv_lite', full='mmcv', sample='leaf', tests='leaf')
-        self.require(export='leaf', demo='leaf', peers='leaf', constraints='')
+        self.require(export='leaf', openvino='leaf', demo='leaf', peers='leaf', constraints='')
 
     def add_wheel(self, name: str, version: str) -> None:
         """Make a package with one module that knows its version."""

@@ -18,7 +18,7 @@ REQUIREMENTS = Path(__file__).resolve().parent.parent / 'requirements'
 #: Requirement files of which one is enough: mmcv-lite, or mmcv.
 EITHER = ('lite', 'full')
 #: What matters to how the package works, besides what requirements/ names.
-FURTHER = ('safetensors', 'onnxruntime', 'lmdb', 'gradio', 'lpips')
+FURTHER = ('safetensors', 'onnxruntime', 'openvino', 'lmdb', 'gradio', 'lpips')
 
 
 def parse_args() -> argparse.Namespace:

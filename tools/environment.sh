@@ -54,7 +54,7 @@ base_python() {
 
 # Makes VENV, or brings it up to date.
 install() {
-    local base extras=sample,tests,export,demo,peers log="$VENV/install.log" reason
+    local base extras=sample,tests,export,openvino,demo,peers log="$VENV/install.log" reason
     if ! [ -e "$STATE" ] || [ "$(cat "$STATE")" = building ] || ! fits "$VENV/bin/python"; then
         base="$(base_python)" || exit
         base="$("$base" -c 'import os, sys; print(os.path.realpath(sys.executable))')"

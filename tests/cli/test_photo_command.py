@@ -280,9 +280,25 @@ def test_what_onnxruntime_cannot_do_is_told(options, message):
         make_inferencer(parse_args([*common, *options]))
 
 
-def test_onnxruntime_needs_a_file_of_its_own():
-    with pytest.raises(UserError, match='--backend onnxruntime needs --checkpoint with a file'):
-        make_inferencer(parse_args(['a.png', '--self-ref', '--backend', 'onnxruntime']))
+@pytest.mark.parametrize(
+    ('options', 'message'),
+    [
+        (['--tile', '64'], '--tile 64 does not go with --backend openvino'),
+        (['--ref-dtype', 'float16'], '--ref-dtype float16 does not go'),
+        (['--dtype', 'bfloat16'], 'OpenVINO file not found: a.xml'),
+    ],
+)
+def test_what_openvino_cannot_do_is_told(options, message):
+    common = ['a.png', '--self-ref', '--backend', 'openvino', '--checkpoint', 'a.xml']
+    with pytest.raises(UserError, match=message):
+        make_inferencer(parse_args([*common, *options]))
+
+
+@pytest.mark.parametrize(('backend', 'kind'), [('onnxruntime', 'onnx'), ('openvino', 'openvino')])
+def test_a_backend_needs_a_file_of_its_own(backend, kind):
+    message = f'--backend {backend} needs --checkpoint with a file .* --format {kind}$'
+    with pytest.raises(UserError, match=message):
+        make_inferencer(parse_args(['a.png', '--self-ref', '--backend', backend]))
 
 
 def test_weights_come_with_the_command():

@@ -5,13 +5,18 @@ from __future__ import annotations
 import shutil
 import sys
 
+import numpy as np
 import openvino
 import pytest
 import torch
 
+from masasr_mm.cli.photo_command import make_inferencer
+from masasr_mm.cli.photo_options import parse_args
 from masasr_mm.deployment.interface import KEY
 from masasr_mm.deployment.openvino_devices import choose_dtype
+from masasr_mm.deployment.openvino_file import save_openvino
 from masasr_mm.deployment.openvino_generator import OpenVINOGenerator
+from masasr_mm.deployment.program import interface_of
 from masasr_mm.errors import UserError
 from masasr_mm.models.inference.any_size import super_resolve
 
@@ -90,7 +95,7 @@ def test_a_type_is_chosen_by_what_the_device_has(capabilities):
     assert [choose_dtype(name, 'CPU') for name in ('auto', 'float16')] == ['float32', 'float16']
     with pytest.raises(UserError, match='dtype bfloat16 cannot be used: CPU has no units for it'):
         choose_dtype('bfloat16', 'CPU')
-    with pytest.raises(UserError, match='dtype must be one of auto, float32, .*not int8'):
+    with pytest.raises(UserError, match=r'dtype must be one of auto, float32, .*not int8'):
         choose_dtype('int8', 'CPU')
     capabilities('FP32', 'BF16')
     assert choose_dtype('auto', 'CPU') == 'bfloat16'
@@ -98,7 +103,7 @@ def test_a_type_is_chosen_by_what_the_device_has(capabilities):
 
 
 def test_a_device_that_is_not_there_is_told(openvino_file):
-    with pytest.raises(UserError, match='device cuda cannot be used: OpenVINO finds .*cpu'):
+    with pytest.raises(UserError, match=r'device cuda cannot be used: OpenVINO finds .*cpu'):
         OpenVINOGenerator(openvino_file, device='cuda')
 
 
@@ -139,3 +144,27 @@ def test_the_file_runs_without_this_package(openvino_file, network):
     with torch.no_grad():
         expected = network(*images)
     torch.testing.assert_close(torch.from_numpy(sr), expected, atol=1e-4, rtol=0)
+
+
+def test_what_cannot_be_written_leaves_no_file(translated, network, tmp_path):
+    (tmp_path / 'any.bin').mkdir()
+    with pytest.raises(UserError, match=r'cannot write .*any\.bin'):
+        save_openvino(translated, interface_of(network), tmp_path / 'any.xml')
+    assert [path.name for path in tmp_path.iterdir()] == ['any.bin']
+
+
+def test_the_command_gives_what_onnxruntime_gives(openvino_file, exported, photos):
+    lq, ref, other = photos
+    common = ['a.png', '--self-ref', '--dtype', 'float32', '--backend']
+    have, expected = (
+        make_inferencer(parse_args([*common, backend, '--checkpoint', str(path)])).predict(
+            lq, [ref, other]
+        )
+        for backend, path in (
+            ('openvino', openvino_file),
+            ('onnxruntime', exported / 'any.onnx'),
+        )
+    )
+    assert np.abs(have.image.astype(int) - expected.image).max() <= 1
+    # On real photos some matches are nearly as good as others.
+    assert (have.matches.position != expected.matches.position).mean() < 0.005

@@ -64,6 +64,7 @@ def test_weights_as_safetensors(config, small_checkpoint, photos, monkeypatch, t
 def test_mistakes_are_told(config, small_checkpoint, tmp_path, monkeypatch, capsys):
     out = tmp_path / 'out.onnx'
     for arguments, message in (
+        ([config, small_checkpoint, '--format', 'openvino'], 'a file of OpenVINO is named *.xml'),
         (['none.py', small_checkpoint, '--format', 'onnx'], 'config not found: none.py'),
         ([config, 'none.pth', '--format', 'onnx'], 'checkpoint not found: none.pth'),
         ([config, small_checkpoint, '--format', 'torch', '--lq', 0, 8], 'must be at least 1'),
@@ -84,15 +85,20 @@ def test_mistakes_are_told(config, small_checkpoint, tmp_path, monkeypatch, caps
 
 
 @pytest.mark.slow
-def test_onnx_as_a_user_does(config, small_checkpoint, photos, monkeypatch, tmp_path, capsys):
+@pytest.mark.parametrize('backend', ['onnxruntime', 'openvino'])
+def test_engines_as_a_user_does(
+    backend, config, small_checkpoint, photos, monkeypatch, tmp_path, capsys
+):
     """Export, then infer.py, on photos of odd sizes."""
-    pytest.importorskip('onnxruntime')
     pytest.importorskip('onnxscript')
+    pytest.importorskip(backend)
     from masasr_mm.deployment.onnx_inferencer import ONNXInferencer
+    from masasr_mm.deployment.openvino_inferencer import OpenVINOInferencer
 
-    out = tmp_path / 'small.onnx'
+    kind, ending = dict(onnxruntime=('onnx', 'onnx'), openvino=('openvino', 'xml'))[backend]
+    out = tmp_path / f'small.{ending}'
     sizes = ['--lq', 64, 64, '--ref', 240, 240]
-    arguments = [config, small_checkpoint, '--format', 'onnx', '--out', out, *sizes]
+    arguments = [config, small_checkpoint, '--format', kind, '--out', out, *sizes]
     assert export(monkeypatch, *arguments) in (0, None)
     assert 'lq        1×3×h×w, 64×64, fixed' in capsys.readouterr().out
     lq, ref, other = photos
@@ -102,12 +108,12 @@ def test_onnx_as_a_user_does(config, small_checkpoint, photos, monkeypatch, tmp_
     Image.fromarray(other).save(tmp_path / 'photos' / 'large.png')
     result = run_python(
         'tools/infer.py', tmp_path / 'photos', '--ref', tmp_path / 'ref.png', '--checkpoint',
-        out, '--backend', 'onnxruntime', '--matches',
+        out, '--backend', backend, '--dtype', 'float32', '--matches',
     )  # fmt: skip
     assert result.returncode == 1
     assert 'large.png' in result.stderr
     assert 'takes a lq of at most 64×64' in result.stderr
-    infer = ONNXInferencer(out)
+    infer = dict(onnxruntime=ONNXInferencer, openvino=OpenVINOInferencer)[backend](out)
     for name in 'ab':
         expected = infer(tmp_path / 'photos' / f'{name}.png', tmp_path / 'ref.png')
         with Image.open(tmp_path / 'photos_x4' / f'{name}_x4.png') as image:
