@@ -12,7 +12,7 @@ from mmagic.registry import MODELS
 from .exported_generator import ExportedGenerator
 from .openvino_devices import HINTS, choose_dtype, find_device
 from .openvino_file import import_openvino, read_openvino
-from .openvino_halves import MATCHES, TAKEN, fusion_of, matching_of
+from .openvino_halves import MATCHES, TAKEN, exact_half, fusion_half
 
 if TYPE_CHECKING:
     from openvino import CompiledModel, Model
@@ -50,25 +50,25 @@ class OpenVINOGenerator(ExportedGenerator):
         super().__init__(path, text, init_cfg)
         self.device_name = find_device(device)
         self.dtype = choose_dtype(dtype, self.device_name)
-        self._matching, self._compiled = matching_of(model), {}
-        self._fusion = self._compile(fusion_of(model), self.dtype)
+        self._exact, self._compiled = exact_half(model), {}
+        self._fusion = self._compile(fusion_half(model), self.dtype)
 
     def run(self, feeds: dict[str, np.ndarray]) -> list[np.ndarray]:  # noqa: D102
         images = {name: feeds[name] for name in ('lq', 'ref_down')}
-        matches = _run(self._matching_for(images), images)
-        taken = {name: matches[name] for name in TAKEN}
+        found = _run(self._exact_for(images), images)
+        taken = {name: found[name] for name in TAKEN}
         sr = _run(self._fusion, {**feeds, **taken})['sr']
-        return [sr, *(matches[name] for name in MATCHES)]
+        return [sr, *(found[name] for name in MATCHES)]
 
-    def _matching_for(self, images: dict[str, np.ndarray]) -> CompiledModel:
-        """Return the matching compiled for images of these sizes."""
+    def _exact_for(self, images: dict[str, np.ndarray]) -> CompiledModel:
+        """Return the exact half compiled for images of these sizes."""
         sizes = tuple(image.shape for image in images.values())
         if sizes not in self._compiled:
             if len(self._compiled) == KEPT:
                 del self._compiled[next(iter(self._compiled))]
-            matching = self._matching.clone()
-            matching.reshape({name: list(image.shape) for name, image in images.items()})
-            self._compiled[sizes] = self._compile(matching, 'float32')
+            half = self._exact.clone()
+            half.reshape({name: list(image.shape) for name, image in images.items()})
+            self._compiled[sizes] = self._compile(half, 'float32')
         return self._compiled[sizes]
 
     def _compile(self, model: Model, dtype: str) -> CompiledModel:

@@ -24,6 +24,11 @@ from .conftest import pictures
 from .test_onnx_generator import assert_same
 from .test_program import SIZES
 
+bfloat16_units = pytest.mark.skipif(
+    'BF16' not in openvino.Core().get_property('CPU', 'OPTIMIZATION_CAPABILITIES'),
+    reason='this CPU has no units for bfloat16',
+)
+
 
 @pytest.fixture(scope='module')
 def generator(openvino_file):
@@ -73,10 +78,17 @@ def test_the_self_ensemble_compiles_the_matching_twice(openvino_file, network, m
     assert len(compiled) == 2
 
 
-@pytest.mark.skipif(
-    'BF16' not in openvino.Core().get_property('CPU', 'OPTIMIZATION_CAPABILITIES'),
-    reason='this CPU has no units for bfloat16',
-)
+def test_no_more_than_two_sizes_are_kept(openvino_file, network):
+    generator = OpenVINOGenerator(openvino_file)
+    for width in (16, 24, 32):
+        images = pictures(16, width, 20, 28)
+        with torch.no_grad():
+            expected = network.super_resolve(*images)
+        assert_same(generator.super_resolve(*images), expected)
+    assert [size[0][3] for size in generator._compiled] == [24, 32]
+
+
+@bfloat16_units
 def test_bfloat16_leaves_the_matching_in_float32(openvino_file, network):
     generator = OpenVINOGenerator(openvino_file, dtype='auto')
     assert generator.dtype == 'bfloat16'
@@ -88,6 +100,17 @@ def test_bfloat16_leaves_the_matching_in_float32(openvino_file, network):
     torch.testing.assert_close(found.similarity, matches.similarity, atol=1e-5, rtol=0)
     difference = (have - expected).abs().max()
     assert 1e-4 < difference < 0.03  # more than float32's, and no more than bfloat16's
+
+
+@bfloat16_units
+def test_bfloat16_leaves_the_enlarged_image_as_it_is(openvino_file):
+    """In bfloat16 its brightest pixels were a 256th apart."""
+    generator = OpenVINOGenerator(openvino_file, dtype='bfloat16')
+    lq, ref, ref_down = pictures(32, 32, 30, 30)
+    bright = 0.99 + 0.01 * lq
+    exact = OpenVINOGenerator(openvino_file).super_resolve(bright, ref, ref_down)[0]
+    have = generator.super_resolve(bright, ref, ref_down)[0]
+    assert (have - exact).abs().mean() < 4e-4
 
 
 def test_a_type_is_chosen_by_what_the_device_has(capabilities):
