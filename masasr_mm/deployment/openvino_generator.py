@@ -24,7 +24,7 @@ KEPT = 2  # sizes that the matching is kept ready for; the self-ensemble has two
 class OpenVINOGenerator(ExportedGenerator):
     """Run OpenVINO files of tools/deployment/export.py where the editor ``MASA`` has its generator.
 
-    The matching is done in float32. It is compiled for every size, since OpenVINO has no
+    The matching is done in float32. It is compiled for every size, since OpenVINO (2026.4) has no
     convolution whose kernels and sizes are both free; the rest is compiled once.
 
     Args:
@@ -35,8 +35,8 @@ class OpenVINOGenerator(ExportedGenerator):
         init_cfg (dict, optional): Not used. Default: None.
 
     Raises:
-        UserError: If openvino is missing, has no such device or it not the type, or the file is
-            no such file.
+        UserError: If openvino is missing, has no such device or the device no such type, or the
+            file is no such file.
     """
 
     def __init__(
