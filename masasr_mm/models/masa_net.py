@@ -156,11 +156,26 @@ class MASANet(BaseModule):
         self.check_sizes(lq, ref, ref_down)
         feature, matches = self.match(lq, ref_down)
         with stage('encode Ref'):
-            ref_features = self._encode(ref)
+            ref_features = self.encode(ref)
         for index in range(len(self.refinements)):
             # Held by no name, so that each of them is freed as soon as it has been used.
             feature = self.fuse(index, feature, self._extract(index, ref_features, matches))
         return self.residual_image(feature) + self.enlarge(lq), matches
+
+    def encode(self, image: Tensor, num_levels: int | None = None) -> list[Tensor]:
+        """Encode an image, whatever way it lies in memory.
+
+        Args:
+            image (Tensor): Shape (N, 3, H, W), RGB in [0, 1].
+            num_levels (int, optional): How many features, from full size on. Default: None, all.
+
+        Returns:
+            list[Tensor]: Shapes (N, C, H, W), (N, C, H/2, W/2), ….
+        """
+        # A copy even if torch says that it lies so: of one image of numpy's it says so, but the
+        # strides are not those by which convolutions choose how their results will lie.
+        image = image.clone(memory_format=self.memory_format)
+        return self._run('encoder', self.encoder, image, num_levels=num_levels)
 
     def match(self, lq: Tensor, ref_down: Tensor) -> tuple[Tensor, Matches]:
         """Encode the LR image and Ref↓, and match them.
@@ -174,9 +189,9 @@ class MASANet(BaseModule):
             and the matches.
         """
         with stage('encode LR'):
-            lq_features = self._encode(lq)
+            lq_features = self.encode(lq)
         with stage('encode Ref↓'):
-            [ref_down_feature] = self._encode(ref_down, num_levels=1)
+            [ref_down_feature] = self.encode(ref_down, num_levels=1)
         matches = self.matching(lq_features[0], ref_down_feature)
         with stage('LR pyramid'):
             return self.lr_pyramid(lq_features), matches
@@ -249,10 +264,6 @@ class MASANet(BaseModule):
             ValueError: If a size does not fit.
         """
         SizeRequirements.of(self).check(lq.shape[2:], ref.shape[2:], ref_down.shape[2:])
-
-    def _encode(self, image: Tensor, num_levels: int | None = None) -> list[Tensor]:
-        image = image.contiguous(memory_format=self.memory_format)
-        return self._run('encoder', self.encoder, image, num_levels=num_levels)
 
     def _extract(self, index: int, ref_features: list[Tensor], matches: Matches) -> Tensor:
         with stage(f'extract {2**index}×'):

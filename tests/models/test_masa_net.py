@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pytest
 import torch
 from mmagic.registry import MODELS
 from packaging import version
+from torch import nn
 from torch.nn import functional as F
 
 from masasr_mm.models import MASANet
+from masasr_mm.models.inference.tiled import TiledMASANet
 
 SMALL = dict(channels=4, fusion_blocks=(1, 1, 1), encoder=dict(num_blocks=1))
 
@@ -82,6 +85,25 @@ def test_gradients_reach_every_parameter():
     for name, parameter in net.named_parameters():
         assert parameter.grad is not None, name
         assert parameter.grad.abs().max() > 0, name
+
+
+@pytest.mark.parametrize('tile', [None, 8])
+@pytest.mark.parametrize('dtype', ['float32', 'bfloat16'])
+def test_convolutions_choose_channels_last_for_one_image_of_numpys(tile, dtype):
+    """Strides of (0, 1, 3·W, 3) pass for channels last, but convolutions do not take them so."""
+    net, lying = MASANet(channels=8), set()
+    pixels = np.random.default_rng(0).random((16, 16, 3), np.float32)
+    lq = torch.from_numpy(pixels.transpose(2, 0, 1)[None])
+    ref = torch.from_numpy(pixels.repeat(4, 0).repeat(4, 1).transpose(2, 0, 1)[None])
+    assert lq.stride(0) == 0
+    assert lq.is_contiguous(memory_format=torch.channels_last)
+    for part in net.modules():
+        if isinstance(part, nn.Conv2d):
+            part.register_forward_hook(lambda *given: lying.add(given[-1].stride(1)))
+    forward = net if tile is None else TiledMASANet(net, tile).super_resolve
+    with torch.no_grad(), torch.autocast('cpu', torch.bfloat16, enabled=dtype == 'bfloat16'):
+        forward(lq, ref, lq)
+    assert lying == {1}
 
 
 def test_a_zero_last_convolution_gives_the_bicubic_enlargement():

@@ -57,6 +57,6 @@ def encode_lr(
 def _encoded(net: MASANet, lq: Tensor) -> tuple[Tensor, Tensor]:
     """Return F_LR and the decoder's first feature of an image, or of a tile with its halo."""
     with stage('encode LR'):
-        levels = net.encoder(lq.contiguous(memory_format=net.memory_format))
+        levels = net.encode(lq)
     with stage('LR pyramid'):
         return levels[0], net.lr_pyramid(levels)

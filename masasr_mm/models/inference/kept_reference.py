@@ -125,7 +125,7 @@ class KeptReference:
         scale = self.net.scale
         part = ref[:, :, scaled(rows.outer, scale), scaled(columns.outer, scale)]
         with stage('encode Ref'):
-            features = self.net.encoder(part.contiguous(memory_format=self.net.memory_format))
+            features = self.net.encode(part)
         for index in range(len(features)):
             inner = scaled(rows.inner, 2**index), scaled(columns.inner, 2**index)
             yield to_cells(features.pop()[:, :, inner[0], inner[1]], 2**index)

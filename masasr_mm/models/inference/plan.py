@@ -102,11 +102,11 @@ def measured_speed(net: MASANet, like: Tensor) -> Speed:
     length = math.ceil(PROBE / net.size_divisor) * net.size_divisor
     side = length * net.scale
     noise = torch.rand(1, 3, side, side, generator=torch.Generator().manual_seed(0))
-    ref = noise.to(like).contiguous(memory_format=net.memory_format)
+    ref = noise.to(like)
     lq = ref[..., :length, :length]
-    feature = net.encoder(lq, num_levels=1)[0].float()
+    feature = net.encode(lq, num_levels=1)[0].float()
     grid = net.matching.block_grid(feature, feature)
-    encoding = _seconds(lambda: net.encoder(ref)[0])
+    encoding = _seconds(lambda: net.encode(ref)[0])
     searching = _seconds(lambda: net.matching.coarse_match(feature, feature, grid))
     matching = _seconds(lambda: net.match(lq, lq)[0])
     everything = _seconds(lambda: net(lq, ref, lq))

@@ -97,8 +97,7 @@ class TiledMASANet:
         net = self.net
         lr, feature = encode_lr(net, lq, net.scale * self.tile, self.rooms, self.track)
         with stage('encode Ref↓'):
-            ref_down = ref_down.contiguous(memory_format=net.memory_format)
-            [ref_down_feature] = net.encoder(ref_down, num_levels=1)
+            [ref_down_feature] = net.encode(ref_down, num_levels=1)
         for whole in self.track([lr], MATCHING):
             matches = net.matching(whole, ref_down_feature)
         return feature, matches
