@@ -180,6 +180,7 @@ def saved_bytes(net: MASANet, inputs) -> tuple[int, torch.Tensor]:
 def test_gradient_checkpointing_gives_the_same_gradients_in_less_memory(with_cp, share):
     config = dict(channels=4, fusion_blocks=(2, 2, 2), encoder=dict(num_blocks=2))
     nets = [MODELS.build(dict(type='MASANet', **config, with_cp=cp)) for cp in (False, with_cp)]
+    torch.manual_seed(0)  # with others all four channels of a block may be dead
     for parameter in nets[0].parameters():
         torch.nn.init.normal_(parameter, std=0.1)
     nets[1].load_state_dict(nets[0].state_dict())

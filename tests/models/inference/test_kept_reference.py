@@ -59,7 +59,9 @@ def test_what_was_not_matched_is_not_encoded(kind, monkeypatch):
     rows = []
     encode = net.encoder.forward
     monkeypatch.setattr(
-        net.encoder, 'forward', lambda image: rows.append(image.shape[2]) or encode(image)
+        net.encoder,
+        'forward',
+        lambda image, **options: rows.append(image.shape[2]) or encode(image, **options),
     )
     kept = kind(net, ref, matches, 32)
     assert sum(rows) <= 4 * (12 + 2 * math.ceil(net.encoder.halo / 4))
