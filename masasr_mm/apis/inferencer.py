@@ -182,6 +182,8 @@ class MASAInferencer:
         prediction = self._predict(image, references, self.align == 'auto')
         if self.align == 'off' or all(np.array_equal(image, other) for other in references):
             return prediction
+        if prediction.matches is None:  # of another network than MASA's
+            return prediction
         found = prediction.agreement
         if found >= LOW_AGREEMENT:
             return prediction

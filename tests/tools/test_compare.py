@@ -81,7 +81,7 @@ def test_a_method_of_ones_own(pairs, tmp_path, monkeypatch, capsys):
     torch.save(dict(state_dict=weights), tmp_path / 'mine.pth')
     arguments = [pairs, '--methods', 'mine', '--configs', f'mine={tmp_path / "mine.py"}',
                  '--checkpoints', f'mine={tmp_path / "mine.pth"}', '--device', 'cpu', '--out',
-                 tmp_path / 'out', '--size', 16, 16, '--runs', 0]  # fmt: skip
+                 tmp_path / 'out', '--size', 16, 16, '--runs', 0, '--align', 'auto']  # fmt: skip
     assert not call_tool(compare, monkeypatch, *arguments)
     with (tmp_path / 'out' / 'comparison.csv').open(newline='') as file:
         rows = {row['method']: row for row in csv.DictReader(file)}
