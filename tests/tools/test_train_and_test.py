@@ -123,7 +123,7 @@ def test_test_prints_the_table_and_writes_the_images(trained, small_config, tmp_
         (('tools/test.py', 'configs/masa_x4_sun80.py', 'none.pth'), 'data/Sun80'),
     ],
 )
-def test_mistakes_are_told_in_one_line(arguments, message, tmp_path, monkeypatch):
+def test_mistakes_are_told_in_one_line(arguments, message, tmp_path, monkeypatch, capsys):
     import runpy
     import sys
 
@@ -133,15 +133,11 @@ def test_mistakes_are_told_in_one_line(arguments, message, tmp_path, monkeypatch
     monkeypatch.chdir(tmp_path)
     (tmp_path / 'configs').symlink_to(REPOSITORY / 'configs')
     monkeypatch.setattr(sys, 'argv', [script, config, *rest])
-    errors = []
-    monkeypatch.setattr('builtins.print', lambda *text, **options: errors.append(text[0]))
     with pytest.raises(SystemExit) as stop:
         runpy.run_path(str(REPOSITORY / script), run_name='__main__')
     assert stop.value.code == 2
-    assert len(errors) == 1
-    assert errors[0].startswith('error: ')
-    assert message in errors[0]
-    assert '\n' not in errors[0]
+    [line] = [text for text in capsys.readouterr().err.splitlines() if text.startswith('error: ')]
+    assert message in line
 
 
 def test_no_data_is_told_before_anything_else(tool, tmp_path, monkeypatch):
