@@ -23,6 +23,7 @@ from ..errors import UserError
 from ..models.building import build_part
 from ..models.inference.any_size import super_resolve
 from ..models.matching import MatchMaps
+from ..models.peers.network import PeerNetwork
 from ..photos.images import ImageInput, read_rgb
 from ..photos.prediction import LOW_AGREEMENT, Prediction
 from ..photos.references import stack
@@ -128,6 +129,11 @@ class MASAInferencer:
         """int: How many times larger the results are."""
         return self.generator.scale
 
+    @property
+    def tells_matches(self) -> bool:
+        """bool: Whether the network tells where its texture comes from, as MASA's does."""
+        return not isinstance(self.generator, PeerNetwork)
+
     def __call__(
         self,
         lq: ImageInput | Sequence[ImageInput],
@@ -150,7 +156,8 @@ class MASAInferencer:
             :class:`~masasr_mm.models.matching.MatchMaps`. A list of such if ``lq`` is one.
 
         Raises:
-            UserError: If a file cannot be read, or the lists have different lengths.
+            UserError: If a file cannot be read, the lists have different lengths, or matches are
+                asked of a network that does not tell them.
         """
         if not isinstance(lq, (list, tuple)):
             prediction = self.predict(lq, ref)
@@ -182,10 +189,8 @@ class MASAInferencer:
         prediction = self._predict(image, references, self.align == 'auto')
         if self.align == 'off' or all(np.array_equal(image, other) for other in references):
             return prediction
-        if prediction.matches is None:  # of another network than MASA's
-            return prediction
         found = prediction.agreement
-        if found >= LOW_AGREEMENT:
+        if found is None or found >= LOW_AGREEMENT:
             return prediction
         return self._predict(image, [image], align=False)._replace(left_out=found)
 
@@ -210,7 +215,7 @@ class MASAInferencer:
     @torch.no_grad()
     def _run(
         self, lq: np.ndarray, ref: np.ndarray, ref_down: np.ndarray
-    ) -> tuple[np.ndarray, MatchMaps]:
+    ) -> tuple[np.ndarray, MatchMaps | None]:
         """Run the network on 8-bit images."""
         inputs = (self._tensor(image) for image in (lq, ref, ref_down))
         config = dict(self.test_cfg, dtype=self.dtype)

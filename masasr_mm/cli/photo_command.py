@@ -48,6 +48,11 @@ def run(options: argparse.Namespace) -> int:
     if options.report:
         check_report(options.report)
     infer = make_inferencer(options)
+    if options.matches and not infer.tells_matches:
+        raise UserError(
+            f'--matches: the network of {options.config or options.checkpoint} does not tell where '
+            'its texture comes from; leave the option out'
+        )
     progress = PhotoProgress()
     infer.test_cfg.update(
         ensemble=options.ensemble, track=progress.track, announce=progress.announce

@@ -102,9 +102,14 @@ class Service:
             device (str): The device that will probably be used.
 
         Raises:
-            UserError: If the checkpoint, the config or the device cannot be used.
+            UserError: If the checkpoint, the config or the device cannot be used, or the network
+                does not tell where its texture comes from.
         """
-        self._inferencer(device)
+        if not self._inferencer(device).tells_matches:
+            raise UserError(
+                'the page shows where the texture comes from, which this network does not tell; '
+                'take one of MASANet, or the command masasr'
+            )
 
     def preview(self, paths: Sequence[str]) -> list[np.ndarray]:
         """Return small pictures of files that were uploaded.

@@ -22,8 +22,9 @@ class Figures(NamedTuple):
         height (int): Of the photo.
         result_width (int): Of the result.
         result_height (int): Of the result.
-        similarity (float): Mean of R (Eq. 4), in [-1, 1].
-        agreement (float): How much of the photo the references show, in [-1, 1].
+        similarity (float | None): Mean of R (Eq. 4), in [-1, 1]; None of a network that does not
+            tell where its texture comes from.
+        agreement (float | None): How much of the photo the references show, in [-1, 1]; or None.
         seconds (float): How long it took.
         alignment (tuple[str, ...]): What was done with each reference, in words; empty where none
             was to be aligned.
@@ -33,8 +34,8 @@ class Figures(NamedTuple):
     height: int
     result_width: int
     result_height: int
-    similarity: float
-    agreement: float
+    similarity: float | None
+    agreement: float | None
     seconds: float
     alignment: tuple[str, ...]
 
@@ -83,13 +84,12 @@ def written(
     alignment = tuple(done.in_words() for done in prediction.alignments) if elsewhere else ()
     similarity, agreement = prediction.similarity, prediction.agreement
     figures = Figures(w, h, width, height, similarity, agreement, seconds, alignment)
-    line = (
-        f'{job.out}: {w}×{h} → {width}×{height}, similarity {similarity:.2f}, '
-        f'agreement {two_digits(agreement)}, {seconds:.1f} s'
-    )
-    line = '; '.join([line, *alignment])
+    parts = [f'{job.out}: {w}×{h} → {width}×{height}', f'{seconds:.1f} s']
+    if agreement is not None:
+        parts[1:1] = f'similarity {similarity:.2f}', f'agreement {two_digits(agreement)}'
+    line = '; '.join([', '.join(parts), *alignment])
     warnings = [f'{job.lq}: {problem}' for problem in problems]
-    if agreement < LOW_AGREEMENT and elsewhere:
+    if elsewhere and agreement is not None and agreement < LOW_AGREEMENT:
         warnings.append(
             f'{job.lq}: the reference shows little of it (agreement '
             f'{two_digits(agreement)}; {LOW_AGREEMENT} and more is good), '

@@ -141,7 +141,10 @@ class PhotoPipeline:
         from ..visualization.match_picture import draw_matches
 
         lq, image = prediction.lq, prediction.image
-        ref, count, matches, texture = prediction.shown()
+        if prediction.matches is None:
+            ref, count = prediction.ref, prediction.num_refs
+        else:
+            ref, count, matches, texture = prediction.shown()
         if self.options.compare:
             write_picture(compare(lq, image, ref, count), out.with_name(f'{out.stem}_compare.png'))
         if self.options.matches:

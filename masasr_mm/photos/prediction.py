@@ -9,6 +9,7 @@ import numpy as np
 
 from ..alignment import Alignment
 from ..alignment.agreement import agreement
+from ..errors import UserError
 from ..models.matching import MatchMaps
 from .tracing import TracedMatches, trace
 
@@ -27,7 +28,8 @@ class Prediction(NamedTuple):
             (scale·H, scale·W, 3), uint8, RGB.
         ref_down (np.ndarray): ``ref`` bicubically reduced, shape (H, W, 3), uint8, RGB.
         num_refs (int): How many images are stacked; an aligned reference becomes two.
-        matches (MatchMaps): Where the texture came from in ``ref``.
+        matches (MatchMaps | None): Where the texture came from in ``ref``; None of a network that
+            does not tell.
         alignments (tuple[Alignment, ...]): What was done with each reference; empty where none
             was to be aligned.
         references (tuple[np.ndarray, ...]): The references as they were given, each of shape
@@ -41,28 +43,33 @@ class Prediction(NamedTuple):
     ref: np.ndarray
     ref_down: np.ndarray
     num_refs: int
-    matches: MatchMaps
+    matches: MatchMaps | None
     alignments: tuple[Alignment, ...] = ()
     references: tuple[np.ndarray, ...] = ()
     left_out: float | None = None
 
     @property
-    def similarity(self) -> float:
-        """float: Mean of R (Eq. 4) over the LR image, in [-1, 1]."""
-        return float(self.matches.similarity.mean())
+    def similarity(self) -> float | None:
+        """Mean of R (Eq. 4) over the LR image, in [-1, 1]; None without matches."""
+        return None if self.matches is None else float(self.matches.similarity.mean())
 
     def shown(self) -> TracedMatches:
         """Return the references as they were given, and where in them the texture came from.
 
         Returns:
             TracedMatches: For pictures.
+
+        Raises:
+            UserError: If the network does not tell it.
         """
+        if self.matches is None:
+            raise UserError('this network does not tell where its texture comes from')
         return trace(self.ref, self.matches, self.alignments, self.references, self.num_refs)
 
     @property
-    def agreement(self) -> float:
-        """float: How much of the LR image the given references show, see :func:`agreement`."""
-        if self.left_out is not None:
+    def agreement(self) -> float | None:
+        """How much of the LR image the references show, :func:`agreement`; None without matches."""
+        if self.left_out is not None or self.matches is None:
             return self.left_out
         return agreement(self.lq, self.ref_down, self.matches.position)
 

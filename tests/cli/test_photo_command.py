@@ -11,6 +11,7 @@ import sys
 import numpy as np
 import pytest
 import torch
+from mmagic.registry import MODELS
 from PIL import Image
 from PIL.ExifTags import IFD, Base
 
@@ -299,6 +300,34 @@ def test_a_backend_needs_a_file_of_its_own(backend, kind):
     message = f'--backend {backend} needs --checkpoint with a file .* --format {kind}$'
     with pytest.raises(UserError, match=message):
         make_inferencer(parse_args(['a.png', '--self-ref', '--backend', backend]))
+
+
+def test_a_network_that_tells_no_matches(tool, folder, tmp_path, capsys):
+    """SRCNN: the result is its own, nothing is said of similarity, and nothing of a match drawn."""
+    config = REPOSITORY / 'configs' / 'peers' / 'srcnn_x4_cufed5.py'
+    torch.manual_seed(0)
+    network = MODELS.build(dict(type='SRCNNNet', channels=(3, 64, 32, 3)))
+    weights = {f'generator.{key}': value for key, value in network.state_dict().items()}
+    torch.save(dict(state_dict=weights), tmp_path / 'srcnn.pth')
+    photo, out = folder / 'photos' / 'a.png', folder / 'out.png'
+    common = [photo, '--ref', folder / 'other.png', '--checkpoint', tmp_path / 'srcnn.pth']
+    common += ['--config', config, '--device', 'cpu', '--dtype', 'float32']
+    with pytest.raises(UserError, match=r'--matches: the network of .*srcnn_x4_cufed5.py does not'):
+        tool(*common, '--matches')
+    report = folder / 'report.json'
+    assert tool(*common, '--compare', '--report', report, '--out', out) == 0, capsys.readouterr()
+    told = capsys.readouterr()
+    assert f'{out}: 60×56 → 240×224, ' in told.out
+    assert 'similarity' not in told.out
+    assert 'warning' not in told.err
+    assert (folder / 'out_compare.png').exists()
+    [row] = json.loads(report.read_text())
+    assert row['similarity'] is None
+    assert row['agreement'] is None
+    lq = torch.from_numpy(read(photo).copy()).permute(2, 0, 1)[None] / 255
+    with torch.no_grad():
+        expected = network(lq)[0].mul(255).clamp(0, 255).permute(1, 2, 0)
+    assert np.abs(read(out) - expected.numpy()).max() < 0.51
 
 
 def test_weights_come_with_the_command():

@@ -7,6 +7,8 @@ import time
 
 import numpy as np
 import pytest
+import torch
+from mmagic.registry import MODELS
 from PIL import Image
 from PIL.ExifTags import Base
 
@@ -14,6 +16,7 @@ from masasr_mm.apis import MASAInferencer
 from masasr_mm.demo.service import Limits, Service, devices
 from masasr_mm.errors import UserError
 from masasr_mm.visualization.match_picture import draw_matches
+from tests.conftest import REPOSITORY
 
 
 @pytest.fixture
@@ -61,6 +64,16 @@ def test_the_result_is_the_apis(make, files, small_checkpoint):
     assert [what for _, what in told] == [
         'reading the files', 'super-resolving', 'drawing the matches',
     ]  # fmt: skip
+
+
+def test_a_network_that_tells_no_matches(tmp_path):
+    config = REPOSITORY / 'configs' / 'peers' / 'srcnn_x4_cufed5.py'
+    network = MODELS.build(dict(type='SRCNNNet', channels=(3, 64, 32, 3)))
+    weights = {f'generator.{key}': value for key, value in network.state_dict().items()}
+    torch.save(dict(state_dict=weights), tmp_path / 'srcnn.pth')
+    service = Service(str(tmp_path / 'srcnn.pth'), str(config), tmp_path, Limits())
+    with pytest.raises(UserError, match='where the texture comes from, which this network does'):
+        service.warm_up('cpu')
 
 
 def test_the_place_is_told_only_if_asked_for(make, files, tmp_path):
