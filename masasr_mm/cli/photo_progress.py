@@ -74,9 +74,10 @@ class PhotoProgress:
         self.bars.reset(self.steps, total=plan.seconds)
         if plan.seconds >= LONG:
             how = f'in tiles of {plan.tile}' if plan.tile else 'as a whole'
+            disk = f'{plan.disk / 1e9:.1f} GB of disk, ' if plan.disk else ''
             print(
-                f'{self.name}: about {duration(plan.seconds)} and {plan.memory / 1e9:.1f} GB of '
-                f'memory, {how}',
+                f'{self.name}: about {duration(plan.seconds)}, {plan.memory / 1e9:.1f} GB of '
+                f'memory, {disk}{how}',
                 file=sys.stderr,
                 flush=True,
             )

@@ -18,17 +18,18 @@ def test_all_photos_come_in_turn():
 
 
 @pytest.mark.parametrize(
-    ('tile', 'runs', 'told'),
+    ('tile', 'runs', 'disk', 'told'),
     [
-        (128, 1, 'a.jpg: about 4 min and 6.2 GB of memory, in tiles of 128\n'),
-        (None, 1, 'a.jpg: about 4 min and 6.2 GB of memory, as a whole\n'),
-        (None, 8, 'a.jpg: about 34 min and 6.2 GB of memory, as a whole\n'),
+        (128, 1, 0, 'a.jpg: about 4 min, 6.2 GB of memory, in tiles of 128\n'),
+        (64, 1, 7.68e10, 'a.jpg: about 4 min, 6.2 GB of memory, 76.8 GB of disk, in tiles of 64\n'),
+        (None, 1, 0, 'a.jpg: about 4 min, 6.2 GB of memory, as a whole\n'),
+        (None, 8, 0, 'a.jpg: about 34 min, 6.2 GB of memory, as a whole\n'),
     ],
 )
-def test_a_long_photo_is_announced(capsys, tile, runs, told):
+def test_a_long_photo_is_announced(capsys, tile, runs, disk, told):
     progress = PhotoProgress()
     next(progress.over(JOBS))
-    progress.announce(Plan(tile, 6_240_000_000, dict(matching=195.0, fusing=60.0), runs))
+    progress.announce(Plan(tile, 6_240_000_000, dict(matching=195.0, fusing=60.0), runs, disk))
     assert capsys.readouterr().err == told
 
 

@@ -14,6 +14,7 @@ from ..matching import MatchExtractionModule, MatchMaps, match_maps
 from ..peers.network import PeerNetwork
 from ..sizes import SizeRequirements
 from .choosing import check_memory, choose_tile
+from .disk import check_disk
 from .plan import plan
 from .self_ensemble import RUNS, SelfEnsemble, SuperResolver
 from .tiled import TiledMASANet
@@ -59,7 +60,7 @@ def super_resolve(
 
     Raises:
         UserError: If a reference is larger than ``scale`` times its reduced one, there is not
-            enough memory, or tiles of a given size are asked of a network that has none.
+            enough memory or disk, or tiles of a given size are asked of a network that has none.
     """
     config = config or {}
     height, width = lq.shape[2:]
@@ -98,6 +99,8 @@ def _tiled(generator: MASANet, lq: Tensor, ref: Tensor, config: dict) -> SuperRe
         tile = choose_tile(generator, lq, ref)
     if isinstance(generator, MASANet):
         check_memory(generator, lq, ref, tile)
+        if tile:
+            check_disk(generator, lq, ref, config.get('ref_dtype'))
     if config.get('announce') and _can_be_sparing(generator):
         _announce(generator, lq, ref, tile, config)
     if tile:
@@ -107,7 +110,7 @@ def _tiled(generator: MASANet, lq: Tensor, ref: Tensor, config: dict) -> SuperRe
 
 def _announce(generator: MASANet, lq: Tensor, ref: Tensor, tile: int | None, config: dict) -> None:
     """Tell what large images will need."""
-    what = plan(generator, lq, ref, tile)
+    what = plan(generator, lq, ref, tile, config.get('ref_dtype'))
     if what is not None:
         config['announce'](what._replace(runs=RUNS) if config.get('ensemble') else what)
 

@@ -11,9 +11,12 @@ import torch
 from torch import Tensor, nn
 
 from ..masa_net import MASANet
+from ..matching.block_grid import BlockGrid
 from . import track
 from .choosing import needed_in_tiles, needed_whole
+from .disk import needed_on_disk
 from .halos import fusion_halo
+from .tiled import tile_spans
 
 WORTH_A_PROBE = 2**23
 """Pixels of SR image and reference from which the time is worth estimating: where the probe takes
@@ -40,12 +43,14 @@ class Plan(NamedTuple):
         steps (dict[str, float]): Seconds that each step will take about, by what it does; the
             names are those that :data:`~.track.Track` is called with.
         runs (int): How many times all steps will be done: 8 for an ensemble.
+        disk (int): Bytes of features that will lie in files.
     """
 
     tile: int | None
     memory: int
     steps: dict[str, float]
     runs: int = 1
+    disk: int = 0
 
     @property
     def seconds(self) -> float:
@@ -67,7 +72,13 @@ class Speed(NamedTuple):
     fusing: float
 
 
-def plan(net: MASANet, lq: Tensor, ref: Tensor, tile: int | None) -> Plan | None:
+def plan(
+    net: MASANet,
+    lq: Tensor,
+    ref: Tensor,
+    tile: int | None,
+    ref_dtype: torch.dtype | str | None = None,
+) -> Plan | None:
     """Say what images will need, if they are so large that it is worth finding out.
 
     Args:
@@ -75,6 +86,7 @@ def plan(net: MASANet, lq: Tensor, ref: Tensor, tile: int | None) -> Plan | None
         lq (Tensor): The LR image, shape (N, 3, h, w).
         ref (Tensor): The reference, shape (N, 3, scale·H, scale·W).
         tile (int, optional): The size of tiles in LR pixels; None for the whole.
+        ref_dtype (torch.dtype | str, optional): In which tiles keep the reference.
 
     Returns:
         Plan | None: None for small images.
@@ -85,7 +97,9 @@ def plan(net: MASANet, lq: Tensor, ref: Tensor, tile: int | None) -> Plan | None
     memory = needed_in_tiles(net, lq, ref, tile) if tile else needed_whole(net, lq, ref)
     slower = SLOWER_IN_TILES if tile else SLOWER_WHOLE
     steps = _steps(net, lq, ref, tile, measured_speed(net, lq))
-    return Plan(tile, memory, {name: slower * seconds for name, seconds in steps})
+    disk = needed_on_disk(net, lq, ref, ref_dtype) if tile else 0
+    seconds = {name: slower * seconds for name, seconds in steps}
+    return Plan(tile, memory, seconds, disk=disk)
 
 
 @torch.no_grad()
@@ -142,9 +156,16 @@ def _steps(
     for index, share in enumerate(weights):
         seconds = speed.fusing * lr_pixels * share / sum(weights)
         if tile:
-            halo = fusion_halo(net, index)
-            seconds *= (1 + 2 * halo / (tile * net.scale)) ** 2
+            seconds *= _with_halos(net, tile, index, grid)
         yield track.fusing(2**index), seconds
+
+
+def _with_halos(net: MASANet, tile: int, index: int, grid: BlockGrid) -> float:
+    """Return how many times as many pixels are fused in tiles as there are."""
+    halo = fusion_halo(net, index)
+    cut = tile_spans(net, tile, index, grid.blocks, grid.block, halo)
+    seen = (sum(span.outer.stop - span.outer.start for span in line) for line in cut)
+    return math.prod(seen) / grid.number_of_blocks
 
 
 def _weights(net: MASANet, index: int) -> int:

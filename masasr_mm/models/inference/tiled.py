@@ -13,6 +13,7 @@ from ..adaptation import Moments
 from ..aggregation import upsample
 from ..masa_net import MASANet
 from ..matching import Matches
+from ..matching.block_grid import Size
 from ..stages import stage
 from .encoded_lr import encode_lr
 from .halos import fusion_halo, halo_of
@@ -152,16 +153,33 @@ class TiledMASANet:
 
     def _tiles(self, index: int, matches: Matches, halo: int) -> list[tuple[Span, Span]]:
         """Cut the LR into tiles of whole blocks, given the halo in pixels of a scale."""
-        scale = 2**index
-        length = self.tile * self.net.scale // scale
-        return list(
-            product(
-                *(
-                    spans(count, max(1, length // size), math.ceil(halo / (scale * size)))
-                    for count, size in zip(matches.blocks, matches.fine_index.shape[2:])
-                )
-            )
-        )
+        block = matches.fine_index.shape[2:]
+        return list(product(*tile_spans(self.net, self.tile, index, matches.blocks, block, halo)))
+
+
+def tile_spans(
+    net: MASANet, tile: int, index: int, blocks: Size, block: Size, halo: int
+) -> tuple[list[Span], list[Span]]:
+    """Cut the rows and the columns of LR blocks into tiles of about as many pixels at each scale.
+
+    Args:
+        net (MASANet): The network.
+        tile (int): Height and width of a tile in LR pixels at the last scale.
+        index (int): The scale: 0 at 1×, 1 at 2×, 2 at 4×.
+        blocks (Size): LR blocks in a column and in a row.
+        block (Size): Height and width of a block, in LR pixels.
+        halo (int): How far a tile looks around itself, in pixels of the scale.
+
+    Returns:
+        tuple[list[Span], list[Span]]: Rows and columns of the tiles, in blocks.
+    """
+    scale = 2**index
+    length = tile * net.scale // scale
+    rows, columns = (
+        list(spans(count, max(1, length // size), math.ceil(halo / (scale * size))))
+        for count, size in zip(blocks, block)
+    )
+    return rows, columns
 
 
 def _part(index: int, feature: Tensor, rows: Span, columns: Span, matches: Matches) -> Tensor:
