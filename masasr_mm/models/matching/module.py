@@ -36,14 +36,12 @@ class MatchExtractionModule(BaseModule):
     Args:
         block_size (int): Aimed height and width of an LR block; the LR is cut into
             ``h // block_size`` by ``w // block_size`` blocks, which must divide it. Default: 8.
-        ref_block_ratio (float): Size of a Ref↓ block over that of an LR block, once LR and Ref↓
-            have the same size. Default: 1.5, the paper's 12 for 8.
+        ref_block_ratio (float): Size of a Ref↓ block over that of an LR block, for an LR and a
+            Ref↓ of one size. Default: 1.5, the paper's 12 for 8.
         patch_size (int): Height and width of a patch, odd. Default: 3.
-        dilations (tuple[int, ...]): Dilations of the centre patches in Stage 1.
-            Default: (1, 2, 3).
-        max_elements (int, optional): Similarities that may be held at once; what does not fit is
-            matched in groups of blocks and strips of Ref↓, one after another. None matches all at
-            once, without a loop whose length depends on the sizes. Default: 2**23.
+        dilations (tuple[int, ...]): Of the centre patches in Stage 1. Default: (1, 2, 3).
+        max_elements (int, optional): Similarities that may be held at once; more are found one
+            group of blocks and strip of Ref↓ after another. None: all at once. Default: 2**23.
         search (str): How Stage 1 finds the best position: ``'exact'``, by Eq. 1 for all of them;
             ``'pruned'``, by Eq. 1 for those that are best in fewer dimensions, which misses few
             of the best; ``'auto'``, exactly up to ``EXACT_UP_TO`` comparisons, and wherever the
@@ -76,8 +74,7 @@ class MatchExtractionModule(BaseModule):
     def forward(self, lr: Tensor, ref_down: Tensor) -> Matches:
         """Match every position of the LR feature with one of the Ref↓ feature (Stages 1 and 2).
 
-        Gradients reach both features through the similarities; the indices have none, nor has a
-        patch that is zero throughout, as in black bars.
+        Gradients reach both features through the similarities, but for patches that are all zero.
 
         Args:
             lr (Tensor): F_LR, shape (N, C, h, w).
