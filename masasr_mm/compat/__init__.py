@@ -14,6 +14,7 @@ from .mmagic_imports import (
 from .mmcv import provide_mmcv_ops, require_mmcv
 from .mmengine_log import concerns_the_user
 from .mmengine_registry import import_when_asked
+from .signal_stack import keep_signal_stack
 from .torch_backends import cpu_has_bfloat16_units, precision_switches
 from .training_checkpoints import allow_mmengine_checkpoints, load_weights_only, without_wrappers
 
@@ -26,6 +27,7 @@ __all__ = [
     'import_when_asked',
     'init_process_group_without_gpu',
     'keep_albumentations_offline',
+    'keep_signal_stack',
     'load_weights_only',
     'precision_switches',
     'provide_configs_by_name',

@@ -9,6 +9,7 @@ import numpy as np
 import torch
 from mmagic.registry import MODELS
 
+from ..compat import keep_signal_stack
 from .exported_generator import ExportedGenerator
 from .openvino_devices import HINTS, choose_dtype, find_device
 from .openvino_file import import_openvino, read_openvino
@@ -75,7 +76,8 @@ class OpenVINOGenerator(ExportedGenerator):
         options = dict(INFERENCE_PRECISION_HINT=HINTS[dtype])
         if self.device_name == 'CPU':
             options['INFERENCE_NUM_THREADS'] = torch.get_num_threads()
-        return import_openvino().compile_model(model, self.device_name, options)
+        with keep_signal_stack():
+            return import_openvino().compile_model(model, self.device_name, options)
 
 
 def _run(model: CompiledModel, feeds: dict[str, np.ndarray]) -> dict[str, np.ndarray]:

@@ -12,6 +12,7 @@ import torch
 
 from masasr_mm.cli.photo_command import make_inferencer
 from masasr_mm.cli.photo_options import parse_args
+from masasr_mm.compat.signal_stack import _exchange, _SignalStack
 from masasr_mm.deployment.interface import KEY
 from masasr_mm.deployment.openvino_devices import choose_dtype
 from masasr_mm.deployment.openvino_file import save_openvino
@@ -86,6 +87,15 @@ def test_no_more_than_two_sizes_are_kept(openvino_file, network):
             expected = network.super_resolve(*images)
         assert_same(generator.super_resolve(*images), expected)
     assert [size[0][3] for size in generator._compiled] == [24, 32]
+
+
+def test_the_stack_of_signals_is_left_alone(openvino_file):
+    """With AMX every model that is compiled exchanges it; see ``compat``."""
+    before, after = _SignalStack(), _SignalStack()
+    _exchange(None, before)
+    OpenVINOGenerator(openvino_file).super_resolve(*pictures(16, 16, 20, 24))
+    _exchange(None, after)
+    assert bytes(before) == bytes(after)
 
 
 @bfloat16_units
