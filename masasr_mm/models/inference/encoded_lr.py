@@ -8,10 +8,11 @@ from itertools import product
 from torch import Tensor
 
 from ..masa_net import MASANet
+from ..matching.block_grid import Size
 from ..stages import stage
 from .halos import halo_of
 from .rooms import Rooms
-from .spans import scaled, spans
+from .spans import Span, scaled, spans
 from .track import ENCODING_PHOTO, Track, untracked
 
 
@@ -34,12 +35,7 @@ def encode_lr(
     Raises:
         UserError: If the encoder cannot run in tiles, or the disk has no room for the features.
     """
-    # Tiles begin where all levels of the encoder have a pixel.
-    cell = 2 ** (len(net.lr_pyramid.levels) - 1)
-    halo = math.ceil((halo_of(net.encoder) + net.lr_pyramid.halo) / cell)
-    tiles = list(
-        product(*(spans(size // cell, max(1, tile // cell), halo) for size in lq.shape[2:]))
-    )
+    cell, tiles = _cell(net), list(product(*lr_spans(net, lq.shape[2:], tile)))
     if len(tiles) == 1:
         return _encoded(net, lq)
     room: list[Tensor] = []
@@ -52,6 +48,32 @@ def encode_lr(
             room[index][:, :, scaled(rows.piece, cell), scaled(columns.piece, cell)] = inner
         rooms.settle()
     return room[0], room[1]
+
+
+def lr_spans(net: MASANet, size: Size, tile: int) -> tuple[list[Span], list[Span]]:
+    """Cut an LR image into tiles that are encoded one after another.
+
+    Args:
+        net (MASANet): The network.
+        size (Size): Height and width of the image.
+        tile (int): Height and width of a tile.
+
+    Returns:
+        tuple[list[Span], list[Span]]: Rows and columns of the tiles, in pixels of the encoder's
+        last level, so that tiles begin where all levels have a pixel.
+
+    Raises:
+        UserError: If the encoder cannot run in tiles.
+    """
+    cell = _cell(net)
+    halo = math.ceil((halo_of(net.encoder) + net.lr_pyramid.halo) / cell)
+    rows, columns = (list(spans(length // cell, max(1, tile // cell), halo)) for length in size)
+    return rows, columns
+
+
+def _cell(net: MASANet) -> int:
+    """Return how many pixels a pixel of the encoder's last level stands for."""
+    return 2 ** (len(net.lr_pyramid.levels) - 1)
 
 
 def _encoded(net: MASANet, lq: Tensor) -> tuple[Tensor, Tensor]:

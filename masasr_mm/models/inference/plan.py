@@ -11,11 +11,12 @@ import torch
 from torch import Tensor, nn
 
 from ..masa_net import MASANet
-from ..matching.block_grid import BlockGrid
 from . import track
 from .choosing import needed_in_tiles, needed_whole
 from .disk import needed_on_disk
+from .encoded_lr import lr_spans
 from .halos import fusion_halo
+from .spans import times_seen
 from .tiled import tile_spans
 
 WORTH_A_PROBE = 2**23
@@ -29,9 +30,12 @@ little more where the network takes no such size."""
 PRUNED = 1 / 14
 """What the pruned search of Stage 1 takes of the exact one's time."""
 
-SLOWER_IN_TILES, SLOWER_WHOLE = 1.3, 1.7
-"""How many times longer a pixel of a large photo takes than one of the probe, whose features lie in
-the processor's cache, and in memory that was used before; measured at LR 512² and 1024²."""
+STATISTICS = 0.1
+"""What the statistics of a scale take of the time that fusing takes at it, in tiles."""
+
+SLOWER_WHOLE = 1.7
+"""How many times longer a pixel of a large photo takes as a whole than one of the probe, whose
+features lie in the processor's cache, and in memory that was used before; as those of tiles do."""
 
 
 class Plan(NamedTuple):
@@ -64,11 +68,13 @@ class Speed(NamedTuple):
     Attributes:
         encoding (float): For each pixel that is encoded.
         searching (float): For each pair of an LR block and a place of Ref↓ (Stage 1, exact).
+        comparing (float): For each LR pixel, the rest of the matching (Stage 2, Eq. 2–4).
         fusing (float): For each LR pixel, all that comes after the matching.
     """
 
     encoding: float
     searching: float
+    comparing: float
     fusing: float
 
 
@@ -95,11 +101,10 @@ def plan(
     if pixels < WORTH_A_PROBE:
         return None
     memory = needed_in_tiles(net, lq, ref, tile) if tile else needed_whole(net, lq, ref)
-    slower = SLOWER_IN_TILES if tile else SLOWER_WHOLE
-    steps = _steps(net, lq, ref, tile, measured_speed(net, lq))
-    disk = needed_on_disk(net, lq, ref, ref_dtype) if tile else 0
-    seconds = {name: slower * seconds for name, seconds in steps}
-    return Plan(tile, memory, seconds, disk=disk)
+    steps = dict(_steps(net, lq, ref, tile, measured_speed(net, lq)))
+    if tile:
+        return Plan(tile, memory, steps, disk=needed_on_disk(net, lq, ref, ref_dtype))
+    return Plan(tile, memory, {name: SLOWER_WHOLE * seconds for name, seconds in steps.items()})
 
 
 @torch.no_grad()
@@ -122,12 +127,14 @@ def measured_speed(net: MASANet, like: Tensor) -> Speed:
     grid = net.matching.block_grid(feature, feature)
     encoding = _seconds(lambda: net.encode(ref)[0])
     searching = _seconds(lambda: net.matching.coarse_match(feature, feature, grid))
-    matching = _seconds(lambda: net.match(lq, lq)[0])
+    matching = _seconds(lambda: net.matching(feature, feature).similarity)
+    beginning = _seconds(lambda: net.match(lq, lq)[0])
     everything = _seconds(lambda: net(lq, ref, lq))
     return Speed(
         encoding / side**2,
         searching / (grid.number_of_blocks * length**2),
-        max(0.0, everything - matching - encoding) / length**2,
+        max(0.0, matching - searching) / length**2,
+        max(0.0, everything - beginning - encoding) / length**2,
     )
 
 
@@ -147,25 +154,23 @@ def _steps(
 ) -> Iterator[tuple[str, float]]:
     """Yield what the steps do, and their seconds."""
     lr_pixels, ref_pixels = len(lq) * lq.shape[2:].numel(), len(lq) * ref.shape[2:].numel()
-    yield track.ENCODING_PHOTO, speed.encoding * lr_pixels
+    lr_tile = tile * net.scale if tile else max(lq.shape[2:])
+    cut = lr_spans(net, lq.shape[2:], lr_tile)
+    yield track.ENCODING_PHOTO, speed.encoding * lr_pixels * times_seen(cut)
     grid = net.matching.block_grid(lq, ref[:, :, :: net.scale, :: net.scale])
     pairs = len(lq) * grid.number_of_blocks * ref_pixels / net.scale**2
-    yield track.MATCHING, speed.searching * pairs * (PRUNED if net.matching.prunes(grid) else 1)
+    searching = speed.searching * pairs * (PRUNED if net.matching.prunes(grid) else 1)
+    yield track.MATCHING, searching + speed.comparing * lr_pixels
     yield track.ENCODING_REFERENCE, speed.encoding * ref_pixels
     weights = [4**index * _weights(net, index) for index in range(len(net.refinements))]
     for index, share in enumerate(weights):
         seconds = speed.fusing * lr_pixels * share / sum(weights)
         if tile:
-            seconds *= _with_halos(net, tile, index, grid)
+            halo = fusion_halo(net, index)
+            cut = tile_spans(net, tile, index, grid.blocks, grid.block, halo)
+            seconds *= times_seen(cut)
+            yield track.statistics(2**index), STATISTICS * seconds
         yield track.fusing(2**index), seconds
-
-
-def _with_halos(net: MASANet, tile: int, index: int, grid: BlockGrid) -> float:
-    """Return how many times as many pixels are fused in tiles as there are."""
-    halo = fusion_halo(net, index)
-    cut = tile_spans(net, tile, index, grid.blocks, grid.block, halo)
-    seen = (sum(span.outer.stop - span.outer.start for span in line) for line in cut)
-    return math.prod(seen) / grid.number_of_blocks
 
 
 def _weights(net: MASANet, index: int) -> int:

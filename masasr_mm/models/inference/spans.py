@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import math
+from collections.abc import Iterable, Iterator, Sequence
 from typing import NamedTuple
 
 
@@ -48,6 +49,21 @@ def span(piece: slice, size: int, halo: int) -> Span:
     """
     outer = slice(max(0, piece.start - halo), min(piece.stop + halo, size))
     return Span(piece, outer, slice(piece.start - outer.start, piece.stop - outer.start))
+
+
+def times_seen(lines: Iterable[Sequence[Span]]) -> float:
+    """Return how many times as much tiles see with their halos as there is.
+
+    Args:
+        lines (Iterable[Sequence[Span]]): The rows and the columns of the tiles.
+
+    Returns:
+        float: 1 without halos.
+    """
+    return math.prod(
+        sum(span.outer.stop - span.outer.start for span in line) / line[-1].piece.stop
+        for line in lines
+    )
 
 
 def scaled(part: slice, factor: int) -> slice:
