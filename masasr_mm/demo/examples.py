@@ -2,20 +2,24 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import numpy as np
 from PIL import Image
 
+Example = tuple[str, list[str]]
+"""A photo and its references."""
 
-def write_examples(folder: Path) -> list[tuple[str, list[str]]]:
+
+def write_examples(folder: Path) -> list[Example]:
     """Write LR photos and references.
 
     Args:
         folder (Path): Where to.
 
     Returns:
-        list[tuple[str, list[str]]]: Each photo with its references.
+        list[Example]: Each photo with its references.
     """
     from skimage import data
 
@@ -42,3 +46,21 @@ def write_examples(folder: Path) -> list[tuple[str, list[str]]]:
             [save(turned, 'astronaut_reference.png')],
         ),
     ]
+
+
+def freshened(example: Example) -> Example:
+    """Give the files of an example their whole time to live.
+
+    Gradio copies them to where uploads lie, with the time that they were written at; copies of a
+    page that has run for long would be deleted before anything is made of them.
+
+    Args:
+        example (Example): The example.
+
+    Returns:
+        Example: The same.
+    """
+    photo, refs = example
+    for path in (photo, *refs):
+        os.utime(path)
+    return example

@@ -9,6 +9,7 @@ import gradio as gr
 
 from ..errors import UserError
 from ..image_files import HEIF_SUFFIXES
+from .examples import Example, freshened
 from .service import Service, devices
 from .slider import slider
 
@@ -32,12 +33,12 @@ STYLE = '.pictures .grid-wrap { min-height: 0; overflow-y: auto }'
 FONT = ('ui-sans-serif', 'system-ui', 'sans-serif')
 
 
-def build_page(service: Service, examples: list[tuple[str, list[str]]], device: str) -> gr.Blocks:
+def build_page(service: Service, examples: list[Example], device: str) -> gr.Blocks:
     """Build the page.
 
     Args:
         service (Service): Does the work.
-        examples (list[tuple[str, list[str]]]): Photos with references.
+        examples (list[Example]): Photos with references.
         device (str): The device that is chosen at first.
 
     Returns:
@@ -122,9 +123,7 @@ def _options(device: str) -> tuple[gr.Dropdown, gr.Dropdown, gr.Checkbox]:
         )
 
 
-def _example_gallery(
-    examples: list[tuple[str, list[str]]], photo: gr.File, refs: gr.File
-) -> gr.Gallery:
+def _example_gallery(examples: list[Example], photo: gr.File, refs: gr.File) -> gr.Gallery:
     """Lay out the examples; a click on one takes its files for uploads."""
     pictures = [(lq, Path(lq).stem) for lq, _ in examples]
     gr.Markdown('### Examples')
@@ -141,8 +140,8 @@ def _example_gallery(
         elem_classes='pictures',
     )
 
-    def take(event: gr.SelectData) -> tuple[str, list[str]]:
-        return examples[event.index]
+    def take(event: gr.SelectData) -> Example:
+        return freshened(examples[event.index])
 
     gallery.select(take, outputs=[photo, refs], show_progress='hidden', show_api=False)
     return gallery
