@@ -34,8 +34,8 @@ STATISTICS = 0.1
 """What the statistics of a scale take of the time that fusing takes at it, in tiles."""
 
 SLOWER_WHOLE = 1.7
-"""How many times longer a pixel of a large photo takes as a whole than one of the probe, whose
-features lie in the processor's cache, and in memory that was used before; as those of tiles do."""
+"""How many times longer a pixel of a large photo takes as a whole than one of the probe or a tile,
+whose features lie in the processor's cache and in memory that was used before."""
 
 
 class Plan(NamedTuple):
