@@ -12,7 +12,7 @@ from . import homography, keypoints
 from .keypoints import KeyPoints
 from .parts import Part, frame_part, whole_part
 from .refinement import displacements
-from .scale_and_turn import choose
+from .scale_and_turn import choose, is_too_coarse
 from .warping import transform_points, turning, warp
 
 SAME_SCALE, SAME_ANGLE = 1.03, math.radians(2)
@@ -30,8 +30,9 @@ class Alignment(NamedTuple):
         matches (int): Key points that speak for it, or the few that would.
         factor (float): How many times the reference is enlarged.
         angle (float): How far it is turned, in degrees, counter-clockwise.
-        by (str): What told scale and angle: ``'key points'``, ``'patches'`` (MEM), or
-            ``'nothing'``, and the reference is left as it is.
+        by (str): What told scale and angle: ``'key points'`` or ``'patches'`` (MEM). The reference
+            is left as it is where ``'nothing'`` did, or where it is ``'too coarse'``, hardly finer
+            than the photo.
     """
 
     parts: tuple[Part, ...]
@@ -49,6 +50,8 @@ class Alignment(NamedTuple):
         matches = f'{self.matches} match{"" if self.matches == 1 else "es"}'
         if self.by == 'nothing':
             return f'not aligned: {matches}'
+        if self.by == 'too coarse':
+            return f'not aligned: hardly finer than the photo, {matches}'
         turned = f', turned {round(self.angle)}°' if round(self.angle) else ''
         done = 'aligned' if self.by == 'key points' else 'brought to size by patches'
         return f'{done}: reference ×{self.factor:.2f}{turned}, {matches}'
@@ -60,7 +63,8 @@ def align(lq: np.ndarray, ref: np.ndarray, scale: int) -> tuple[Alignment, list[
     It becomes two images: the part that shows what the photo shows, warped onto the SR frame, and
     the whole at the frame's scale and angle, so that nothing is lost where the warp is wrong. If
     key points do not tell how, MEM chooses a scale and a quarter turn, and the reference so
-    changed is added to the reference as it is. If that is not clear either, it is left alone.
+    changed is added to the reference as it is. If that is not clear either, or if the reference
+    shows hardly more detail than the photo, it is left alone.
 
     Args:
         lq (np.ndarray): LR image, shape (h, w, 3), uint8, RGB.
@@ -71,11 +75,15 @@ def align(lq: np.ndarray, ref: np.ndarray, scale: int) -> tuple[Alignment, list[
         tuple[Alignment, list[np.ndarray]]: What was done, and its parts as images, uint8, RGB.
     """
     size = tuple(length * scale for length in lq.shape[:2])
+    as_it_is = Part(ref.shape[:2], np.eye(3))
     fit, matches = _fit(lq, ref, scale)
     if fit is not None:
+        factor, angle = homography.scale_and_angle(fit.similarity)
+        if is_too_coarse(factor, scale):
+            coarse = (matches, factor, math.degrees(angle), 'too coarse')
+            return Alignment((as_it_is,), *coarse), [ref]
         return _aligned(lq, ref, fit, size)
     chosen = choose(lq, ref, scale)
-    as_it_is = Part(ref.shape[:2], np.eye(3))
     if chosen is None:
         return Alignment((as_it_is,), matches), [ref]
     angle = chosen.turns * math.pi / 2

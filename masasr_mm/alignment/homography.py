@@ -90,7 +90,7 @@ def is_plausible(matrix: np.ndarray, size: tuple[int, int], ref_size: tuple[int,
     stretch = stretches(back, size)
     if stretch.max() > MOST_STRETCH or stretch.min() < 1 / MOST_STRETCH:
         return False
-    return bool(seen(ref_size, matrix, size).mean() >= LEAST_OVERLAP)
+    return seen(ref_size, matrix, size) >= LEAST_OVERLAP
 
 
 def scale_and_angle(similarity: np.ndarray) -> tuple[float, float]:

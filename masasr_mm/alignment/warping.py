@@ -141,8 +141,8 @@ def resize(
     return np.asarray(resized)
 
 
-def seen(ref_size: tuple[int, int], matrix: np.ndarray, size: tuple[int, int]) -> np.ndarray:
-    """Tell which pixels of a frame an image shows.
+def seen(ref_size: tuple[int, int], matrix: np.ndarray, size: tuple[int, int]) -> float:
+    """Tell how much of a frame an image shows, by 200×200 of its places.
 
     Args:
         ref_size (tuple[int, int]): Height and width of the image.
@@ -150,10 +150,11 @@ def seen(ref_size: tuple[int, int], matrix: np.ndarray, size: tuple[int, int]) -
         size (tuple[int, int]): Height and width of the frame.
 
     Returns:
-        np.ndarray: Shape (*size), bool.
+        float: In [0, 1].
     """
-    places = np.stack(np.meshgrid(np.arange(size[1]), np.arange(size[0])), axis=-1)
-    return inside(transform_points(np.linalg.inv(matrix), places), ref_size)
+    y, x = ((np.arange(200) + 0.5) / 200 * length - 0.5 for length in size)
+    places = np.stack(np.meshgrid(x, y), axis=-1)
+    return float(inside(transform_points(np.linalg.inv(matrix), places), ref_size).mean())
 
 
 def inside(points: np.ndarray, size: tuple[int, int]) -> np.ndarray:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -11,6 +11,7 @@ import torch
 from mmengine.device import get_device
 from torch import Tensor, nn
 
+from ..alignment.agreement import agreement
 from ..bfloat16 import fastest_dtype
 from ..checkpoints.downloads import local_file
 from ..checkpoints.loading import fit_checkpoint, load_weights
@@ -22,6 +23,7 @@ from ..checkpoints.stored_config import stored_generator_config
 from ..errors import UserError
 from ..models.building import build_part
 from ..models.inference.any_size import super_resolve
+from ..models.inference.track import ALIGNING, untracked
 from ..models.matching import MatchMaps
 from ..models.peers.network import PeerNetwork
 from ..photos.images import ImageInput, read_rgb
@@ -54,9 +56,9 @@ class MASAInferencer:
             ``ensemble``, as in the ``test_cfg`` of the editor ``MASA``. Default: None, which is
             ``dict(tile='auto')``: tiles where the whole would not fit into the free memory.
         align (str): 'auto' brings references to the photo's frame before they are matched, see
-            :func:`masasr_mm.alignment.align`, and leaves them out where they show so little of the
-            photo that it is better off with itself as its reference, which takes a second run;
-            'off' takes them as they are. Default: 'auto'.
+            :func:`masasr_mm.alignment.align`, and leaves them out where none is aligned by key
+            points and they show so little of the photo that it is better off with itself as its
+            reference; 'off' takes them as they are. Default: 'auto'.
 
     Attributes:
         generator (MASANet): The network, ready for inference.
@@ -186,21 +188,37 @@ class MASAInferencer:
             raise UserError('no reference given')
         references = [read_rgb(image) for image in references]
         image = read_rgb(lq)
-        prediction = self._predict(image, references, self.align == 'auto')
         if self.align == 'off' or all(np.array_equal(image, other) for other in references):
-            return prediction
-        found = prediction.agreement
-        if found is None or found >= LOW_AGREEMENT:
-            return prediction
+            return self._predict(image, references, self.align == 'auto')
+        try:
+            return self._predict(image, references, align=True, least=LOW_AGREEMENT)
+        except _LittleAgreementError as unlike:
+            found = unlike.agreement
         return self._predict(image, [image], align=False)._replace(left_out=found)
 
     def _predict(
-        self, image: np.ndarray, references: Sequence[np.ndarray], align: bool
+        self,
+        image: np.ndarray,
+        references: Sequence[np.ndarray],
+        align: bool,
+        least: float | None = None,
     ) -> Prediction:
-        """Super-resolve one image with references that are taken whatever they show."""
-        stacked = stack(image, references, self.scale, align)
+        """Super-resolve one image; end it where the references agree with it less than asked.
+
+        Those that key points align show the scene, however little of it.
+        """
+        for given in (self.test_cfg.get('track') or untracked)([references], ALIGNING):
+            stacked = stack(image, given, self.scale, align)
+
+        def examine(maps: list[MatchMaps]) -> None:
+            found = agreement(image, stacked.ref_down, maps[0].position)
+            if found < least:
+                raise _LittleAgreementError(found)
+
+        may_be_unlike = all(done.by != 'key points' for done in stacked.alignments)
+        examined = examine if least is not None and may_be_unlike else None
         try:
-            sr, matches = self._run(image, stacked.ref, stacked.ref_down)
+            sr, matches = self._run(image, stacked.ref, stacked.ref_down, examined)
         except (MemoryError, RuntimeError) as error:
             if not _is_out_of_memory(error):
                 raise
@@ -214,11 +232,15 @@ class MASAInferencer:
 
     @torch.no_grad()
     def _run(
-        self, lq: np.ndarray, ref: np.ndarray, ref_down: np.ndarray
+        self,
+        lq: np.ndarray,
+        ref: np.ndarray,
+        ref_down: np.ndarray,
+        examine: Callable[[list[MatchMaps]], None] | None = None,
     ) -> tuple[np.ndarray, MatchMaps | None]:
         """Run the network on 8-bit images."""
         inputs = (self._tensor(image) for image in (lq, ref, ref_down))
-        config = dict(self.test_cfg, dtype=self.dtype)
+        config = dict(self.test_cfg, dtype=self.dtype, examine=examine)
         sr, [matches] = super_resolve(self.generator, *inputs, config)
         # In place: of large photos there is no room for a second one in float32.
         pixels = sr[0].mul_(WHITE).clamp_(0, WHITE).round_().byte()
@@ -257,6 +279,18 @@ class MASAInferencer:
         if not isinstance(model, dict) or 'generator' not in model:
             raise UserError(f'{config} has no model; give the config that the checkpoint is of')
         return model['generator']
+
+
+class _LittleAgreementError(Exception):
+    """References show too little of a photo.
+
+    Args:
+        agreement (float): How much.
+    """
+
+    def __init__(self, agreement: float) -> None:
+        super().__init__(agreement)
+        self.agreement = agreement
 
 
 def _is_out_of_memory(error: Exception) -> bool:

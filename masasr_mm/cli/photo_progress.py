@@ -98,6 +98,7 @@ class PhotoProgress:
             self.bars.update(self.steps, done=f'{index}/{len(tiles)}')
             yield tile
             self.bars.advance(self.steps, seconds / len(tiles))
+        self.bars.update(self.steps, visible=False)
 
 
 def duration(seconds: float) -> str:

@@ -11,6 +11,7 @@ from skimage import data
 
 from masasr_mm.alignment import align, align_all
 from masasr_mm.alignment.scale_and_turn import choose
+from masasr_mm.alignment.warping import seen
 from masasr_mm.datasets.transforms import StackReferences
 
 SCALE = 4
@@ -143,6 +144,33 @@ def test_what_cannot_be_aligned_is_left_alone(scene, lq, make):
     np.testing.assert_array_equal(image, reference)
 
 
+@pytest.mark.parametrize('degrees', [0, 90])
+def test_what_is_as_coarse_as_the_photo_is_left_alone(scene, lq, degrees):
+    """Enlarged to the frame it would have no texture to give, and as many pixels as the result."""
+    for size, by in ((0.25, 'too coarse'), (0.35, 'key points')):
+        reference = turned(resized(scene, size), degrees)
+        done, _ = align(lq, reference, SCALE)
+        assert done.by == by
+        assert done.factor == pytest.approx(1 / size, rel=0.02)
+    coarse = turned(resized(scene, 0.25), degrees)
+    done, [image] = align(lq, coarse, SCALE)
+    np.testing.assert_array_equal(image, coarse)
+    told = f'not aligned: hardly finer than the photo, {done.matches} matches'
+    assert done.in_words() == told
+
+
+@pytest.mark.parametrize('size', [(240, 320), (12000, 16000)])
+def test_how_much_of_a_frame_is_seen(size):
+    """Without as many numbers as a large frame has pixels."""
+    height, width = size
+    quarter = np.diag([0.5, 0.5, 1.0])
+    quarter[:2, 2] = width / 3, height / 4
+    assert seen(size, quarter, size) == pytest.approx(0.25, abs=0.01)
+    quarter[:2, 2] = width * 0.75, 0
+    assert seen(size, quarter, size) == pytest.approx(0.125, abs=0.01)
+    assert seen(size, np.eye(3), size) == 1
+
+
 def test_tiny_and_flat_photos(scene):
     for photo in (scene[:1, :1], scene[:8, :8], np.zeros((30, 50, 3), np.uint8)):
         done, _ = align(np.ascontiguousarray(photo), scene, SCALE)
@@ -165,7 +193,7 @@ def test_patches_tell_scale_and_turn(scene, lq):
     assert choose(lq, scene, SCALE) is None  # it is best as it is
     # Enough to see how it is turned, but its pixels are the photo's, enlarged.
     assert choose(lq, np.rot90(resized(scene, 0.24)), SCALE) is None
-    assert choose(lq, np.rot90(resized(scene, 0.26)), SCALE).turns == 3
+    assert choose(lq, np.rot90(resized(scene, 0.29)), SCALE).turns == 3
     assert choose(lq, data.chelsea()[:240, :320], SCALE) is None
 
 

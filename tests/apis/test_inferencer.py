@@ -7,7 +7,7 @@ import pytest
 import torch
 from PIL import Image
 
-from masasr_mm.apis import MASAInferencer
+from masasr_mm.apis import MASAInferencer, inferencer
 from masasr_mm.errors import UserError
 from masasr_mm.photos.prediction import LOW_AGREEMENT
 from tests.conftest import MODEL, REPOSITORY
@@ -246,6 +246,37 @@ def test_a_reference_of_something_else_is_left_out(small_checkpoint, infer, phot
     both = MASAInferencer(device='cpu').predict(lq, [other, ref])
     assert both.left_out is None
     assert both.agreement >= LOW_AGREEMENT
+
+
+@pytest.mark.parametrize(
+    'options', [{}, dict(ensemble=True), dict(tile=8)], ids=['whole', 'ensemble', 'tiles']
+)
+def test_what_is_left_out_costs_no_more_than_its_matching(
+    small_checkpoint, photos, monkeypatch, options
+):
+    lq, _, other = photos
+    careful, fused = MASAInferencer(small_checkpoint, device='cpu', test_cfg=options), []
+    fuse = careful.generator.fuse
+    monkeypatch.setattr(careful.generator, 'fuse', lambda *given: fused.append(1) or fuse(*given))
+    prediction = careful.predict(lq, [other])
+    assert prediction.left_out is not None
+    once, fused[:] = len(fused), []
+    careful.align = 'off'
+    np.testing.assert_array_equal(careful(lq, lq), prediction.image)
+    assert len(fused) == once > 0
+
+
+def test_a_reference_that_key_points_align_is_kept(small_checkpoint, monkeypatch):
+    """One from a longer lens shows little of the photo, but shows it."""
+    from skimage import data
+
+    scene = np.array(Image.fromarray(data.coffee()).resize((320, 240), Image.Resampling.LANCZOS))
+    lq = np.array(Image.fromarray(scene).resize((80, 60), Image.Resampling.BICUBIC))
+    detail = np.ascontiguousarray(scene[60:180, 80:240])
+    monkeypatch.setattr(inferencer, 'LOW_AGREEMENT', 2)
+    careful = MASAInferencer(small_checkpoint, device='cpu')
+    assert careful.predict(lq, detail).left_out is None
+    assert careful.predict(lq, data.chelsea()[:120, :160]).left_out is not None
 
 
 def test_the_photo_itself_is_not_left_out(small_checkpoint, photos, monkeypatch):

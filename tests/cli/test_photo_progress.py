@@ -55,6 +55,14 @@ def test_steps_advance_by_the_time_they_take():
     assert progress.bars.tasks[progress.steps].completed == 22 == progress.plan.seconds
 
 
+def test_a_step_is_shown_while_it_lasts():
+    """What follows, such as a whole that has no steps, is not taken for it."""
+    progress = PhotoProgress()
+    for _ in progress.track([0], 'aligning the references'):
+        assert progress.bars.tasks[progress.steps].visible
+    assert not progress.bars.tasks[progress.steps].visible
+
+
 def test_the_next_photo_begins_anew():
     progress = PhotoProgress()
     photos = progress.over(JOBS)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
 
 import torch
@@ -10,7 +11,7 @@ from torch.nn import functional as F
 
 from ...errors import UserError
 from ..masa_net import MASANet
-from ..matching import MatchExtractionModule, MatchMaps, match_maps
+from ..matching import Matches, MatchExtractionModule, MatchMaps, match_maps
 from ..peers.network import PeerNetwork
 from ..sizes import SizeRequirements
 from .choosing import check_memory, choose_tile
@@ -51,7 +52,9 @@ def super_resolve(
         ref_down (Tensor): The references bicubically reduced, shape (N, 3, H, W), RGB in [0, 1].
         config (dict, optional): ``tile`` (int, ``'auto'`` or None), ``ref_dtype``, ``track``,
             ``announce``, ``ensemble`` and ``dtype``, as in the ``test_cfg`` of the editor
-            ``MASA``. Default: None, everything at once, in float32.
+            ``MASA``; and ``examine``, which is called once with what is returned of the textures
+            as soon as it is known, and ends the run by raising; not of a network that tells no
+            matches. Default: None, everything at once, in float32.
 
     Returns:
         tuple[Tensor, list[MatchMaps | None]]: The SR images, shape (N, 3, scale·h, scale·w), about
@@ -64,15 +67,35 @@ def super_resolve(
     """
     config = config or {}
     height, width = lq.shape[2:]
+    scale = generator.scale
+
+    def maps_of(matches: Matches) -> list[MatchMaps]:
+        return match_maps(matches, height, width, scale)
+
+    examine = config.get('examine')
+    if examine:
+        config = dict(config, examine=_once(lambda matches: examine(maps_of(matches))))
     lq, ref, ref_down = _pad(generator, lq, ref, ref_down)
     with _autocast(lq, config.get('dtype')):
         network = _network(generator, lq, ref, config)
         sr, matches = network.super_resolve(lq, ref, ref_down)
-    scale = generator.scale
     sr = sr[..., : height * scale, : width * scale]
     if matches is None:
         return sr, [None] * len(sr)
-    return sr, match_maps(matches, height, width, scale)
+    if examine:
+        config['examine'](matches)
+    return sr, maps_of(matches)
+
+
+def _once(call: Callable[[Matches], None]) -> Callable[[Matches], None]:
+    """Return what does something at its first call alone: an ensemble's other images are turned."""
+    calls = [call]
+
+    def first(matches: Matches) -> None:
+        if calls:
+            calls.pop()(matches)
+
+    return first
 
 
 def _autocast(lq: Tensor, dtype: str | None) -> AbstractContextManager:
@@ -103,9 +126,10 @@ def _tiled(generator: MASANet, lq: Tensor, ref: Tensor, config: dict) -> SuperRe
             check_disk(generator, lq, ref, config.get('ref_dtype'))
     if config.get('announce') and _can_be_sparing(generator):
         _announce(generator, lq, ref, tile, config)
+    track, examine = config.get('track'), config.get('examine')
     if tile:
-        return TiledMASANet(generator, tile, config.get('ref_dtype'), config.get('track'))
-    return WholeMASANet(generator) if _can_be_sparing(generator) else generator
+        return TiledMASANet(generator, tile, config.get('ref_dtype'), track, examine=examine)
+    return WholeMASANet(generator, examine) if _can_be_sparing(generator) else generator
 
 
 def _announce(generator: MASANet, lq: Tensor, ref: Tensor, tile: int | None, config: dict) -> None:

@@ -27,6 +27,12 @@ PROBE = 64
 """Height and width of the LR image and of Ref↓ that the machine's speed is measured with, or a
 little more where the network takes no such size."""
 
+AGREE = 1.1
+"""How many times longer than the best run another may take to bear it out."""
+
+PATIENCE = 1.0
+"""Seconds that are spent on finding a run that another bears out."""
+
 PRUNED = 1 / 14
 """What the pruned search of Stage 1 takes of the exact one's time."""
 
@@ -139,14 +145,18 @@ def measured_speed(net: MASANet, like: Tensor) -> Speed:
 
 
 def _seconds(run: Callable[[], Tensor]) -> float:
-    """Time a computation: the best of three, as other programs only ever slow it down."""
+    """Time a computation: the best run, as other programs only ever slow it down.
+
+    At least three, until the two best agree; beside other programs it takes some to have a run that
+    they do not hold up.
+    """
     run()
     took = []
-    for _ in range(3):
+    while len(took) < 3 or (took[1] > AGREE * took[0] and sum(took) < PATIENCE):
         start = time.perf_counter()
         run().flatten()[0].item()  # which waits for a GPU
-        took.append(time.perf_counter() - start)
-    return min(took)
+        took = sorted([*took, time.perf_counter() - start])
+    return took[0]
 
 
 def _steps(

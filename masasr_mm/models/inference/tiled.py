@@ -45,6 +45,8 @@ class TiledMASANet:
             called with the list and a description. Default: None.
         rooms (Rooms, optional): Where features lie. Default: None, those that would take an
             eighth of the free memory in files.
+        examine (Callable, optional): Called with the matches before they are used; what it raises
+            ends the run. Default: None.
 
     Raises:
         UserError: If a part of the network declares no ``halo``, or one without limit.
@@ -57,12 +59,14 @@ class TiledMASANet:
         ref_dtype: torch.dtype | str | None = None,
         track: Track | None = None,
         rooms: Rooms | None = None,
+        examine: Callable[[Matches], None] | None = None,
     ) -> None:
         self.net = net
         self.tile = tile
         self.ref_dtype = getattr(torch, ref_dtype) if isinstance(ref_dtype, str) else ref_dtype
         self.track = track or untracked
         self.rooms = rooms or Rooms()
+        self.examine = examine
         self.halos = [fusion_halo(net, index) for index in range(len(net.refinements))]
         halo_of(net.encoder)
 
@@ -85,6 +89,8 @@ class TiledMASANet:
         net = self.net
         net.check_sizes(lq, ref, ref_down)
         feature, matches = self._match(lq, ref_down)
+        if self.examine:
+            self.examine(matches)
         # The encoder keeps few features at a time, so its tiles may be larger.
         kind = smaller_kind(matches)
         kept = kind(net, ref, matches, 2 * self.tile, self.ref_dtype, self.track, self.rooms)

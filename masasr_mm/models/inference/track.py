@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable
 Track = Callable[[list, str], Iterable]
 """Wraps the list of tiles of a step, given what the step does."""
 
+ALIGNING = 'aligning the references'
 ENCODING_PHOTO = 'encoding the photo'
 MATCHING = 'matching'
 ENCODING_REFERENCE = 'encoding the reference'

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import torch
 from torch import Tensor
 
@@ -19,10 +21,13 @@ class WholeMASANet:
 
     Args:
         net (MASANet): The network; its encoder has a ``halo``.
+        examine (Callable, optional): Called with the matches before they are used; what it raises
+            ends the run. Default: None.
     """
 
-    def __init__(self, net: MASANet) -> None:
+    def __init__(self, net: MASANet, examine: Callable[[Matches], None] | None = None) -> None:
         self.net = net
+        self.examine = examine
 
     @torch.no_grad()
     def super_resolve(self, lq: Tensor, ref: Tensor, ref_down: Tensor) -> tuple[Tensor, Matches]:
@@ -42,6 +47,8 @@ class WholeMASANet:
         net = self.net
         net.check_sizes(lq, ref, ref_down)
         feature, matches = net.match(lq, ref_down)
+        if self.examine:
+            self.examine(matches)
         kept = smaller_kind(matches)(net, ref, matches, ref_tile(lq))
         for index in range(len(net.refinements)):
             feature = net.fuse(index, feature, kept.pop(index))
