@@ -27,6 +27,8 @@ PREVIEW = 480
 
 Report = Callable[[float, str], None]
 
+SUPER_RESOLVING = 'super-resolving'
+
 
 class Limits(NamedTuple):
     """What the page takes.
@@ -167,7 +169,7 @@ class Service:
         self._check_size(photo, [lq], 'photo', self.limits.photo_megapixels)
         references = [self._read(path) for path in refs]
         self._check_size(refs[0], references, 'references', self.limits.ref_megapixels)
-        report(0.2, 'super-resolving')
+        report(0.2, SUPER_RESOLVING)
         with self._lock:
             infer = self._inferencer(device)
             infer.test_cfg = dict(tile=tile, track=_tracker(report))
@@ -238,6 +240,7 @@ def _tracker(report: Report) -> Callable[[list, str], Iterator]:
         for index, tile in enumerate(tiles):
             report(index / len(tiles), description)
             yield tile
+        report(0.2, SUPER_RESOLVING)  # what follows need not have steps
 
     return track
 

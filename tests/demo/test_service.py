@@ -62,7 +62,8 @@ def test_the_result_is_the_apis(make, files, small_checkpoint):
     np.testing.assert_array_equal(result.matches, drawn)
     assert result.message.startswith('60×56 → 240×224 pixels. ')
     assert [what for _, what in told] == [
-        'reading the files', 'super-resolving', 'drawing the matches',
+        'reading the files', 'super-resolving', 'aligning the references', 'super-resolving',
+        'drawing the matches',
     ]  # fmt: skip
 
 
