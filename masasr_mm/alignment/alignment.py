@@ -41,6 +41,11 @@ class Alignment(NamedTuple):
     angle: float = 0.0
     by: str = 'nothing'
 
+    @property
+    def shows_the_scene(self) -> bool:
+        """Whether key points are in both, however little of the photo the reference shows."""
+        return self.by in ('key points', 'too coarse')
+
     def in_words(self) -> str:
         """Say what was done.
 

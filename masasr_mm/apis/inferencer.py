@@ -56,9 +56,9 @@ class MASAInferencer:
             ``ensemble``, as in the ``test_cfg`` of the editor ``MASA``. Default: None, which is
             ``dict(tile='auto')``: tiles where the whole would not fit into the free memory.
         align (str): 'auto' brings references to the photo's frame before they are matched, see
-            :func:`masasr_mm.alignment.align`, and leaves them out where none is aligned by key
-            points and they show so little of the photo that it is better off with itself as its
-            reference; 'off' takes them as they are. Default: 'auto'.
+            :func:`masasr_mm.alignment.align`, and leaves them out where they have no key points
+            in common with the photo and show so little of it that it is better off with itself as
+            its reference; 'off' takes them as they are. Default: 'auto'.
 
     Attributes:
         generator (MASANet): The network, ready for inference.
@@ -205,9 +205,10 @@ class MASAInferencer:
     ) -> Prediction:
         """Super-resolve one image; end it where the references agree with it less than asked.
 
-        Those that key points align show the scene, however little of it.
+        Those with key points of it show the scene, however little.
         """
-        for given in (self.test_cfg.get('track') or untracked)([references], ALIGNING):
+        track = self.test_cfg.get('track') if align else None
+        for given in (track or untracked)([references], ALIGNING):
             stacked = stack(image, given, self.scale, align)
 
         def examine(maps: list[MatchMaps]) -> None:
@@ -215,8 +216,8 @@ class MASAInferencer:
             if found < least:
                 raise _LittleAgreementError(found)
 
-        may_be_unlike = all(done.by != 'key points' for done in stacked.alignments)
-        examined = examine if least is not None and may_be_unlike else None
+        shown = any(done.shows_the_scene for done in stacked.alignments)
+        examined = None if least is None or shown else examine
         try:
             sr, matches = self._run(image, stacked.ref, stacked.ref_down, examined)
         except (MemoryError, RuntimeError) as error:

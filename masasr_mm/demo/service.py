@@ -255,7 +255,11 @@ def describe(prediction: Prediction) -> str:
         str: Sizes, similarity, and a warning where the references show little of the photo.
     """
     (h, w), (height, width) = prediction.lq.shape[:2], prediction.image.shape[:2]
-    if prediction.agreement < LOW_AGREEMENT:
+    if prediction.left_out is None and prediction.agreement < LOW_AGREEMENT:
+        verdict = (
+            '**The references show little of the photo**; look at where its texture comes from'
+        )
+    elif prediction.left_out is not None:
         verdict = (
             '**The references show little of the photo**, so it was its own reference; take others'
         )

@@ -101,6 +101,8 @@ def written(
 def _what_came_of_it(prediction: Prediction) -> str:
     """Say what was done about references that show little of the photo."""
     if prediction.left_out is None:
+        if prediction.alignments and all(d.by == 'too coarse' for d in prediction.alignments):
+            return 'since it is hardly finer than the photo; take one with more detail'
         return 'so its texture may be wrong; look at it with --compare, or take another reference'
     return (
         'so the photo is its own reference; take another reference, or this one all the same with '

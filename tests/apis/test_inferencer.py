@@ -275,7 +275,11 @@ def test_a_reference_that_key_points_align_is_kept(small_checkpoint, monkeypatch
     detail = np.ascontiguousarray(scene[60:180, 80:240])
     monkeypatch.setattr(inferencer, 'LOW_AGREEMENT', 2)
     careful = MASAInferencer(small_checkpoint, device='cpu')
-    assert careful.predict(lq, detail).left_out is None
+    coarse = np.array(Image.fromarray(scene).resize((80, 60), Image.Resampling.BILINEAR))
+    for shown, by in ((detail, 'key points'), (coarse, 'too coarse')):
+        prediction = careful.predict(lq, shown)
+        assert [done.by for done in prediction.alignments] == [by]
+        assert prediction.left_out is None
     assert careful.predict(lq, data.chelsea()[:120, :160]).left_out is not None
 
 

@@ -13,10 +13,11 @@ from PIL import Image
 from PIL.ExifTags import Base
 
 from masasr_mm.apis import MASAInferencer
-from masasr_mm.demo.service import Limits, Service, devices
+from masasr_mm.demo.service import Limits, Service, describe, devices
 from masasr_mm.errors import UserError
 from masasr_mm.visualization.match_picture import draw_matches
 from tests.conftest import REPOSITORY
+from tests.photos.made_up import itself, prediction
 
 
 @pytest.fixture
@@ -119,6 +120,15 @@ def test_a_reference_of_something_else_is_warned_of(make, files, same):
     assert 'show little' in service.super_resolve(lq, [other], 'cpu').message
     result = service.super_resolve(lq, [same], 'cpu')
     assert 'show little' not in result.message
+
+
+def test_the_page_says_what_became_of_references_that_show_little():
+    little = prediction(itself()[::-1, ::-1])
+    kept, left_out = describe(little), describe(little._replace(left_out=0.5))
+    assert 'show little of the photo' in kept
+    assert 'its own' not in kept
+    assert '**The references show little of the photo**, so it was its own reference' in left_out
+    assert 'show what is in the photo' in describe(prediction(itself()))
 
 
 def test_what_is_asked_too_much_is_told(make, files, tmp_path):

@@ -30,6 +30,9 @@ def test_a_reference_of_something_else_is_warned_of():
     assert warning.startswith('a.png: the reference shows little of it (agreement 0.50;')
     assert 'the photo is its own reference' in warning
     assert 'agreement 0.50' in left_out.line
+    coarse = prediction(elsewhere)._replace(alignments=(Alignment((), 9, 4.0, 0, 'too coarse'),))
+    [warning] = written(coarse).warnings
+    assert warning.endswith('since it is hardly finer than the photo; take one with more detail')
     # Not where there was no other to choose from.
     its_own = prediction(elsewhere)._replace(alignments=(Alignment((), 0),))
     outcome = written(its_own, job=JOB._replace(refs=(JOB.lq,)))
