@@ -1,12 +1,18 @@
 #!/usr/bin/env bash
-# Runs the test suite, in an environment that it finds or makes.
+# Runs the tests, in an environment that it finds or makes.
 #
-#   bash tools/run_tests.sh [arguments for pytest]
-#   bash tools/run_tests.sh -n 0 FILE                one process: for a debugger
+#   bash tools/run_tests.sh [arguments for pytest]   unit, golden and integration tests
+#   bash tools/run_tests.sh --all                    the release tests as well
+#   bash tools/run_tests.sh -n 0 FILE                one file in one process, for a debugger
 set -euo pipefail
 source "$(dirname "${BASH_SOURCE[0]}")/environment.sh"
 use_environment runtime sample tests peers
 cd "$ROOT"
+arguments=(--ignore tests/release)
+if [ "${1:-}" = --all ]; then
+    arguments=()
+    shift
+fi
 # One process a core, each with one thread: what the tests compute is small.
 export OMP_NUM_THREADS="${OMP_NUM_THREADS:-1}"
-exec "$PYTHON" -m pytest -n auto --maxprocesses 4 --dist worksteal "$@"
+exec "$PYTHON" -m pytest -n auto --maxprocesses 4 --dist loadgroup ${arguments[@]+"${arguments[@]}"} "$@"
