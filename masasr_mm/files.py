@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import secrets
 from collections.abc import Iterator
@@ -29,7 +30,7 @@ def written_whole(path: str | os.PathLike) -> Iterator[Path]:
     """Give a temporary file beside ``path`` that takes its place if all goes well.
 
     It has the permissions that opening ``path`` for writing gives: those of the file that is
-    there, or those that the umask leaves a new one.
+    there, or those that the umask leaves a new one. A symbolic link stays; its target is replaced.
 
     Args:
         path (str | os.PathLike): The file to write; its folder is made if needed.
@@ -40,9 +41,9 @@ def written_whole(path: str | os.PathLike) -> Iterator[Path]:
     Raises:
         UserError: If the file system refuses (no space, no permission, a folder in the way).
     """
-    path = Path(path)
     temporary = None
     try:
+        path = _behind_links(Path(path))
         path.parent.mkdir(parents=True, exist_ok=True)
         temporary = temporary_beside(path)
         temporary.touch(exist_ok=False)
@@ -57,3 +58,17 @@ def written_whole(path: str | os.PathLike) -> Iterator[Path]:
         if temporary is not None:
             with suppress(FileNotFoundError):
                 temporary.unlink()
+
+
+def _behind_links(path: Path) -> Path:
+    """Return where a file is written that opening ``path`` would write; no device, no pipe."""
+    if path.is_symlink():
+        target = Path(os.path.realpath(path))
+        if target.is_symlink():
+            raise OSError(errno.ELOOP, os.strerror(errno.ELOOP))
+        if not target.parent.is_dir():
+            raise OSError(errno.ENOENT, f'it is a link to {target}, whose folder is not there')
+        path = target
+    if path.exists() and not (path.is_file() or path.is_dir()):
+        raise OSError(errno.EINVAL, 'it is a device or a pipe, which cannot be replaced')
+    return path

@@ -79,3 +79,48 @@ def test_a_file_that_is_there_keeps_its_permissions(tmp_path):
     with written_whole(path) as temporary:
         temporary.write_text('new')
     assert (path.read_text(), permissions(path)) == ('new', 0o640)
+
+
+def write(path: Path, text: str) -> None:
+    with written_whole(path) as temporary:
+        temporary.write_text(text)
+
+
+def test_a_link_stays_and_its_target_is_replaced(tmp_path):
+    """Also through two links, and where the target is not there yet."""
+    (tmp_path / 'disk').mkdir()
+    target, link, second = tmp_path / 'disk' / 'a.txt', tmp_path / 'b.txt', tmp_path / 'c.txt'
+    target.write_text('old')
+    link.symlink_to('disk/a.txt')
+    second.symlink_to(link)
+    write(second, 'new')
+    assert (second.readlink(), link.readlink(), target.read_text()) == (
+        link,
+        Path('disk/a.txt'),
+        'new',
+    )
+    target.unlink()
+    write(link, 'newer')
+    assert (link.is_symlink(), target.read_text()) == (True, 'newer')
+    assert [path.name for path in target.parent.iterdir()] == ['a.txt']
+
+
+def test_links_that_lead_nowhere_are_refused(tmp_path):
+    (tmp_path / 'a.txt').symlink_to('b.txt')
+    (tmp_path / 'b.txt').symlink_to('a.txt')
+    with pytest.raises(UserError, match=r'cannot write .*a\.txt: Too many levels'):
+        write(tmp_path / 'a.txt', 'new')
+    (tmp_path / 'c.txt').symlink_to('gone/c.txt')
+    with pytest.raises(UserError, match=r'c\.txt: it is a link to .*gone.c\.txt, whose folder'):
+        write(tmp_path / 'c.txt', 'new')
+    assert not (tmp_path / 'gone').exists()
+    assert sorted(path.name for path in tmp_path.iterdir()) == ['a.txt', 'b.txt', 'c.txt']
+
+
+@pytest.mark.skipif(not hasattr(os, 'mkfifo'), reason='this system has no pipes with names')
+def test_devices_and_pipes_are_not_replaced(tmp_path):
+    """As root, a report to /dev/null would make a plain file of it."""
+    os.mkfifo(tmp_path / 'pipe')
+    with pytest.raises(UserError, match=r'cannot write .*pipe: it is a device or a pipe'):
+        write(tmp_path / 'pipe', 'new')
+    assert (tmp_path / 'pipe').is_fifo()
