@@ -1,10 +1,11 @@
-"""Writing files whole or not at all."""
+"""Writing files and folders whole or not at all."""
 
 from __future__ import annotations
 
 import errno
 import os
 import secrets
+import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -58,6 +59,39 @@ def written_whole(path: str | os.PathLike) -> Iterator[Path]:
         if temporary is not None:
             with suppress(FileNotFoundError):
                 temporary.unlink()
+
+
+@contextmanager
+def folder_written_whole(out: str | os.PathLike) -> Iterator[Path]:
+    """Give an empty folder that takes its place as ``out`` if all goes well.
+
+    Args:
+        out (str | os.PathLike): The folder to make; nothing or an empty folder may be there.
+
+    Yields:
+        Path: The folder to fill, on the same disk.
+
+    Raises:
+        UserError: If something is at ``out``, or the file system refuses.
+    """
+    out = Path(out)
+    try:
+        target = _behind_links(out)
+        if target.exists():
+            if not target.is_dir() or any(target.iterdir()):
+                raise UserError(f'{out}: exists; remove it or choose another folder')
+            if os.path.ismount(target) or target.samefile('.'):
+                raise UserError(f'{out}: cannot be replaced as a whole; name a folder inside it')
+        target.parent.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(prefix=f'.{target.name}-', dir=target.parent) as temporary:
+            made = Path(temporary) / 'made'
+            made.mkdir()
+            yield made
+            if target.is_dir():
+                target.rmdir()
+            made.replace(target)
+    except OSError as error:
+        raise UserError(f'cannot write {out}: {error.strerror or error}') from error
 
 
 def _behind_links(path: Path) -> Path:

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
 
 from masasr_mm.errors import UserError
-from masasr_mm.files import written_whole
+from masasr_mm.files import folder_written_whole, written_whole
 
 
 def test_the_file_appears_when_all_went_well(tmp_path):
@@ -124,3 +125,40 @@ def test_devices_and_pipes_are_not_replaced(tmp_path):
     with pytest.raises(UserError, match=r'cannot write .*pipe: it is a device or a pipe'):
         write(tmp_path / 'pipe', 'new')
     assert (tmp_path / 'pipe').is_fifo()
+
+
+def make(folder: Path, content: str) -> None:
+    with folder_written_whole(folder) as made:
+        (made / 'a.txt').write_text(content)
+
+
+def test_a_folder_appears_when_all_went_well(tmp_path):
+    """In the place of nothing, of an empty folder, and behind a link."""
+    (tmp_path / 'empty').mkdir()
+    (tmp_path / 'link').symlink_to(tmp_path / 'behind')
+    for name in ('new/folder', 'empty', 'link'):
+        make(tmp_path / name, name)
+        assert (tmp_path / name / 'a.txt').read_text() == name
+    assert (tmp_path / 'link').is_symlink()
+    assert sorted(path.name for path in tmp_path.iterdir()) == ['behind', 'empty', 'link', 'new']
+    with suppress(KeyboardInterrupt), folder_written_whole(tmp_path / 'half') as made:
+        (made / 'a.txt').write_text('half')
+        raise KeyboardInterrupt
+    assert not (tmp_path / 'half').exists()
+
+
+def test_a_folder_that_cannot_be_made_is_refused_before_the_work(tmp_path, monkeypatch):
+    make(tmp_path / 'full', 'precious')
+    (tmp_path / 'file').touch()
+    (tmp_path / 'here').mkdir()
+    monkeypatch.chdir(tmp_path / 'here')
+    for path, message in (
+        ('../full', 'full: exists; remove it or choose another folder'),
+        ('../file', 'file: exists'),
+        ('../file/folder', 'cannot write .*file.folder'),
+        ('.', 'cannot be replaced as a whole; name a folder inside it'),
+    ):
+        with pytest.raises(UserError, match=message), folder_written_whole(path):
+            raise AssertionError('work was done')
+    assert (tmp_path / 'full' / 'a.txt').read_text() == 'precious'
+    assert list((tmp_path / 'here').iterdir()) == []

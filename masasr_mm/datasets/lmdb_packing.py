@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import io
 import os
-import shutil
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -12,7 +11,7 @@ import lmdb
 from PIL import Image
 
 from masasr_mm.errors import UserError
-from masasr_mm.files import temporary_beside
+from masasr_mm.files import folder_written_whole
 
 from .lmdb_folder import LISTING, SUFFIX
 from .transforms import decode_rgb
@@ -41,23 +40,11 @@ def pack(paths: Iterable[str], root: str, out: str | os.PathLike, decoded: bool 
     out = Path(out)
     if out.suffix != SUFFIX:
         raise UserError(f'{out}: the name of the database must end in {SUFFIX}')
-    if out.exists():
-        raise UserError(f'{out}: exists already; remove it or give another name')
-    temporary = None
-    try:
-        out.parent.mkdir(parents=True, exist_ok=True)
-        temporary = temporary_beside(out)
-        temporary.mkdir()
-        count = _write(paths, root, temporary, decoded)
-        temporary.replace(out)
-    except (lmdb.Error, OSError) as error:
-        raise UserError(
-            f'cannot write {out}: {getattr(error, "strerror", None) or error}'
-        ) from error
-    finally:
-        if temporary is not None:
-            shutil.rmtree(temporary, ignore_errors=True)
-    return count
+    with folder_written_whole(out) as made:
+        try:
+            return _write(paths, root, made, decoded)
+        except lmdb.Error as error:
+            raise UserError(f'cannot write {out}: {error}') from error
 
 
 def _write(paths: Iterable[str], root: str, folder: Path, decoded: bool) -> int:

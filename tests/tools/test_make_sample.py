@@ -252,7 +252,7 @@ def test_no_space_is_one_line(tmp_path, make, monkeypatch):
     monkeypatch.setattr(make_sample, 'save', full)
     status, text = make(tmp_path / 'out', '--pairs', 1)
     assert status == 2
-    assert f'error: {tmp_path}/out: cannot be written: No space left on device' in text
+    assert f'error: cannot write {tmp_path}/out: No space left on device' in text
     assert list(tmp_path.iterdir()) == []
 
 

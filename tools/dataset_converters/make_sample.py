@@ -10,8 +10,6 @@ from __future__ import annotations
 import argparse
 import hashlib
 import json
-import os
-import tempfile
 from importlib import resources
 from pathlib import Path
 
@@ -24,6 +22,7 @@ from rich.progress import track
 from masasr_mm.datasets.photos.selection import lost_detail
 from masasr_mm.datasets.transforms import decode_rgb
 from masasr_mm.errors import UserError, exit_with_user_errors
+from masasr_mm.files import folder_written_whole
 from masasr_mm.version import add_version
 
 TRAINING_PHOTOS = (
@@ -299,18 +298,13 @@ def main() -> int:
     if is_complete(out, arguments):
         print(f'{out}: the sample is there already')
         return 0
-    if out.exists() and not (out.is_dir() and not any(out.iterdir())):
+    if out.is_dir() and any(out.iterdir()):
         raise UserError(
             f'{out}: exists and is not the sample that these options make; '
             'remove it or choose another folder'
         )
-    try:
-        out.parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(prefix=f'.{out.name}-', dir=out.parent) as temporary:
-            build(Path(temporary) / 'sample', **arguments)
-            os.replace(Path(temporary) / 'sample', out)
-    except OSError as error:
-        raise UserError(f'{out}: cannot be written: {error.strerror or error}') from error
+    with folder_written_whole(out) as made:
+        build(made, **arguments)
     print(
         f'{out}: {arguments["pairs"]} training pairs, 1 to validate with, '
         '1 test image with 5 references'

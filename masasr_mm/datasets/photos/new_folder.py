@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import os
 import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
-from masasr_mm.errors import UserError
+from masasr_mm.files import folder_written_whole
 
 from .packages import download
 
@@ -31,18 +30,11 @@ def new_folder(
         UserError: If something is at ``out``, a package cannot be fetched, or the file system
             refuses.
     """
-    if out.exists() and not (out.is_dir() and not any(out.iterdir())):
-        raise UserError(f'{out}: exists; remove it or choose another folder')
-    try:
-        out.parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(prefix=f'.{out.name}-', dir=out.parent) as temporary:
-            if packages is None:
-                print(f'fetching {len(names)} package{"s" * (len(names) > 1)}', flush=True)
-                packages = Path(temporary) / 'packages'
-                download(names, packages)
-            made = Path(temporary) / 'made'
-            made.mkdir()
+    with folder_written_whole(out) as made:
+        if packages is not None:
             yield made, packages
-            os.replace(made, out)
-    except OSError as error:
-        raise UserError(f'{out}: cannot be written: {error.strerror or error}') from error
+            return
+        print(f'fetching {len(names)} package{"s" * (len(names) > 1)}', flush=True)
+        with tempfile.TemporaryDirectory(dir=made.parent) as fetched:
+            download(names, Path(fetched))
+            yield made, Path(fetched)
