@@ -1,17 +1,24 @@
-"""Writing files and folders whole or not at all."""
+"""Writing files and folders whole or not at all, and over nothing that is read."""
 
 from __future__ import annotations
 
 import errno
 import os
 import secrets
+import stat
 import tempfile
-from collections.abc import Iterator
+import unicodedata
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from stat import S_IMODE
+from typing import NamedTuple
 
 from .errors import UserError
+
+BLOCK = 4096
+"""Bytes that must fit on a disk before anything is written there."""
+SHORT = 32
+"""Characters of a name that no file system finds too long."""
 
 
 def temporary_beside(path: Path) -> Path:
@@ -51,7 +58,7 @@ def written_whole(path: str | os.PathLike) -> Iterator[Path]:
         permissions = temporary.stat().st_mode
         yield temporary
         # Who writes may have put a file of another mode in its place, as safetensors does.
-        temporary.chmod(S_IMODE(path.stat().st_mode if path.is_file() else permissions))
+        temporary.chmod(stat.S_IMODE(path.stat().st_mode if path.is_file() else permissions))
         temporary.replace(path)
     except OSError as error:
         raise UserError(f'cannot write {path}: {error.strerror or error}') from error
@@ -106,3 +113,132 @@ def _behind_links(path: Path) -> Path:
     if path.exists() and not (path.is_file() or path.is_dir()):
         raise OSError(errno.EINVAL, 'it is a device or a pipe, which cannot be replaced')
     return path
+
+
+class _Folder(NamedTuple):
+    """Where a folder is, or will be: an existing one, its device and inode, and names below it."""
+
+    existing: str
+    key: tuple[int, int]
+    missing: tuple[str, ...]
+
+
+def check_outputs(
+    outputs: Iterable[str | os.PathLike], inputs: Iterable[str | os.PathLike] = ()
+) -> None:
+    """See that files can be written, each in a place of its own and none over what is read.
+
+    Files are told apart by what they are, not by their names: links, hard links and, where the
+    file system ignores the case of letters, other spellings are one file. Nothing is left behind.
+
+    Args:
+        outputs (Iterable[str | os.PathLike]): All files that will be written.
+        inputs (Iterable[str | os.PathLike]): All files that will be read; those that do not exist
+            are passed over. Default: none.
+
+    Raises:
+        UserError: If a file is among the inputs, is written twice, has too long a name, is a
+            folder or write-protected, or its folder cannot be made or written to.
+    """
+    read: dict[tuple[int, int], str] = {}
+    for path in map(os.fspath, inputs):
+        with suppress(OSError):
+            found = os.stat(path)
+            read.setdefault((found.st_dev, found.st_ino), path)
+    folders: dict[str, _Folder] = {}
+    places: list[tuple[str, _Folder, str]] = []
+    for path in map(os.fspath, outputs):
+        try:
+            target = _target(path, read)
+            parent, name = os.path.split(target)
+            if parent not in folders:
+                folders[parent] = _folder(parent, path)
+            _check_name(name, folders[parent])
+            places.append((path, folders[parent], name))
+        except OSError as error:
+            raise UserError(f'cannot write {path}: {error.strerror or error}') from error
+    probed = {folder.existing: path for path, folder, _ in places}
+    ignoring_case = {folder for folder, path in probed.items() if _probe(Path(folder), path)}
+    _check_apart(places, ignoring_case)
+
+
+def _target(path: str, read: dict[tuple[int, int], str]) -> str:
+    """Return the file that an output is, behind links; refuse what must not be written over."""
+    target = path
+    try:
+        found = os.lstat(path)
+    except (FileNotFoundError, NotADirectoryError):
+        return path
+    if not stat.S_ISREG(found.st_mode):
+        target = str(_behind_links(Path(path)))
+        if not os.path.exists(target):
+            return target
+        found = os.stat(target)
+    if over := read.get((found.st_dev, found.st_ino)):
+        also = '' if over == path else f' as {over}'
+        raise UserError(
+            f'{path} is read{also} and would be written over; choose another name or folder for '
+            'what is written'
+        )
+    if stat.S_ISDIR(found.st_mode):
+        raise UserError(f'{path} is a folder; name a file')
+    if not os.access(target, os.W_OK):
+        raise UserError(f'{path} is write-protected; choose another name, or allow writing')
+    return target
+
+
+def _folder(name: str, path: str) -> _Folder:
+    """Return where a folder is, or will be."""
+    folder, missing = os.path.realpath(name), []
+    while not os.path.isdir(folder):
+        if os.path.lexists(folder):
+            raise UserError(f'cannot write {path}: {folder} is a file, no folder')
+        folder, part = os.path.split(folder)
+        missing.insert(0, part)
+    found = os.stat(folder)
+    where = _Folder(folder, (found.st_dev, found.st_ino), tuple(missing))
+    for part in missing:
+        _check_name(part, where)
+    return where
+
+
+def _check_name(name: str, folder: _Folder) -> None:
+    """Let the file system refuse a name that is too long, and that of the temporary file."""
+    if len(name) > SHORT:
+        for tried in (name, temporary_beside(Path(name)).name):
+            with suppress(FileNotFoundError):
+                os.lstat(os.path.join(folder.existing, tried))
+
+
+def _probe(folder: Path, path: str) -> bool:
+    """Write a file to a folder and delete it; return whether the case of its name matters not."""
+    probe = temporary_beside(folder / 'probe.part')  # letters whose case can be changed
+    try:
+        try:
+            probe.write_bytes(bytes(BLOCK))
+            return probe.with_name(probe.name.upper()).exists()
+        finally:
+            probe.unlink(missing_ok=True)
+    except OSError as error:
+        raise UserError(f'cannot write {path}: {error.strerror or error}') from error
+
+
+def _check_apart(places: list[tuple[str, _Folder, str]], ignoring_case: set[str]) -> None:
+    """See that no two outputs are one file, and none is the folder of another."""
+    files: dict[tuple, str] = {}
+    folders: dict[tuple, str] = {}
+    for path, folder, name in places:
+        names = (*folder.missing, name)
+        if folder.existing in ignoring_case:
+            names = tuple(unicodedata.normalize('NFC', part).casefold() for part in names)
+        key = (*folder.key, *names)
+        if key in files:
+            also = '' if files[key] == path else f', also as {files[key]}'
+            raise UserError(f'{path} would be written twice{also}; choose another name for one')
+        files[key] = path
+        folders.update({key[:length]: path for length in range(3, len(key))})
+    for key in files.keys() & folders.keys():
+        raise UserError(
+            f'{files[key]} would be both a file and the folder of {folders[key]}; choose another '
+            'name for one'
+        )

@@ -9,8 +9,9 @@ from pathlib import Path
 
 import pytest
 
+from masasr_mm import files
 from masasr_mm.errors import UserError
-from masasr_mm.files import folder_written_whole, written_whole
+from masasr_mm.files import check_outputs, folder_written_whole, written_whole
 
 
 def test_the_file_appears_when_all_went_well(tmp_path):
@@ -162,3 +163,71 @@ def test_a_folder_that_cannot_be_made_is_refused_before_the_work(tmp_path, monke
             raise AssertionError('work was done')
     assert (tmp_path / 'full' / 'a.txt').read_text() == 'precious'
     assert list((tmp_path / 'here').iterdir()) == []
+
+
+@pytest.fixture
+def inputs(tmp_path, monkeypatch) -> Path:
+    """A photo, with a link and a hard link to it, and a folder that is a link, to work in."""
+    monkeypatch.chdir(tmp_path)
+    Path('photos').mkdir()
+    photo = Path('photos/a.png')
+    photo.write_text('photo')
+    Path('link.png').symlink_to(photo)
+    Path('hard.png').hardlink_to(photo)
+    Path('album').symlink_to('photos', target_is_directory=True)
+    Path('nowhere.png').symlink_to('gone/b.png')
+    Path('dangling.png').symlink_to('photos/new.png')
+    return photo
+
+
+def listing() -> dict:
+    return {path: path.is_file() and path.read_bytes() for path in Path().rglob('*')}
+
+
+@pytest.mark.parametrize(
+    ('outputs', 'words'),
+    [
+        (['photos/a.png'], r'^photos/a\.png is read and would be written over'),
+        (['photos/../photos/a.png'], r'is read as photos/a\.png and'),
+        (['album/a.png'], r'^album/a\.png is read as photos/a\.png'),
+        (['link.png'], 'is read'),
+        (['hard.png'], 'is read'),
+        (['out/b.png', 'out/b.png'], r'^out/b\.png would be written twice;'),
+        (['photos/b.png', 'album/b.png'], r'^album/b\.png .* twice, also as photos/b\.png'),
+        (['photos/new.png', 'dangling.png'], 'twice'),
+        (
+            ['out/new/b.png', 'out/new'],
+            r'^out/new would be both a file and the folder of out/new/b',
+        ),
+        (['photos'], 'photos is a folder'),
+        (['photos/a.png/b.png'], r'cannot write photos/a\.png/b\.png: .*a\.png is a file'),
+        (['nowhere.png'], 'whose folder is not there'),
+        (['/proc/b.png'], 'cannot write /proc/b.png'),
+        (['/dev/null'], 'a device or a pipe'),
+        (['a' * 252 + '.png'], 'File name too long'),
+        (['new/' + 'ä' * 126 + '.png'], 'File name too long'),
+        (['a.' + 'x' * 250], 'File name too long'),  # its temporary file's
+        (['new/' + 'a' * 256 + '/b.png'], 'File name too long'),
+        (['new/' + 'a' * 99 + '/b' * 2000], 'File name too long'),
+    ],
+)
+def test_what_must_not_be_written_is_refused_before(inputs, outputs, words):
+    before = listing()
+    with pytest.raises(UserError, match=words) as caught:
+        check_outputs(outputs, [inputs, 'missing.png'])
+    assert '\n' not in str(caught.value)
+    assert listing() == before
+
+
+def test_what_may_be_written_leaves_no_trace(inputs):
+    outputs = ['b.png', 'B.png', 'new/er/b.png', 'photos/b.png', 'dangling.png', inputs]
+    outputs += ['a' * 251 + '.png', 'new/' + 'ä' * 125 + '.png']
+    before = listing()
+    check_outputs(outputs, ['missing.png'])
+    assert listing() == before
+
+
+def test_other_spellings_are_one_file_where_the_case_does_not_matter(inputs, monkeypatch):
+    monkeypatch.setattr(files, '_probe', lambda folder, path: True)
+    with pytest.raises(UserError, match=r'twice, also as new/B\.png'):
+        check_outputs(['new/B.png', 'New/b.png'])
