@@ -275,7 +275,8 @@ class MASAInferencer:
     def _generator_config(checkpoint: str, config: str | None) -> dict:
         """Return the config of the network: that of the config file, or of the checkpoint."""
         if config is None:
-            return stored_generator_config(load_tensors(checkpoint)) or dict(type='MASANet')
+            stored = stored_generator_config(load_tensors(checkpoint), checkpoint)
+            return stored or dict(type='MASANet')
         model = load_config(config).get('model')
         if not isinstance(model, dict) or 'generator' not in model:
             raise UserError(f'{config} has no model; give the config that the checkpoint is of')

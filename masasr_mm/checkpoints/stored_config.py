@@ -1,63 +1,73 @@
-"""Reading the network's config out of a checkpoint without running any of it."""
+"""Reading the network's config out of a checkpoint: nothing of it is run, nothing is imported."""
 
 from __future__ import annotations
 
 import ast
+import inspect
+import os
+import reprlib
+from typing import Any, NoReturn
 
 from mmagic.registry import MODELS
 
 from ..errors import UserError
+from ..models.masa_net import PARTS, MASANet
 
 MAX_TEXT = 1_000_000
 """Characters of a stored config that are looked at; those of this package have some 10,000."""
 MAX_NUMBER = 1024
 """Largest number, of channels or blocks, that a stored config may ask for."""
+MAX_ITEMS = 64
+"""Longest list, and longest text, that a stored config may give as an argument."""
 NO_SIZES = ('max_elements',)
 """Arguments that limit memory, so that a large number asks for no more of it than None does."""
+KINDS = (inspect.Parameter.POSITIONAL_OR_KEYWORD, inspect.Parameter.KEYWORD_ONLY)
 
 
-def stored_generator_config(checkpoint: dict) -> dict | None:
-    """Return the config of the generator that a training checkpoint holds.
+def stored_generator_config(checkpoint: dict, path: str | os.PathLike) -> dict | None:
+    """Return the config of the generator that a checkpoint holds, after looking at all of it.
 
-    mmengine stores the whole config as Python text. Only ``model = dict(...)`` made of literals
-    is read, and nothing is executed. A registry would also build what ``type='os.system'`` names,
-    so only the parts of this package are let through: a stranger's checkpoint can do no harm.
+    mmengine stores the whole config as Python text, of which ``model = dict(...)`` made of literals
+    is read. A registry would import what a config names, and call it, so a checkpoint may hold no
+    more than the names of MASANet's parts and plain values of arguments that they have.
     Initialisation configs are left out, as the weights come from the checkpoint.
 
     Args:
         checkpoint (dict): With ``meta`` as mmengine writes it, or with the config as its entry
             ``generator``, as it is read from ``config.json``.
+        path (str | os.PathLike): Its name, for the error message.
 
     Returns:
-        dict | None: The config of the generator, or None if there is none that can be read.
+        dict | None: The config of the generator, or None if none is stored.
 
     Raises:
-        UserError: If the config names a module that is no part of this package, or a network of
-            absurd size.
+        UserError: If there is anything else in it.
     """
-    generator = _read_generator(checkpoint)
-    return None if generator is None else _own_parts_only(generator)
-
-
-def _read_generator(checkpoint: dict) -> dict | None:
-    """Return the config of the generator as it is stored."""
     meta = checkpoint.get('meta')
-    if isinstance(meta, dict) and isinstance(meta.get('generator'), dict):
-        return meta['generator']
-    text = meta.get('cfg') if isinstance(meta, dict) else None
-    if not isinstance(text, str) or len(text) > MAX_TEXT:
+    if not isinstance(meta, dict):
+        return None
+    generator = meta.get('generator')
+    if not isinstance(generator, dict):
+        generator = _generator_in_text(meta.get('cfg'), path)
+    return None if generator is None else _allowed(generator, MASANet.__name__, path)
+
+
+def _generator_in_text(text: Any, path: str | os.PathLike) -> Any:
+    """Return the config of the generator in mmengine's text, or None if it has no model."""
+    if text is None:
         return None
     try:
+        if not isinstance(text, str) or len(text) > MAX_TEXT:
+            raise ValueError('no text of a config')
         for statement in ast.parse(text).body:
             if isinstance(statement, ast.Assign) and ast.unparse(statement.targets[0]) == 'model':
-                generator = _literal(statement.value).get('generator')
-                return generator if isinstance(generator, dict) else None
+                return _literal(statement.value).get('generator')
     except (SyntaxError, ValueError, TypeError, AttributeError, RecursionError, MemoryError):
-        return None
+        _refuse(path, 'cannot be read as plain values')
     return None
 
 
-def _literal(node: ast.expr):
+def _literal(node: ast.expr) -> Any:
     """Evaluate literals, ``dict(key=literal, ...)`` and ``dict({...})``, or raise ValueError."""
     if isinstance(node, ast.Call):
         named = all(keyword.arg for keyword in node.keywords)
@@ -73,30 +83,59 @@ def _literal(node: ast.expr):
     return ast.literal_eval(node)
 
 
-def _own_parts_only(config: dict) -> dict:
-    """Return a config without ``init_cfg`` after seeing that it names modules of ours alone."""
-    kind = config.get('type')
-    if kind is not None:
-        part = MODELS.module_dict.get(kind) if isinstance(kind, str) else None
-        if part is None or not part.__module__.startswith(f'{__package__.split(".")[0]}.'):
-            raise UserError(
-                f'the config inside the checkpoint names {kind!r}, which is no part of MASA-SR; '
-                'if you trust it, give its config file as well (--config)'
-            )
-    own = {key: value for key, value in config.items() if key != 'init_cfg'}
-    for key, value in own.items():
-        if isinstance(value, dict):
-            own[key] = _own_parts_only(value)
-        elif key not in NO_SIZES or not isinstance(value, int):
-            _refuse_absurd_sizes(key, value)
-    return own
+def _allowed(config: Any, default: str, path: str | os.PathLike) -> dict:
+    """Return the config of a part without ``init_cfg``, or refuse it.
+
+    Its type is that part or one of its siblings: what is registered in the same module.
+    """
+    if not isinstance(config, dict):
+        _refuse(path, f'has {_shown(config)} in the place of a {default}')
+    kind, known = config.get('type', default), MODELS.module_dict
+    part = known.get(kind) if isinstance(kind, str) else None
+    if part is None or part.__module__ != known[default].__module__:
+        _refuse(path, f'names {_shown(kind)}, which is no part of MASA-SR that goes there')
+    parameters = inspect.signature(part).parameters.values()
+    arguments = {'type', *(item.name for item in parameters if item.kind in KINDS)}
+    parts = PARTS if part is MASANet else {}
+    allowed = dict(type=kind)
+    for key, value in config.items():
+        if key not in arguments:
+            _refuse(path, f'gives {kind} the argument {_shown(key)}, which it does not have')
+        if key in parts and value is not None:
+            allowed[key] = _allowed(value, parts[key], path)
+        elif key not in ('type', 'init_cfg'):
+            _check_value(key, value, path)
+            allowed[key] = value
+    return allowed
 
 
-def _refuse_absurd_sizes(key: str, value: object) -> None:
-    """Raise for a number that would fill the memory while the network is built."""
-    for number in value if isinstance(value, (list, tuple)) else [value]:
-        if isinstance(number, (int, float)) and not -MAX_NUMBER <= number <= MAX_NUMBER:
-            raise UserError(
-                f'the config inside the checkpoint asks for {key}={number!r}, more than '
-                f'{MAX_NUMBER}; if you trust it, give its config file as well (--config)'
-            )
+def _check_value(key: str, value: Any, path: str | os.PathLike) -> None:
+    """Refuse what is no plain value, and numbers that would fill the memory."""
+    items = value if isinstance(value, (list, tuple)) else [value]
+    if len(items) > MAX_ITEMS:
+        _refuse(path, f'gives {key} {len(items)} values, more than {MAX_ITEMS}')
+    for item in items:
+        if isinstance(item, str):
+            plain = len(item) <= MAX_ITEMS
+        elif isinstance(item, (int, float)):
+            plain = True
+            if not -MAX_NUMBER <= item <= MAX_NUMBER and not (
+                key in NO_SIZES and isinstance(item, int)
+            ):
+                _refuse(path, f'asks for {key}={_shown(item)}, more than {MAX_NUMBER}')
+        else:
+            plain = item is None
+        if not plain:
+            _refuse(path, f'gives {key} {_shown(item)}, which is no plain value')
+
+
+def _shown(value: Any) -> str:
+    """Return a short text of a value in one line."""
+    return ' '.join(reprlib.repr(value).split())
+
+
+def _refuse(path: str | os.PathLike, reason: str) -> NoReturn:
+    raise UserError(
+        f'{path}: refused, the config inside {reason}; if you trust it, give its config file as '
+        'well (--config)'
+    )

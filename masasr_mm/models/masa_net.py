@@ -22,6 +22,13 @@ from .matching import Matches
 from .sizes import SizeRequirements
 from .stages import stage
 
+PARTS = dict(
+    encoder='MASAEncoder',
+    matching='MatchExtractionModule',
+    adaptation='SpatialAdaptationModule',
+    aggregation='DualResidualAggregationModule',
+)
+"""Arguments of the network that are configs of its parts, and what they are by default."""
 CHECKPOINTED = ('encoder', 'adaptation', 'aggregations', 'refinements')
 """The parts of the network that gradient checkpointing can be used in."""
 
@@ -82,8 +89,8 @@ class MASANet(BaseModule):
     ) -> None:
         super().__init__(init_cfg)
 
-        def build(default: str, config: dict | None, **shared) -> nn.Module:
-            return build_part({'type': default, **shared, **(config or {})})
+        def build(part: str, config: dict | None, **shared) -> nn.Module:
+            return build_part({'type': PARTS[part], **shared, **(config or {})})
 
         num_levels = scale.bit_length()
         if fusion_blocks is None:
@@ -97,14 +104,13 @@ class MASANet(BaseModule):
         self.with_cp = CHECKPOINTED if with_cp is True else tuple(with_cp or ())
         if not set(self.with_cp) <= set(CHECKPOINTED):
             raise ValueError(f'with_cp={with_cp}: the parts are {", ".join(CHECKPOINTED)}')
-        self.encoder = build('MASAEncoder', encoder, channels=channels, num_levels=num_levels)
-        self.matching = build('MatchExtractionModule', matching)
-        self.adaptation = build('SpatialAdaptationModule', adaptation, channels=channels)
+        self.encoder = build('encoder', encoder, channels=channels, num_levels=num_levels)
+        self.matching = build('matching', matching)
+        self.adaptation = build('adaptation', adaptation, channels=channels)
         self.lr_pyramid = LRPyramid(channels, num_levels)
         self.merge = nn.Sequential(JointConvolution(channels), nn.ReLU(inplace=True))
         self.aggregations = nn.ModuleList(
-            build('DualResidualAggregationModule', aggregation, channels=channels)
-            for _ in fusion_blocks[1:]
+            build('aggregation', aggregation, channels=channels) for _ in fusion_blocks[1:]
         )
         self.refinements = nn.ModuleList(residual_blocks(channels, n) for n in fusion_blocks)
         self.to_image = convolution(channels, 3)

@@ -3,74 +3,167 @@
 from __future__ import annotations
 
 import inspect
+import json
+import sys
 
 import pytest
 from mmagic.registry import MODELS
-from mmengine.config import Config
 
-import masasr_mm  # noqa: F401
+from masasr_mm.apis import MASAInferencer
+from masasr_mm.checkpoints.safetensors_file import write_safetensors
+from masasr_mm.checkpoints.saving import save_checkpoint
 from masasr_mm.checkpoints.stored_config import stored_generator_config
 from masasr_mm.errors import UserError
+from tests.conftest import MODEL
+
+
+def of(generator: object) -> dict:
+    """A checkpoint as mmengine writes it."""
+    return dict(
+        meta=dict(cfg=f"work_dir = 'there'\nmodel = dict(type='MASA', generator={generator!r})")
+    )
 
 
 def test_the_generator_of_a_real_config_is_read():
-    config = Config(
-        dict(
-            work_dir='somewhere',
-            model=dict(
-                type='MASA',
-                generator=dict(
-                    type='MASANet',
-                    fusion_blocks=(12, 8, 4),
-                    matching=dict(ref_block_ratio=1.5, dilations=[1, 2]),
-                    init_cfg=dict(type='Constant', val=0),
-                ),
-                perceptual_loss=dict(layer_weights={'34': 1.0}),
-            ),
-        )
-    )
-    have = stored_generator_config(dict(meta=dict(cfg=config.pretty_text)))
-    assert have == dict(
+    generator = dict(
         type='MASANet',
         fusion_blocks=(12, 8, 4),
         matching=dict(ref_block_ratio=1.5, dilations=[1, 2]),
+        init_cfg=dict(type='Pretrained', checkpoint='start.pth'),
+    )
+    assert stored_generator_config(of(generator), 'a.pth') == dict(
+        type='MASANet',
+        fusion_blocks=(12, 8, 4),
+        matching=dict(type='MatchExtractionModule', ref_block_ratio=1.5, dilations=[1, 2]),
     )
 
 
-def test_code_is_not_run(tmp_path):
-    target = tmp_path / 'touched'
-    for text in (
-        f"model = dict(generator=open({str(target)!r}, 'w'))",
-        f"open({str(target)!r}, 'w')\nmodel = __import__('os').system('true')",
+@pytest.mark.parametrize(
+    'text',
+    [
+        'model = dict(generator=open({!r}, "w"))',
+        'open({!r}, "w")\nmodel = __import__("os").system("true")',
         'model = dict(generator=[x for x in ()])',
+        'model = dict(generator=dict(type="MASANet", channels=lambda: 8))',
         'model = dict(**globals())',
         'model = (',
         '(' * 5000,
-    ):
-        assert stored_generator_config(dict(meta=dict(cfg=text))) is None
+        'x = 1' + '+1' * 100_000,
+        ' ' * 10**6 + 'x = 1',
+    ],
+)
+def test_code_is_refused_and_not_run(text, tmp_path):
+    target = tmp_path / 'touched'
+    with pytest.raises(UserError, match=r'a\.pth: refused, .* cannot be read as plain values'):
+        stored_generator_config(
+            dict(meta=dict(cfg=text.replace('{!r}', repr(str(target))))), 'a.pth'
+        )
     assert not target.exists()
 
 
+EVIL = [
+    ('a part of another kind', dict(type='os.system', command='true')),
+    ('a part of another kind', dict(matching=dict(type='os.system', command='true'))),
+    ('a part of another kind', dict(encoder=dict(type='evil.Encoder'))),
+    ('a part of another kind', dict(type='evil.MASANet')),
+    ('a part of another kind', dict(type='mmagic.MASANet')),
+    ('a part of another kind', dict(type='EDSRNet', in_channels=3)),
+    ('a part of another kind', dict(type='MASA')),
+    ('a part of another kind', dict(type='MASADiscriminator')),
+    ('a part of another kind', dict(encoder=dict(type='MASANet'))),
+    ('a part of another kind', dict(adaptation=dict(type='DualResidualAggregationModule'))),
+    ('a part of another kind', dict(type=['MASANet'])),
+    ('a part of another kind', dict(type=None)),
+    ('no part at all', dict(encoder=[dict(_scope_='evil')])),
+    ('no part at all', dict(encoder='MASAEncoder')),
+    ('no such argument', dict(_scope_='evil')),
+    ('no such argument', dict(_scope_='this')),
+    ('no such argument', dict(encoder=dict(_scope_='this'))),
+    ('no such argument', dict(encoder=dict(type='MASAEncoder', _scope_='evil'))),
+    ('no such argument', dict(_delete_=True)),
+    ('no such argument', dict(adaptation=dict(_delete_=True, type='NoAdaptation'))),
+    ('no such argument', dict(adaptation=dict(type='NoAdaptation', halo=3))),
+    ('no such argument', dict(matching=dict(encoder=dict(_scope_='evil')))),
+    ('no such argument', {'x' * 10**5: 1}),
+    ('no such argument', {'two\nlines': 1}),
+    ('no plain value', dict(fusion_blocks=[dict(type='MASANet', _scope_='evil'), 1, 1])),
+    ('no plain value', dict(matching=dict(dilations=[[dict(_scope_='evil')]]))),
+    ('no plain value', dict(channels=dict(_scope_='evil'))),
+    ('no plain value', dict(with_cp=dict(type='evil.Wrapper'))),
+    ('no plain value', dict(encoder=dict(in_channels=dict(type='os.system')))),
+    ('no plain value', dict(matching=dict(search='auto' * 10**5))),
+    ('too many', dict(fusion_blocks=[1] * 10**5)),
+    ('too large', dict(channels=4096)),
+    ('too large', dict(fusion_blocks=(12, 5000, 4))),
+    ('too large', dict(encoder=dict(num_blocks=10**9))),
+    ('too large', dict(matching=dict(dilations=(1, 2, 10**6)))),
+    ('too large', dict(matching=dict(max_elements=1e9))),
+]
+WORDS = {
+    'a part of another kind': 'which is no part of MASA-SR that goes there',
+    'no part at all': 'in the place of a MASAEncoder',
+    'no such argument': 'which it does not have',
+    'no plain value': 'which is no plain value',
+    'too many': 'more than 64',
+    'too large': 'more than 1024',
+}
+
+
+@pytest.fixture
+def evil_module(tmp_path, monkeypatch):
+    """A module ``evil`` in the working directory, which leaves a file where it is imported."""
+    mark = tmp_path / 'imported'
+    (tmp_path / 'evil.py').write_text(f'open({str(mark)!r}, "w")\nclass Encoder: ...\n')
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.syspath_prepend(tmp_path)
+    yield
+    assert not mark.exists()
+    assert not {'evil', 'this'} & set(sys.modules)
+
+
+@pytest.mark.usefixtures('evil_module')
+@pytest.mark.parametrize(('kind', 'changes'), EVIL)
+def test_nothing_but_parts_of_ours_and_plain_values(kind, changes):
+    generator = {**MODEL['generator'], **changes}
+    for checkpoint in (of(generator), dict(meta=dict(generator=generator))):
+        with pytest.raises(UserError, match=WORDS[kind]) as caught:
+            stored_generator_config(checkpoint, 'a.pth')
+        line = str(caught.value)
+        assert line.startswith('a.pth: refused')
+        assert '\n' not in line
+        assert len(line) < 250
+
+
+@pytest.mark.usefixtures('evil_module')
 @pytest.mark.parametrize(
-    'generator',
+    'changes',
     [
-        dict(type='os.system', command='true'),
-        dict(type='MASANet', matching=dict(type='os.system', command='true')),
-        dict(type='EDSRNet', in_channels=3),
-        dict(type=['MASANet']),
+        dict(_scope_='evil'),
+        dict(encoder=dict(_scope_='this')),
+        dict(type='evil.Encoder'),
+        dict(matching=dict(dilations=[dict(type='evil.Encoder', _scope_='evil')])),
     ],
 )
-def test_only_parts_of_ours_are_let_through(generator):
-    """mmengine's registries take any dotted name as a type, and call it."""
-    config = Config(dict(model=dict(type='MASA', generator=generator)))
-    with pytest.raises(UserError, match='no part of MASA-SR'):
-        stored_generator_config(dict(meta=dict(cfg=config.pretty_text)))
+def test_no_file_imports_a_module(changes, tmp_path, small_model):
+    generator, weights = {**MODEL['generator'], **changes}, small_model.state_dict()
+    folder = tmp_path / 'folder'
+    network = {name.removeprefix('generator.'): value for name, value in weights.items()}
+    write_safetensors(network, {}, folder / 'model.safetensors')
+    (folder / 'config.json').write_text(json.dumps(generator))
+    files = [tmp_path / name for name in ('text.pth', 'dict.pth', 'text.safetensors')]
+    save_checkpoint(dict(of(generator), state_dict=weights), files[0])
+    save_checkpoint(dict(state_dict=weights, meta=dict(generator=generator)), files[1])
+    write_safetensors(weights, of(generator)['meta'], files[2])
+    ways = [(MASAInferencer, path) for path in (*files, folder)]
+    for load, path in (*ways, (MASAInferencer.from_pretrained, folder)):
+        with pytest.raises(UserError, match='refused, the config inside'):
+            load(path, device='cpu')
 
 
 def test_nothing_stored_is_none():
-    assert stored_generator_config({}) is None
-    assert stored_generator_config(dict(meta={})) is None
-    assert stored_generator_config(dict(meta=dict(cfg='train_cfg = dict()'))) is None
+    assert stored_generator_config({}, 'a') is None
+    assert stored_generator_config(dict(meta={}), 'a') is None
+    assert stored_generator_config(dict(meta=dict(cfg='train_cfg = dict()')), 'a') is None
 
 
 def defaults(kind: str) -> dict:
@@ -95,24 +188,7 @@ def test_defaults_of_every_part_may_be_written_out():
         'AdaptiveInstanceNormalization',
         'SpatiallyAdaptiveNormalization',
     ):
-        config = Config(dict(model=dict(generator={**generator, 'adaptation': defaults(kind)})))
-        have = stored_generator_config(dict(meta=dict(cfg=config.pretty_text)))
+        have = stored_generator_config(of({**generator, 'adaptation': defaults(kind)}), 'a.pth')
         assert have['matching']['max_elements'] == 2**23
         net = MODELS.build(have)
         assert sum(weight.numel() for weight in net.parameters()) > 3_800_000
-
-
-@pytest.mark.parametrize(
-    'generator',
-    [
-        dict(channels=4096),
-        dict(fusion_blocks=(12, 5000, 4)),
-        dict(encoder=dict(num_blocks=10**9)),
-        dict(matching=dict(dilations=(1, 2, 10**6))),
-        dict(matching=dict(max_elements=1e9)),
-    ],
-)
-def test_absurd_sizes_are_refused(generator):
-    config = Config(dict(model=dict(generator=dict(type='MASANet', **generator))))
-    with pytest.raises(UserError, match='more than 1024'):
-        stored_generator_config(dict(meta=dict(cfg=config.pretty_text)))
