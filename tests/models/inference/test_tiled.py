@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
+
 import pytest
 import torch
 from mmagic.registry import MODELS
@@ -86,6 +88,23 @@ def test_tiles_that_took_their_own_statistics_would_differ():
     tiled, _ = TiledMASANet(net, 24).super_resolve(lq, ref, ref_down)
     assert (alone[..., 48:] - whole[..., 144:]).abs().mean() > 10 * (tiled - whole).abs().mean()
     assert (alone[..., 48:] - whole[..., 144:]).abs().mean() > 1e-2
+
+
+def test_two_threads_on_one_network_do_as_one_does():
+    """One runs to its end between two tiles of the other, at any of its steps."""
+    net, dark = network(), images(16, 24, 16, 16)
+    bright = [5 * image + 1 for image in images(16, 24, 16, 16)]
+    expected = [TiledMASANet(net, 8).super_resolve(*inputs)[0] for inputs in (dark, bright)]
+
+    def interrupt(tiles, description):
+        yield from tiles[:1]
+        with ThreadPoolExecutor(1) as other:
+            have, _ = other.submit(TiledMASANet(net, 8).super_resolve, *bright).result()
+        assert torch.equal(have, expected[1]), description
+        yield from tiles[1:]
+
+    have, _ = TiledMASANet(net, 8, track=interrupt).super_resolve(*dark)
+    assert torch.equal(have, expected[0])
 
 
 def test_half_precision_reference_features_change_little():
