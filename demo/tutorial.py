@@ -13,7 +13,7 @@ from PIL import Image
 from skimage import data
 
 from masasr_mm.apis import MASAInferencer
-from masasr_mm.photos.photo_file import write_picture
+from masasr_mm.images.io import write_picture
 from masasr_mm.visualization.comparison import compare
 from masasr_mm.visualization.match_picture import draw_matches
 from masasr_mm.weights import DEFAULT

@@ -21,12 +21,12 @@ from ..checkpoints.recognising import load_checkpoint
 from ..checkpoints.state_dicts import PREFIX, check_weights
 from ..checkpoints.stored_config import stored_generator_config
 from ..errors import UserError
+from ..images.io import ImageInput, read_rgb
 from ..models.building import build_part
 from ..models.inference.any_size import super_resolve
 from ..models.inference.track import ALIGNING, untracked
 from ..models.matching import MatchMaps
 from ..models.peers.network import PeerNetwork
-from ..photos.images import ImageInput, read_rgb
 from ..photos.prediction import LOW_AGREEMENT, Prediction
 from ..photos.references import stack
 from ..weights import DEFAULT

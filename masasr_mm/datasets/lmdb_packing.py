@@ -13,8 +13,8 @@ from PIL import Image
 from masasr_mm.errors import UserError
 from masasr_mm.files import folder_written_whole
 
+from ..images.io import decode_rgb
 from .lmdb_folder import LISTING, SUFFIX
-from .transforms import decode_rgb
 
 FIRST_MAP_SIZE = 2**26
 

@@ -11,7 +11,7 @@ from mmagic.datasets import BasicImageDataset
 from mmengine.logging import print_log
 
 from masasr_mm.errors import BrokenFileError, UserError
-from masasr_mm.image_files import HEIF_SUFFIXES
+from masasr_mm.images.io import HEIF_SUFFIXES
 
 
 class RefSRDataset(BasicImageDataset):

@@ -8,7 +8,7 @@ from pathlib import Path
 import gradio as gr
 
 from ..errors import UserError
-from ..image_files import HEIF_SUFFIXES
+from ..images.io import HEIF_SUFFIXES
 from .examples import Example, freshened
 from .service import Service, devices
 from .slider import slider

@@ -16,9 +16,9 @@ from PIL import Image
 
 from ..apis import MASAInferencer
 from ..errors import UserError
+from ..images.io import Photo, read_photo, write_photo
+from ..images.metadata import Metadata
 from ..photos.finishing import finished
-from ..photos.metadata import Metadata
-from ..photos.photo_file import Photo, read_photo, write_photo
 from ..photos.prediction import LOW_AGREEMENT, Prediction, two_digits
 from ..visualization.match_picture import draw_matches
 

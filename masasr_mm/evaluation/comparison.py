@@ -6,7 +6,6 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import NamedTuple
 
 import numpy as np
-from PIL import Image
 
 from ..allocator import keep_freed_memory
 from ..apis import MASAInferencer
@@ -16,6 +15,7 @@ from ..benchmark.measuring import measure_inference
 from ..benchmark.timing import spread
 from ..benchmark.variants import Variant
 from ..datasets import CUFED5Dataset
+from ..images.io import read_rgb
 from ..models import MASANet
 from .complexity import network_costs, peer_costs, total
 from .lpips import LPIPS
@@ -86,7 +86,7 @@ def read_photos(folder: str, references: int = 1, limit: int | None = None) -> l
     for index in range(min(len(dataset := CUFED5Dataset(folder)), limit or len(dataset))):
         item = dataset[index]
         paths = [item['gt_path'], *item['ref_path'][:references]]
-        gt, *refs = (np.array(Image.open(path).convert('RGB')) for path in paths)
+        gt, *refs = (read_rgb(path) for path in paths)
         height, width = (length // 4 * 4 for length in gt.shape[:2])
         photos.append(Photo(item['key'], gt[:height, :width], refs))
     return photos

@@ -18,6 +18,7 @@ from ..apis import MASAInferencer
 from ..datasets import CUFED5Dataset
 from ..errors import UserError
 from ..files import written_whole
+from ..images.io import read_rgb
 from .lpips import LPIPS, trunk_weights_file
 
 BICUBIC = 'bicubic'
@@ -84,7 +85,7 @@ def read_pairs(folder: str) -> list[Pair]:
         if len(item['ref_path']) < 2:
             raise UserError(f'{folder}: {item["key"]}_2.png, an unlike reference, is not there')
         paths = [item['gt_path'], *item['ref_path'][:2]]
-        gt, ref, unlike = (np.array(Image.open(path).convert('RGB')) for path in paths)
+        gt, ref, unlike = (read_rgb(path) for path in paths)
         height, width = (length // 4 * 4 for length in gt.shape[:2])
         pairs.append(Pair(item['key'], gt[:height, :width], ref, unlike))
     return pairs

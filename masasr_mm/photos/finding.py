@@ -9,7 +9,7 @@ from pathlib import Path
 from PIL import Image
 
 from ..errors import UserError
-from ..image_files import HEIF_SUFFIXES
+from ..images.io import HEIF_SUFFIXES
 
 
 def find_images(names: Sequence[str]) -> list[Path]:

@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 from PIL import Image
 
-from .metadata import NO_METADATA, fitting
-from .photo_file import Photo, super_resolved
+from ..images.io import Photo, super_resolved
+from ..images.metadata import NO_METADATA, fitting
 from .sizes import FinalSize, reduced
 
 
@@ -22,7 +22,7 @@ def finished(
     Args:
         photo (Photo): The LR photo.
         sr (np.ndarray): The SR pixels, shape (scale·H, scale·W, 3), uint8, RGB.
-        kind (str): Format of the result, a key of :data:`~masasr_mm.photos.photo_file.FORMATS`.
+        kind (str): Format of the result, a key of :data:`~masasr_mm.images.io.FORMATS`.
         outscale (FinalSize, optional): How large it shall be. Default: None, as large as it is.
         strip_metadata (bool): Leave out date, camera, place and the like. Default: False.
 

@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import NamedTuple
 
 from ..errors import UserError
+from ..images.io import SUFFIXES
 from .finding import find_images, paired_references
-from .photo_file import SUFFIXES
 
 
 class Job(NamedTuple):

@@ -7,8 +7,8 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from ..errors import UserError, one_line
+from ..images.io import Photo
 from .jobs import Job
-from .photo_file import Photo
 from .prediction import LOW_AGREEMENT, Prediction, two_digits
 
 WRITTEN, SKIPPED, FAILED = 'written', 'skipped', 'failed'

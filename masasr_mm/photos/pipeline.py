@@ -12,11 +12,10 @@ import numpy as np
 from PIL import Image
 
 from ..errors import UserError
+from ..images.io import ImageInput, read_photo, write_photo, write_picture
 from .finishing import finished
-from .images import ImageInput
 from .jobs import Job
 from .outcomes import Outcome, failed, skipped, written
-from .photo_file import read_photo, write_photo, write_picture
 from .prediction import Prediction
 from .sizes import LEAST, FinalSize, reduced
 
@@ -65,7 +64,7 @@ class PhotoPipeline:
 
     Args:
         infer (Predictor): The network.
-        kind (str): Format of the results, a key of :data:`~masasr_mm.photos.photo_file.FORMATS`.
+        kind (str): Format of the results, a key of :data:`~masasr_mm.images.io.FORMATS`.
         options (PhotoOptions): What is asked for.
     """
 

@@ -10,8 +10,8 @@ from mmengine.fileio import LmdbBackend
 
 from masasr_mm.datasets import lmdb_packing
 from masasr_mm.datasets.lmdb_packing import pack
-from masasr_mm.datasets.transforms import decode_rgb
 from masasr_mm.errors import UserError
+from masasr_mm.images.io import decode_rgb
 
 from .folders import write_images
 

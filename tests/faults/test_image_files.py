@@ -14,7 +14,7 @@ from PIL import Image
 
 from masasr_mm.datasets.transforms import LoadRGBImage
 from masasr_mm.errors import BrokenFileError, UserError
-from masasr_mm.photos.images import read_rgb
+from masasr_mm.images.io import read_rgb
 
 
 def bomb(path: Path) -> None:

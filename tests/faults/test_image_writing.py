@@ -11,7 +11,7 @@ from mmagic.structures import DataSample
 
 from masasr_mm.engine.hooks import PerImageMetricsHook, SaveImagesHook
 from masasr_mm.errors import UserError
-from masasr_mm.photos.photo_file import write_picture
+from masasr_mm.images.io import write_picture
 
 NOISE = np.random.default_rng(0).integers(0, 256, (400, 400, 3), np.uint8)  # 480 kB as PNG
 

@@ -6,11 +6,11 @@ from pathlib import Path
 
 import numpy as np
 
+from masasr_mm.images.io import Photo
 from masasr_mm.models.matching import MatchMaps
 from masasr_mm.photos import outcomes
 from masasr_mm.photos.jobs import Job
 from masasr_mm.photos.outcomes import Outcome
-from masasr_mm.photos.photo_file import Photo
 from masasr_mm.photos.prediction import Prediction
 
 JOB = Job(Path('a.png'), (Path('ref.png'),), Path('out/a_x4.png'))

@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from masasr_mm.images.io import Photo
+from masasr_mm.images.metadata import LARGEST_IN_JPEG, NO_METADATA, Metadata
 from masasr_mm.photos.finishing import finished
-from masasr_mm.photos.metadata import LARGEST_IN_JPEG, NO_METADATA, Metadata
-from masasr_mm.photos.photo_file import Photo
 from masasr_mm.photos.sizes import FinalSize
 
 SR = np.random.default_rng(0).integers(0, 256, (40, 60, 3), dtype=np.uint8)

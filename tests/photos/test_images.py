@@ -9,7 +9,7 @@ from PIL import Image
 from skimage import data
 
 from masasr_mm.errors import UserError
-from masasr_mm.photos.images import read_rgb
+from masasr_mm.images.io import read_rgb
 
 
 @pytest.fixture(scope='module')

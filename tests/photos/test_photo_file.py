@@ -9,7 +9,7 @@ from PIL import Image, ImageCms
 from skimage import data
 
 from masasr_mm.errors import UserError
-from masasr_mm.photos.photo_file import FORMATS, Photo, read_photo, super_resolved, write_photo
+from masasr_mm.images.io import FORMATS, Photo, read_photo, super_resolved, write_photo
 
 SRGB = ImageCms.ImageCmsProfile(ImageCms.createProfile('sRGB')).tobytes()
 ROTATED = Image.Exif()

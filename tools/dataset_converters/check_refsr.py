@@ -21,8 +21,8 @@ from masasr_mm.datasets import (
     Sun80Dataset,
     Urban100Dataset,
 )
-from masasr_mm.datasets.transforms import decode_rgb
 from masasr_mm.errors import UserError, exit_with_user_errors
+from masasr_mm.images.io import decode_rgb
 from masasr_mm.version import add_version
 
 DATASETS = {

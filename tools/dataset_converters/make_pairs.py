@@ -64,7 +64,7 @@ def read_pairs(packages: Path) -> dict[str, list[np.ndarray]]:
     from PIL import Image
 
     from masasr_mm.datasets.photos import images_in_folder, scikit_image
-    from masasr_mm.datasets.transforms import decode_rgb
+    from masasr_mm.images.io import decode_rgb
 
     wanted = set(chain(*PAIRS.values()))
     found = {}

@@ -20,9 +20,9 @@ from rich.console import Console
 from rich.progress import track
 
 from masasr_mm.datasets.photos.selection import lost_detail
-from masasr_mm.datasets.transforms import decode_rgb
 from masasr_mm.errors import UserError, exit_with_user_errors
 from masasr_mm.files import folder_written_whole
+from masasr_mm.images.io import decode_rgb
 from masasr_mm.version import add_version
 
 TRAINING_PHOTOS = (

@@ -10,8 +10,8 @@ import cv2
 import numpy as np
 from PIL import Image
 
-from masasr_mm.datasets.transforms import decode_rgb
 from masasr_mm.errors import BrokenFileError
+from masasr_mm.images.io import decode_rgb
 
 from .packages import PackedImage
 

@@ -6,7 +6,6 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
     __name__,
     submod_attrs={
         'align_references': ['AlignReferences'],
-        'decoding': ['decode_rgb'],
         'delayed_transforms': ['DelayedTransforms', 'find_delayed_transforms'],
         'loading': ['LoadRGBImage'],
         'pad_to_multiple': ['PadToMultiple'],

@@ -8,8 +8,7 @@ from mmagic.registry import TRANSFORMS
 from mmengine.fileio import get_file_backend
 
 from masasr_mm.errors import BrokenFileError
-
-from .decoding import decode_rgb
+from masasr_mm.images.io import decode_rgb
 
 
 @TRANSFORMS.register_module()

@@ -11,8 +11,7 @@ from mmagic.registry import TRANSFORMS
 
 from masasr_mm.datasets.transforms import LoadRGBImage
 from masasr_mm.errors import UserError
-
-from .image_files import encode, encode_png16
+from tests.image_files import encode, encode_png16
 
 rng = np.random.default_rng(0)
 FIRST, SECOND = rng.integers(0, 256, (6, 9, 3), np.uint8), rng.integers(0, 256, (5, 4, 3), np.uint8)

@@ -114,7 +114,7 @@ def fitting(metadata: Metadata, kind: str) -> Metadata:
 
     Args:
         metadata (Metadata): Of the photo.
-        kind (str): A key of :data:`~masasr_mm.photos.photo_file.FORMATS`.
+        kind (str): A key of :data:`~masasr_mm.images.io.FORMATS`.
 
     Returns:
         Metadata: With a problem for each part that is left out.

@@ -11,8 +11,8 @@ from PIL import Image
 from PIL.ExifTags import IFD, Base
 from PIL.PngImagePlugin import PngInfo
 
-from masasr_mm.photos.metadata import Metadata, fitting, read_metadata, resized
-from masasr_mm.photos.photo_file import FORMATS, read_photo, super_resolved, write_photo
+from masasr_mm.images.io import FORMATS, read_photo, super_resolved, write_photo
+from masasr_mm.images.metadata import Metadata, fitting, read_metadata, resized
 
 XMP = b"""<?xpacket begin="" id="W5M0MpCehiHzreSzNTczkc9d"?><x:xmpmeta xmlns:x="adobe:ns:meta/">
 <rdf:RDF xmlns:rdf="http://www.w3.org/1999/02/22-rdf-syntax-ns#"><rdf:Description

@@ -13,10 +13,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
-from masasr_mm.datasets.transforms import decode_rgb
 from masasr_mm.errors import UserError
-
-from .image_files import ORIENTATIONS, encode, encode_png16, exif_with_orientation, png_chunk
+from masasr_mm.images.io import Header, decode_rgb, read_header
+from tests.image_files import ORIENTATIONS, encode, encode_png16, exif_with_orientation, png_chunk
 
 rng = np.random.default_rng(0)
 RGB = rng.integers(0, 256, (6, 9, 3), np.uint8)
@@ -236,3 +235,23 @@ def test_heic_without_its_package(monkeypatch):
 def test_broken_exif_does_not_matter():
     for exif in (b'Exif\0\0nonsense', b'Exif\0\0II*\0\x08\0\0\0\xff\xff'):
         check(encode(RGB, 'PNG', exif=exif), RGB)
+
+
+def test_a_header_tells_size_and_frames_before_pixels_are_decoded(tmp_path):
+    """A bilevel PNG of 2,000 megapixels, of which only the header is there."""
+    header = struct.pack('>IIBBBBB', 50_000, 3_000, 1, 0, 0, 0, 0)
+    content = b'\x89PNG\r\n\x1a\n' + png_chunk(b'IHDR', header) + png_chunk(b'IDAT', b'')
+    (tmp_path / 'a.png').write_bytes(content)
+    assert read_header(tmp_path / 'a.png') == Header(50_000, 3_000, '1', 1, 'PNG')
+    lying = encode(RGB, 'JPEG', exif=b'Exif\0\0' + exif_with_orientation(6))
+    (tmp_path / 'b.jpg').write_bytes(lying)
+    assert read_header(tmp_path / 'b.jpg')[:2] == (6, 9)
+    frames = [Image.fromarray(RGB), Image.fromarray(255 - RGB)]
+    (tmp_path / 'c.gif').write_bytes(
+        encode(frames[0], 'GIF', save_all=True, append_images=frames[1:])
+    )
+    assert read_header(tmp_path / 'c.gif').frames == 2
+    for name in ('missing.png', 'text.png'):
+        (tmp_path / 'text.png').write_text('Once upon a time')
+        with pytest.raises(UserError, match=name):
+            read_header(tmp_path / name)

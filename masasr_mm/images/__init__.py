@@ -1,0 +1,1 @@
+"""Image files of any kind: reading, what belongs to them besides pixels, writing."""
