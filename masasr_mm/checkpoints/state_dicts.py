@@ -38,7 +38,8 @@ def check_weights(
         prefix (str): The weights of the module are those whose keys start so. Default: ''.
 
     Raises:
-        UserError: If a weight is missing, unknown, of another shape, or not of real numbers.
+        UserError: If a weight is missing, unknown, of another shape, not of real numbers, or has
+            values that are not finite.
     """
     expected = {prefix + key: value for key, value in module.state_dict().items()}
     given = {key: value for key, value in state_dict.items() if key.startswith(prefix)}
@@ -51,6 +52,11 @@ def check_weights(
             )
         if have.dtype.is_complex or have.is_floating_point() != need.is_floating_point():
             raise UserError(f"{path}: '{key}' holds {have.dtype}, the network {need.dtype}")
+        if have.is_floating_point() and not have.float().isfinite().all():
+            raise UserError(
+                f"{path}: refused, '{key}' has values that are no numbers or infinite; take a "
+                'checkpoint from before that'
+            )
 
 
 def shape_of(value: Any) -> str:

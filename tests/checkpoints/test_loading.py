@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import math
+
 import pytest
 import torch
 from mmagic.registry import MODELS
 
-import masasr_mm  # noqa: F401
+from masasr_mm.apis import MASAInferencer
 from masasr_mm.checkpoints import loading
 from masasr_mm.checkpoints.loading import load_generator
+from masasr_mm.checkpoints.pretrained import write_pretrained
 from masasr_mm.checkpoints.recognising import load_checkpoint
 from masasr_mm.checkpoints.released import to_released
 from masasr_mm.checkpoints.saving import save_checkpoint
+from masasr_mm.checkpoints.starting import check_start
 from masasr_mm.errors import UserError
 
 
@@ -66,3 +70,41 @@ def test_weights_of_another_network_are_told(tmp_path):
     deeper = dict(SMALL, fusion_blocks=(1, 1, 2))
     with pytest.raises(UserError, match='missing in the file'):
         load_generator(editor(**deeper), path)
+
+
+@pytest.mark.parametrize('value', [math.nan, math.inf, -math.inf])
+def test_weights_that_are_not_finite_are_refused(value, tmp_path):
+    """They would make a black picture."""
+    broken = editor(**SMALL)
+    for part in (broken.generator.merge[0], broken.generator.to_image):
+        part.bias.data[2] = value
+    save_checkpoint(dict(state_dict=broken.state_dict()), tmp_path / 'a.pth')
+    model = dict(type='MASA', generator=dict(type='MASANet', **SMALL))
+    config = tmp_path / 'config.py'
+    config.write_text(f'model = {model!r}\n')
+    write_pretrained(broken.generator, model['generator'], tmp_path / 'folder')
+    half = tmp_path / 'half'
+    write_pretrained(broken.generator, model['generator'], half, torch.float16)
+    network = dict(model, pixel_loss=dict(type='L1Loss'))
+    for path, load in (
+        ('a.pth', lambda path: load_generator(editor(**SMALL), path)),
+        ('a.pth', lambda path: MASAInferencer(path, str(config), 'cpu')),
+        ('a.pth', lambda path: check_start(path, network, resume=False)),
+        ('folder', lambda path: MASAInferencer(path, device='cpu')),
+        ('half', lambda path: MASAInferencer.from_pretrained(path, device='cpu')),
+    ):
+        with pytest.raises(UserError, match=rf"{path}: refused, 'generator\.merge\.0\.bias' has"):
+            load(tmp_path / path)
+
+
+def test_a_training_does_not_go_on_from_weights_that_are_not_finite(tmp_path):
+    broken = editor(**SMALL)
+    broken.generator.to_image.bias.data[0] = math.nan
+    meta = dict(epoch=0, iter=1)
+    checkpoint = dict(state_dict=broken.state_dict(), optimizer={}, meta=meta)
+    save_checkpoint(checkpoint, tmp_path / 'iter_1.pth')
+    model = dict(
+        type='MASA', generator=dict(type='MASANet', **SMALL), pixel_loss=dict(type='L1Loss')
+    )
+    with pytest.raises(UserError, match=r"iter_1\.pth: refused, 'generator\.to_image\.bias' has"):
+        check_start(tmp_path / 'iter_1.pth', model, resume=True)
