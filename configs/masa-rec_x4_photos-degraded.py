@@ -3,6 +3,9 @@
 #   python tools/train.py configs/masa-rec_x4_photos-degraded.py --load-from CHECKPOINT
 _base_ = './masa-rec_x4_photos.py'
 
+# LR patches of 32×32, four at a time, are what two cores manage.
+gt_size, lq_size = (128, 128), (32, 32)
+
 degradations = [
     dict(type='CopyValues', src_keys=['gt'], dst_keys=['img']),
     dict(
@@ -20,7 +23,7 @@ degradations = [
     dict(
         type='RandomResize',
         params=dict(
-            target_size=(40, 40),
+            target_size=lq_size,
             resize_opt=['area', 'bilinear', 'bicubic'],
             resize_prob=[0.7, 0.2, 0.1],
         ),
@@ -43,7 +46,9 @@ degradations = [
     dict(type='RandomJPEGCompression', params=dict(quality=[40, 95]), keys=['img'], bgr2rgb=True),
 ]
 train_pipeline = [
-    *_base_.prepare_views,
+    *_base_.load_views,
+    dict(_base_.crop, crop_size=gt_size),
+    _base_.change_light,
     # References come out of a camera, too.
     dict(
         type='RandomJPEGCompression',
@@ -57,7 +62,9 @@ train_pipeline = [
     _base_.pack_pair,
 ]
 # More references of something else than in the training before.
-train_dataloader = dict(dataset=dict(pipeline=train_pipeline, unlike=0.35))
+train_dataloader = dict(
+    batch_size=4, num_workers=2, dataset=dict(pipeline=train_pipeline, unlike=0.35)
+)
 
 max_iters, decay_iters = 2000, 1000
 train_cfg = dict(max_iters=max_iters)
@@ -66,3 +73,4 @@ param_scheduler = [
     _base_.warm_up,
     dict(_base_.decay, begin=max_iters - decay_iters, end=max_iters),
 ]
+auto_scale_lr = dict(base_batch_size=4)

@@ -17,11 +17,16 @@ from .matching import MatchExtractionModule
 __getattr__, __dir__, _ = lazy_loader.attach(
     __name__,
     submodules=['peers'],
-    submod_attrs={'losses.discriminator': ['MASADiscriminator'], 'masa': ['MASA']},
+    submod_attrs={
+        'discriminator': ['MASADiscriminator'],
+        'losses': ['FeatureLoss'],
+        'masa': ['MASA'],
+    },
 )
 __all__ = [
     'AdaptiveInstanceNormalization',
     'DualResidualAggregationModule',
+    'FeatureLoss',
     'MASA',
     'MASADiscriminator',
     'MASAEncoder',

@@ -14,7 +14,7 @@ from torch.nn import functional as F
 from ..compat import without_wrappers
 from ..errors import UserError
 from .inference.any_size import super_resolve
-from .losses.perceptual import build_perceptual_loss
+from .losses import build_perceptual_loss
 
 WHITE = 255.0
 
@@ -36,8 +36,9 @@ class MASA(ESRGAN):
         gan_loss (dict, optional): Config of the adversarial loss (Eq. 16–17).
         perceptual_loss (dict, optional): Config of the perceptual loss (Eq. 15). It is built when
             training starts, so that testing needs no VGG weights.
-        train_cfg (dict, optional): ``pixel_init`` (int, default 0), and ESRGAN's ``disc_steps``,
-            ``disc_repeat`` and ``disc_init_steps``.
+        train_cfg (dict, optional): ``pixel_init`` (int, default 0), ``frozen`` (names of parts of
+            the generator that stay as they are, such as ``['encoder']``; default none), and
+            ESRGAN's ``disc_steps``, ``disc_repeat`` and ``disc_init_steps``.
         test_cfg (dict, optional): ``bicubic`` (bool, default False) adds the bicubically enlarged
             LR to every prediction, as ``bicubic_img``. ``tile`` (int, ``'auto'`` or None, default
             None) runs the network in tiles of so many LR pixels, with the same result in less
@@ -80,6 +81,8 @@ class MASA(ESRGAN):
         )
         self.perceptual_loss_cfg = perceptual_loss
         self.pixel_init = (train_cfg or {}).get('pixel_init', 0)
+        for part in (train_cfg or {}).get('frozen', ()):
+            self.generator.get_submodule(part).requires_grad_(False)
         self.with_bicubic = (test_cfg or {}).get('bicubic', False)
         # Saved, other than in ESRGAN, so that a resumed run does not warm up again.
         self.register_buffer('step_counter', self.step_counter, persistent=True)

