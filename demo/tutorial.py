@@ -14,8 +14,8 @@ from skimage import data
 
 from masasr_mm.apis import MASAInferencer
 from masasr_mm.images.io import write_picture
-from masasr_mm.visualization.comparison import compare
 from masasr_mm.visualization.match_picture import draw_matches
+from masasr_mm.visualization.panels import compare
 from masasr_mm.weights import DEFAULT
 
 parser = argparse.ArgumentParser(description='MASA-SR step by step')

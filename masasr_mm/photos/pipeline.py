@@ -136,8 +136,8 @@ class PhotoPipeline:
         if not (self.options.compare or self.options.matches):
             return
         # matplotlib, which takes as long to import as a photo to super-resolve
-        from ..visualization.comparison import compare
         from ..visualization.match_picture import draw_matches
+        from ..visualization.panels import compare
 
         lq, image = prediction.lq, prediction.image
         if prediction.matches is None:

@@ -55,9 +55,9 @@ def trace(
         TracedMatches: For the references as they were given.
     """
     # matplotlib, which takes as long to import as a photo to super-resolve
-    from ..visualization.match_colors import texture_in_place
+    from ..visualization.match_picture import filled, texture_in_place
 
-    texture = texture_in_place(_filled(ref, matches), matches.position, matches.grid)
+    texture = texture_in_place(filled(ref, matches), matches.position, matches.grid)
     if not alignments:
         return TracedMatches(ref, num_refs, matches, texture)
     result_length = max(matches.position.shape[:2]) * matches.scale
@@ -93,12 +93,6 @@ def trace(
         grid=(stacked.shape[0] // matches.scale, stacked.shape[1] // matches.scale),
     )
     return TracedMatches(stacked, len(shown), moved, texture)
-
-
-def _filled(ref: np.ndarray, matches: MatchMaps) -> np.ndarray:
-    """Repeat the border of a tiny reference until it has the size that it was matched with."""
-    rows, columns = (size * matches.scale - have for size, have in zip(matches.grid, ref.shape))
-    return np.pad(ref, ((0, rows), (0, columns), (0, 0)), mode='edge')
 
 
 def _in_part(part: Part, points: np.ndarray, size: tuple[int, int]) -> np.ndarray:

@@ -1,6 +1,5 @@
 """Pictures of what the network did."""
 
-from .match_visualizer import MatchVisualizer
-from .side_by_side import SideBySideVisualizer
+from .visualizers import MatchVisualizer, SideBySideVisualizer
 
 __all__ = ['MatchVisualizer', 'SideBySideVisualizer']

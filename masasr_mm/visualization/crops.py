@@ -8,44 +8,17 @@ import cv2
 import numpy as np
 from PIL import Image, ImageDraw
 
-from .panels import Panel, in_a_row
+from .panels import Panel, at_height, in_a_row
 
-ROW = 5
-"""Crops in a row."""
+ROW = 5  # crops in a row
 RED = (255, 0, 0)
 
 
-def detailed_place(image: np.ndarray, side: int) -> tuple[int, int]:
-    """Return where a square crop of an image has the most detail.
-
-    Args:
-        image (np.ndarray): Shape (H, W, 3), uint8, RGB.
-        side (int): Height and width of the crop, at most H and W.
-
-    Returns:
-        tuple[int, int]: Top and left of the crop with the largest sum of squared differences
-        between neighbouring pixels.
-    """
-    luma = image.astype(float).mean(axis=2)
-    detail = np.zeros_like(luma)
-    detail[1:] += np.diff(luma, axis=0) ** 2
-    detail[:, 1:] += np.diff(luma, axis=1) ** 2
-    sums = cv2.integral(detail)
-    found = sums[side:, side:] - sums[:-side, side:] - sums[side:, :-side] + sums[:-side, :-side]
-    return tuple(int(index) for index in np.unravel_index(found.argmax(), found.shape))
-
-
 def crops(gt: np.ndarray, results: Mapping[str, np.ndarray], side: int = 64) -> np.ndarray:
-    """Draw an HR image with a box, and what is in the box in the results of several methods.
+    """Draw an HR image with a box to the left, and what is in the box by method to the right.
 
-    Args:
-        gt (np.ndarray): HR image, shape (H, W, 3), uint8, RGB.
-        results (Mapping[str, np.ndarray]): SR images of that shape by their captions.
-        side (int): Height and width of the box. Default: 64, or what fits.
-
-    Returns:
-        np.ndarray: Shape (H', W', 3), uint8, RGB: the HR image to the left, the crops enlarged in
-        rows to the right, the last of them the HR image's.
+    ``results`` holds SR images of the shape of ``gt``, (H, W, 3), uint8, RGB, by their captions;
+    the last crop is the HR image's.
     """
     side = min(side, *gt.shape[:2])
     top, left = detailed_place(gt, side)
@@ -60,17 +33,21 @@ def crops(gt: np.ndarray, results: Mapping[str, np.ndarray], side: int = 64) -> 
         panels.append(Panel(caption, np.array(crop)))
     rows = [in_a_row(panels[i : i + ROW], enlarged) for i in range(0, len(panels), ROW)]
     width = max(row.shape[1] for row in rows)
-    grid = np.vstack([_widened(row, width) for row in rows])
-    return np.hstack([_beside(np.array(boxed), len(grid)), grid])
+    grid = np.vstack(
+        [
+            np.pad(row, ((0, 0), (0, width - row.shape[1]), (0, 0)), constant_values=255)
+            for row in rows
+        ]
+    )
+    return np.hstack([np.array(at_height(np.array(boxed), len(grid))), grid])
 
 
-def _widened(row: np.ndarray, width: int) -> np.ndarray:
-    """Return a row of crops with white to its right."""
-    missing = ((0, 0), (0, width - row.shape[1]), (0, 0))
-    return np.pad(row, missing, constant_values=255)
-
-
-def _beside(image: np.ndarray, height: int) -> np.ndarray:
-    """Return an image at a height, its sides in proportion."""
-    size = (max(1, round(image.shape[1] * height / image.shape[0])), height)
-    return np.array(Image.fromarray(image).resize(size, Image.Resampling.LANCZOS))
+def detailed_place(image: np.ndarray, side: int) -> tuple[int, int]:
+    """Return top and left of the square with the largest sum of squared differences of pixels."""
+    luma = image.astype(float).mean(axis=2)
+    detail = np.zeros_like(luma)
+    detail[1:] += np.diff(luma, axis=0) ** 2
+    detail[:, 1:] += np.diff(luma, axis=1) ** 2
+    sums = cv2.integral(detail)
+    sums = sums[side:, side:] - sums[:-side, side:] - sums[side:, :-side] + sums[:-side, :-side]
+    return tuple(int(index) for index in np.unravel_index(sums.argmax(), sums.shape))

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from typing import NamedTuple
 
+import cv2
 import numpy as np
+from matplotlib import colormaps
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.cm import ScalarMappable
@@ -15,22 +18,19 @@ from matplotlib.patches import ConnectionPatch, Rectangle
 from PIL import Image
 
 from ..models.matching import MatchMaps
-from .match_colors import (
-    HEAT,
-    faded,
-    heat,
-    place_colors,
-    similarity_on_reference,
-    texture_in_place,
-    tint,
-)
-from .reference_grid import lay_out, move_positions
 
 WIDTH = 13.0  # inches
 TITLE = 0.35
 DPI = 100
 LARGE = 480  # pixels of an LR that is drawn at its own size, which is that of a panel or more
 LINKS = (3, 4)  # blocks in a column and in a row that are linked by lines
+ASPECT = 4 / 3  # of several references side by side
+#: Colours of the reference's corners: top left, top right, bottom left, bottom right.
+CORNERS = np.array(
+    [[[1.00, 0.10, 0.15], [1.00, 0.90, 0.00]], [[0.35, 0.10, 1.00], [0.00, 0.85, 0.45]]]
+)
+HEAT = 'inferno'
+UNUSED = 0.25  # brightness of what was not used
 
 
 class Scene(NamedTuple):
@@ -40,6 +40,7 @@ class Scene(NamedTuple):
     ref: np.ndarray
     is_ref: np.ndarray
     maps: MatchMaps
+    on_ref: np.ndarray
 
 
 def draw_matches(
@@ -68,15 +69,29 @@ def draw_matches(
             aligned ones. Default: None, taken from ``ref``.
 
     Returns:
-        np.ndarray: The picture, uint8, RGB.
+        np.ndarray: The picture, shape (H', 1300, 3), uint8, RGB.
     """
-    ref = _fill(ref, maps)
+    canvas = FigureCanvasAgg(match_figure(lq, result, ref, maps, num_refs, texture))
+    canvas.draw()
+    return np.array(canvas.buffer_rgba())[..., :3]
+
+
+def match_figure(
+    lq: np.ndarray,
+    result: np.ndarray,
+    ref: np.ndarray,
+    maps: MatchMaps,
+    num_refs: int = 1,
+    texture: np.ndarray | None = None,
+) -> Figure:
+    """Return what :func:`draw_matches` draws as a figure of matplotlib."""
+    ref = filled(ref, maps)
     if max(lq.shape) > LARGE:
         result = _resize(result, lq.shape[:2])
         ref, maps = _resize(ref, maps.grid), maps._replace(scale=1)
-    scene = _scene(lq, ref, maps, num_refs)
     if texture is None:
         texture = texture_in_place(ref, maps.position, maps.grid)
+    scene = _scene(lq, ref, maps, num_refs)
     aspects = [image.shape[1] / image.shape[0] for image in (scene.photo, scene.ref)]
     heights = [WIDTH * 0.94 / sum(aspects) + TITLE] * 3 + [WIDTH * 0.98 / (3 * aspects[0]) + TITLE]
 
@@ -93,29 +108,39 @@ def draw_matches(
     )
     for axis, (title, image) in zip(rows[3].subplots(1, 3), panels):
         _show(axis, image, title)
-    canvas = FigureCanvasAgg(figure)
-    canvas.draw()
-    return np.array(canvas.buffer_rgba())[..., :3]
+    return figure
 
 
-def _fill(ref: np.ndarray, maps: MatchMaps) -> np.ndarray:
+def filled(ref: np.ndarray, maps: MatchMaps) -> np.ndarray:
     """Repeat the border of a reference until it has the size that it was matched with."""
     bottom, right = (size * maps.scale - have for size, have in zip(maps.grid, ref.shape))
     return np.pad(ref, ((0, bottom), (0, right), (0, 0)), mode='edge')
+
+
+def texture_in_place(ref: np.ndarray, position: np.ndarray, grid: tuple[int, int]) -> np.ndarray:
+    """Put the matched pixels of a reference of scale·grid in the LR's place, (scale·h, scale·w, 3).
+
+    ``position`` (h, w, 2) holds (y, x) on the grid.
+    """
+    scale = ref.shape[0] // grid[0]
+    cells = ref.reshape(grid[0], scale, grid[1], scale, 3).swapaxes(1, 2)
+    texture = cells[position[..., 0], position[..., 1]].swapaxes(1, 2)
+    return texture.reshape(position.shape[0] * scale, position.shape[1] * scale, 3)
 
 
 def _scene(lq: np.ndarray, ref: np.ndarray, maps: MatchMaps, num_refs: int) -> Scene:
     """Enlarge the photo, and put references that are stacked side by side."""
     scale = maps.scale
     photo = _resize(lq, (lq.shape[0] * scale, lq.shape[1] * scale))
-    grid_image = lay_out(ref, num_refs)
+    laid_out = lay_out(ref, num_refs)
     moved = maps._replace(
         position=move_positions(maps.position, maps.grid, num_refs),
         block_position=move_positions(maps.block_position, maps.grid, num_refs),
-        grid=(grid_image.shape[0] // scale, grid_image.shape[1] // scale),
+        grid=(laid_out.shape[0] // scale, laid_out.shape[1] // scale),
     )
     is_ref = lay_out(np.zeros((*ref.shape[:2], 1), np.uint8), num_refs) == 0
-    return Scene(photo, grid_image, is_ref, moved)
+    on_ref = similarity_on_reference(moved.position, moved.similarity, moved.grid)
+    return Scene(photo, laid_out, is_ref, moved, _repeat(on_ref, scale))
 
 
 def _draw_blocks(figure: SubFigure, axes: np.ndarray, scene: Scene) -> None:
@@ -151,8 +176,7 @@ def _draw_places(axes: np.ndarray, scene: Scene) -> None:
     )
     places = np.stack(np.mgrid[: maps.grid[0], : maps.grid[1]], axis=-1)
     key = tint(scene.ref, _repeat(place_colors(places, maps.grid), maps.scale))
-    on_ref = similarity_on_reference(maps.position, maps.similarity, maps.grid)
-    used = _repeat(np.isfinite(on_ref), maps.scale)[..., None]
+    used = np.isfinite(scene.on_ref)[..., None]
     _show_ref(
         axes[1], scene, np.where(used, key, faded(scene.ref)), 'in its colours (dark: not used)'
     )
@@ -164,8 +188,7 @@ def _draw_similarity(figure: SubFigure, axes: np.ndarray, scene: Scene) -> None:
     low, high = float(min(0.5, np.quantile(maps.similarity, 0.02))), 1.0
     on_photo = heat(scene.photo, _repeat(maps.similarity, maps.scale), low, high)
     _show(axes[0], on_photo, f'photo: similarity, mean {maps.similarity.mean():.2f}')
-    on_ref = similarity_on_reference(maps.position, maps.similarity, maps.grid)
-    on_ref = heat(scene.ref, _repeat(on_ref, maps.scale), low, high)
+    on_ref = heat(scene.ref, scene.on_ref, low, high)
     _show_ref(axes[1], scene, on_ref, 'similarity where it was used')
     colors = ScalarMappable(Normalize(low, high), HEAT)
     figure.colorbar(colors, ax=list(axes), fraction=0.02, pad=0.01)
@@ -197,3 +220,78 @@ def _resize(image: np.ndarray, size: tuple[int, int]) -> np.ndarray:
 
 def _repeat(values: np.ndarray, scale: int) -> np.ndarray:
     return values.repeat(scale, axis=0).repeat(scale, axis=1)
+
+
+def place_colors(position: np.ndarray, grid: tuple[int, int]) -> np.ndarray:
+    """Give places (y, x) on a grid, (..., 2), the colours (..., 3) between those of its corners."""
+    y, x = ((position[..., axis] / max(1, grid[axis] - 1))[..., None].clip(0, 1) for axis in (0, 1))
+    top = CORNERS[0, 0] * (1 - x) + CORNERS[0, 1] * x
+    bottom = CORNERS[1, 0] * (1 - x) + CORNERS[1, 1] * x
+    return top * (1 - y) + bottom * y
+
+
+def tint(image: np.ndarray, colors: np.ndarray, strength: float = 0.85) -> np.ndarray:
+    """Colour a uint8 image with RGB in [0, 1] and keep its light and shade; 0 leaves it grey."""
+    light = (image @ np.array([0.299, 0.587, 0.114]) / 255)[..., None]
+    shaded = colors * (0.45 + 0.55 * light)
+    return np.uint8(np.round(255 * (strength * shaded + (1 - strength) * light)))
+
+
+def heat(image: np.ndarray, similarity: np.ndarray, low: float, high: float) -> np.ndarray:
+    """Lay similarities (H, W) over an image as a heat map; where they are NaN it stays grey."""
+    there = np.isfinite(similarity)
+    share = (np.where(there, similarity, low) - low) / max(high - low, 1e-6)
+    warm = tint(image, colormaps[HEAT](share.clip(0, 1))[..., :3])
+    return np.where(there[..., None], warm, faded(image))
+
+
+def faded(image: np.ndarray) -> np.ndarray:
+    """Return an image in dark grey, as what was not used is shown."""
+    return tint(np.uint8(image * UNUSED), np.zeros(3), strength=0)
+
+
+def similarity_on_reference(
+    position: np.ndarray, similarity: np.ndarray, grid: tuple[int, int]
+) -> np.ndarray:
+    """Return the highest similarity (H, W) with which each place was used, NaN where it was not.
+
+    ``position`` (h, w, 2) holds (y, x) for every LR pixel; a match takes a patch of 3×3, so it uses
+    the places around it, too.
+    """
+    highest = np.full(grid, -np.inf, np.float32)
+    np.maximum.at(highest, (position[..., 0], position[..., 1]), similarity)
+    highest = cv2.dilate(highest, np.ones((3, 3)), borderValue=-np.inf)
+    return np.where(np.isfinite(highest), highest, np.nan)
+
+
+def lay_out(ref: np.ndarray, num_refs: int) -> np.ndarray:
+    """Put references stacked as (n·H, W, C) into a grid, in row order; left-over places are 255."""
+    height, width = ref.shape[0] // num_refs, ref.shape[1]
+    rows, columns = _grid(height, width, num_refs)
+    missing = (rows * columns - num_refs) * height
+    parts = np.pad(ref, ((0, missing), (0, 0), (0, 0)), constant_values=255)
+    parts = parts.reshape(rows, columns, height, width, -1).swapaxes(1, 2)
+    return parts.reshape(rows * height, columns * width, -1)
+
+
+def move_positions(position: np.ndarray, size: tuple[int, int], num_refs: int) -> np.ndarray:
+    """Return where (y, x), (..., 2), in stacked references of a size are after :func:`lay_out`."""
+    height, width = size[0] // num_refs, size[1]
+    columns = _grid(height, width, num_refs)[1]
+    y, x = position[..., 0], position[..., 1]
+    index = y // height
+    return np.stack([index // columns * height + y % height, index % columns * width + x], axis=-1)
+
+
+def _grid(height: int, width: int, number: int) -> tuple[int, int]:
+    """Return rows and columns: as a whole about 4:3, with few places left over."""
+
+    def cost(columns: int) -> float:
+        rows = math.ceil(number / columns)
+        return (
+            abs(math.log(columns * width / (rows * height) / ASPECT))
+            + (rows * columns - number) / 2
+        )
+
+    columns = min(range(1, number + 1), key=cost)
+    return math.ceil(number / columns), columns

@@ -13,28 +13,35 @@ GAP = 8
 
 
 class Panel(NamedTuple):
-    """A picture with its caption.
-
-    Attributes:
-        caption (str): One line.
-        image (np.ndarray): Shape (H, W, 3), uint8, RGB.
-    """
+    """A picture (H, W, 3), uint8, RGB, with a caption of one line."""
 
     caption: str
     image: np.ndarray
 
 
-def in_a_row(panels: Sequence[Panel], height: int) -> np.ndarray:
-    """Put pictures beside each other at one height.
+def compare(lq: np.ndarray, result: np.ndarray, ref: np.ndarray, num_refs: int = 1) -> np.ndarray:
+    """Draw the LR image enlarged bicubically, the SR image and the references side by side.
 
     Args:
-        panels (Sequence[Panel]): The pictures; those of that height keep their pixels.
-        height (int): Height of each.
+        lq (np.ndarray): LR image, shape (h, w, 3), uint8, RGB.
+        result (np.ndarray): SR image, shape (scale·h, scale·w, 3), uint8, RGB.
+        ref (np.ndarray): References stacked from top to bottom, shape (H, W, 3), uint8, RGB.
+        num_refs (int): How many references are stacked. Default: 1.
 
     Returns:
-        np.ndarray: Shape (H, W, 3), uint8, RGB, white between the pictures.
+        np.ndarray: The picture, uint8, RGB.
     """
-    images = [_of_height(panel.image, height) for panel in panels]
+    height, width = result.shape[:2]
+    bicubic = Image.fromarray(lq).resize((width, height), Image.Resampling.BICUBIC)
+    references = np.split(ref, num_refs)
+    names = ['reference'] if num_refs == 1 else [f'reference {i + 1}' for i in range(num_refs)]
+    panels = [Panel('bicubic', np.array(bicubic)), Panel('MASA-SR', result)]
+    return in_a_row(panels + [Panel(*pair) for pair in zip(names, references)], height)
+
+
+def in_a_row(panels: Sequence[Panel], height: int) -> np.ndarray:
+    """Put pictures beside each other at one height; those of that height keep their pixels."""
+    images = [at_height(panel.image, height) for panel in panels]
     font = ImageFont.truetype(font_manager.findfont('DejaVu Sans'), max(12, min(28, height // 20)))
     bar = 2 * GAP + sum(font.getmetrics())
     widths = [
@@ -51,8 +58,8 @@ def in_a_row(panels: Sequence[Panel], height: int) -> np.ndarray:
     return np.array(canvas)
 
 
-def _of_height(array: np.ndarray, height: int) -> Image.Image:
-    """Return a picture in another size, its sides in proportion."""
+def at_height(array: np.ndarray, height: int) -> Image.Image:
+    """Return a picture at a height, its sides in proportion."""
     image = Image.fromarray(array)
     if image.height == height:
         return image

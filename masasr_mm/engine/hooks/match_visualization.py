@@ -11,7 +11,7 @@ from mmengine.hooks import Hook
 from mmengine.runner import Runner
 
 from ...errors import UserError
-from ...visualization.match_visualizer import draw_sample, picture_name
+from ...visualization.visualizers import draw_sample, picture_name
 
 
 @HOOKS.register_module()

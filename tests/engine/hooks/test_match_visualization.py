@@ -15,7 +15,7 @@ from PIL import Image
 from masasr_mm.apis import MASAInferencer
 from masasr_mm.engine.hooks import MatchVisualizationHook, match_visualization
 from masasr_mm.visualization.match_picture import draw_matches
-from masasr_mm.visualization.match_visualizer import draw_sample, picture_name
+from masasr_mm.visualization.visualizers import draw_sample, picture_name
 from tests.conftest import REPOSITORY
 from tests.tools.commands import run_python, succeed
 

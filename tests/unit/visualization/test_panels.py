@@ -2,24 +2,19 @@
 
 from __future__ import annotations
 
+import cv2
 import numpy as np
 from PIL import Image
 from skimage import data
 
-from masasr_mm.visualization.comparison import compare
-from masasr_mm.visualization.panels import GAP, Panel, in_a_row
+from masasr_mm.visualization.panels import GAP, Panel, compare, in_a_row
 
 
 def find(picture: np.ndarray, part: np.ndarray) -> tuple[int, int] | None:
     """Return where a part is in a picture, pixel by pixel."""
-    height, width = part.shape[:2]
-    for y in range(picture.shape[0] - height + 1):
-        for x in range(picture.shape[1] - width + 1):
-            if (picture[y, x] == part[0, 0]).all() and (
-                picture[y : y + height, x : x + width] == part
-            ).all():
-                return y, x
-    return None
+    _, _, (x, y), _ = cv2.minMaxLoc(cv2.matchTemplate(picture, part, cv2.TM_SQDIFF))
+    same = (picture[y : y + part.shape[0], x : x + part.shape[1]] == part).all()
+    return (y, x) if same else None
 
 
 def test_pictures_keep_their_pixels_and_captions_are_above():

@@ -19,7 +19,7 @@ def test_the_place_with_the_most_detail_is_taken():
 def test_detail_against_a_sum_over_every_place():
     image = np.random.default_rng(1).integers(0, 256, (12, 10, 3), np.uint8)
     luma = image.astype(float).mean(2)
-    best, found = -1.0, None
+    best, place = -1.0, None
     for top in range(12 - 4 + 1):
         for left in range(10 - 4 + 1):
             summed = 0.0
@@ -28,8 +28,8 @@ def test_detail_against_a_sum_over_every_place():
                     summed += (luma[y, x] - luma[y - 1, x]) ** 2 if y else 0
                     summed += (luma[y, x] - luma[y, x - 1]) ** 2 if x else 0
             if summed > best + 1e-6:
-                best, found = summed, (top, left)
-    assert detailed_place(image, 4) == found
+                best, place = summed, (top, left)
+    assert detailed_place(image, 4) == place
 
 
 def test_every_result_and_the_hr_image_are_in_the_picture():

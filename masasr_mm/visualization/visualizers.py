@@ -1,4 +1,4 @@
-"""Pictures of matches from the samples of a training or test."""
+"""Pictures of the samples of a training or test: matches, and images side by side."""
 
 from __future__ import annotations
 
@@ -8,9 +8,32 @@ import numpy as np
 import torch
 from mmagic.registry import VISUALIZERS
 from mmagic.structures import DataSample
+from mmagic.visualization import ConcatImageVisualizer
 from mmengine.visualization import Visualizer
 
 from .match_picture import draw_matches
+
+
+@VISUALIZERS.register_module()
+class SideBySideVisualizer(ConcatImageVisualizer):
+    """mmagic's ``ConcatImageVisualizer``, with stacked references laid side by side.
+
+    The CUFED5 protocol stacks five references to one image five times as high as the others.
+    """
+
+    def add_datasample(self, data_sample: DataSample, step: int = 0) -> None:
+        """Draw the images of a sample and write them.
+
+        Args:
+            data_sample (DataSample): With ``ref_img`` (3, n·H, W); its metainfo ``ref_path`` says
+                of how many references it is made.
+            step (int): Global step value to record. Default: 0.
+        """
+        if (number := _num_refs(data_sample)) > 1:
+            data_sample = data_sample.new()
+            references = data_sample.ref_img.chunk(number, dim=1)
+            data_sample.set_data(dict(ref_img=torch.cat(references, dim=2)))
+        super().add_datasample(data_sample, step)
 
 
 @VISUALIZERS.register_module()
@@ -33,37 +56,24 @@ class MatchVisualizer(Visualizer):
 
 
 def picture_name(data_sample: DataSample) -> str:
-    """Return the name of a sample's picture.
-
-    Args:
-        data_sample (DataSample): With ``gt_path`` among its metainfo.
-
-    Returns:
-        str: Such as ``003_0_matches``.
-    """
+    """Return the name of a sample's picture, such as ``003_0_matches``."""
     return f'{Path(data_sample.gt_path).stem}_matches'
 
 
 def draw_sample(data_sample: DataSample) -> np.ndarray:
-    """Draw the matches of a sample.
-
-    Args:
-        data_sample (DataSample): As the editor ``MASA`` predicts it: ``input``, ``ref_img``
-            and ``output`` with ``pred_img`` and ``matches``. Its metainfo ``ref_path`` says of how
-            many references it is made.
-
-    Returns:
-        np.ndarray: The picture, uint8, RGB.
-    """
-    paths = data_sample.metainfo.get('ref_path')
-    num_refs = len(paths) if isinstance(paths, (list, tuple)) else 1
+    """Draw the matches of a sample as the editor ``MASA`` predicts it, uint8, RGB."""
     return draw_matches(
         _rgb(data_sample.input),
         _rgb(data_sample.output.pred_img),
         _rgb(data_sample.ref_img),
         data_sample.output.matches,
-        num_refs,
+        _num_refs(data_sample),
     )
+
+
+def _num_refs(data_sample: DataSample) -> int:
+    paths = data_sample.metainfo.get('ref_path')
+    return len(paths) if isinstance(paths, (list, tuple)) else 1
 
 
 def _rgb(image: torch.Tensor) -> np.ndarray:
