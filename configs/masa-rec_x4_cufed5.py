@@ -9,10 +9,7 @@ _base_ = [
     '_base_/schedules/masa-rec.py',
 ]
 
-custom_hooks = [*_base_.custom_hooks, dict(type='AugmentationTimetableHook')]
-
-# 250 epochs (Sec. 4.2); the learning rate has halved by then.
-epoch = _base_.iters_per_epoch
-train_cfg = dict(max_iters=250 * epoch, val_interval=5 * epoch)
-param_scheduler = dict(T_max=500 * epoch)
-default_hooks = dict(checkpoint=dict(interval=5 * epoch))
+# 250 epochs of 1,319 iterations, 11,871 pairs in batches of 9. The learning rate, and when flips
+# and rotations begin, follow from max_iters.
+train_cfg = dict(max_iters=329_750, val_interval=6595)
+default_hooks = dict(checkpoint=dict(interval=6595))

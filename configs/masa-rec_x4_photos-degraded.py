@@ -66,11 +66,6 @@ train_dataloader = dict(
     batch_size=4, num_workers=2, dataset=dict(pipeline=train_pipeline, unlike=0.35)
 )
 
-max_iters, decay_iters = 2000, 1000
-train_cfg = dict(max_iters=max_iters)
+train_cfg = dict(max_iters=2000)
 optim_wrapper = dict(generator=dict(optimizer=dict(lr=1e-4)))
-param_scheduler = [
-    _base_.warm_up,
-    dict(_base_.decay, begin=max_iters - decay_iters, end=max_iters),
-]
 auto_scale_lr = dict(base_batch_size=4)

@@ -30,14 +30,10 @@ train_dataloader = dict(
 # Views of photographs that are not trained on, laid out as CUFED5 with one reference.
 val_dataloader = dict(num_workers=0, dataset=dict(data_root='data/photos/val'))
 
-# The average of the weights is what is validated and used. More iterations pay: change both.
-max_iters, decay_iters = 2500, 1250
-train_cfg = dict(max_iters=max_iters, val_interval=500)
+# The average of the weights is what is validated and used. More iterations pay.
+train_cfg = dict(max_iters=2500, val_interval=500)
 optim_wrapper = dict(generator=dict(optimizer=dict(lr=3e-4)))
-param_scheduler = [
-    _base_.warm_up,
-    dict(_base_.decay, begin=max_iters - decay_iters, end=max_iters),
-]
+param_scheduler = _base_.photo_schedule
 auto_scale_lr = dict(base_batch_size=32)
 
 default_hooks = dict(

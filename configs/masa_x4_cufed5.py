@@ -14,9 +14,9 @@ _base_ = [
     '_base_/schedules/masa.py',
 ]
 
-model = dict(train_cfg=dict(pixel_init=10 * _base_.iters_per_epoch))
+model = dict(train_cfg=dict(pixel_init=13_190))  # 10 epochs
 
-# This stage has no augmentation but the swap (Sec. 4.2).
+# This stage has no augmentation but the swap.
 train_pipeline = [
     *_base_.load_pair,
     _base_.random_swap,
@@ -25,7 +25,6 @@ train_pipeline = [
 ]
 train_dataloader = dict(dataset=dict(pipeline=train_pipeline))
 
-# 50 epochs more (Sec. 4.2).
-epoch = _base_.iters_per_epoch
-train_cfg = dict(max_iters=50 * epoch, val_interval=5 * epoch)
-default_hooks = dict(checkpoint=dict(interval=5 * epoch))
+# 50 epochs more, of 1,319 iterations.
+train_cfg = dict(max_iters=65_950, val_interval=6595)
+default_hooks = dict(checkpoint=dict(interval=6595))

@@ -28,9 +28,8 @@ optim_wrapper = dict(
     generator=dict(optimizer=dict(lr=2e-4)),
     discriminator=dict(type='OptimWrapper', optimizer=dict(type='Adam', lr=1e-4, betas=(0.0, 0.9))),
 )
-max_iters, decay_iters = 2000, 500
-train_cfg = dict(max_iters=max_iters)
+train_cfg = dict(max_iters=2000)
 param_scheduler = [
-    dict(_base_.warm_up, end=50),
-    dict(_base_.decay, begin=max_iters - decay_iters, end=max_iters),
+    dict(type='LinearLR', start_factor=0.1, end=50, by_epoch=False),
+    dict(type='LinearLR', end_factor=0.01, begin=1500, start_factor=1, by_epoch=False),
 ]

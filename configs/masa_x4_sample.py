@@ -21,15 +21,11 @@ train_dataloader = dict(
 val_dataloader = dict(num_workers=0, dataset=dict(data_root='data/sample/val'))
 test_dataloader = dict(num_workers=0, dataset=dict(data_root='data/sample/test/CUFED5'))
 
-max_iters = 200
-train_cfg = dict(max_iters=max_iters, val_interval=max_iters // 2)
+train_cfg = dict(max_iters=200, val_interval=100)
 optim_wrapper = dict(generator=dict(optimizer=dict(lr=3e-4)))
-param_scheduler = dict(T_max=max_iters)
+param_scheduler = dict(type='CosineAnnealingLR')
 auto_scale_lr = dict(base_batch_size=2)
 
-default_hooks = dict(logger=dict(interval=10), checkpoint=dict(interval=max_iters // 2))
-custom_hooks = [
-    dict(type='BasicVisualizationHook', interval=1),
-    dict(type='AugmentationTimetableHook'),
-]
+default_hooks = dict(logger=dict(interval=10), checkpoint=dict(interval=100))
+custom_hooks = [dict(type='BasicVisualizationHook', interval=1)]
 randomness = dict(seed=0)

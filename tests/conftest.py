@@ -130,7 +130,6 @@ val_dataloader = dict(
 )
 test_dataloader = val_dataloader
 train_cfg = dict(max_iters=4, val_interval=2)
-param_scheduler = dict(T_max=4)
 default_hooks = dict(logger=dict(interval=1), checkpoint=dict(interval=2))
 """
     )

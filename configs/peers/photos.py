@@ -1,6 +1,6 @@
 # Tables 1 and 2 at a budget for a CPU, trained as configs/ablations/photos.py is: PEER names the
-# system, ITERS the iterations, and the reconstruction loss is all there is.
-#   PEER=rcan ITERS=640 python tools/train.py configs/peers/photos.py --amp bfloat16
+# system, and the reconstruction loss is all there is.
+#   PEER=rcan python tools/train.py configs/peers/photos.py --amp bfloat16
 _base_ = [
     './{{$PEER:rcan}}_x4_cufed5.py',
     '../_base_/datasets/photos.py',
@@ -43,20 +43,16 @@ train_dataloader = dict(
 )
 val_dataloader = dict(num_workers=0, dataset=dict(data_root='data/photos/val'))
 
-max_iters = int('{{$ITERS:2000}}')
-train_cfg = dict(max_iters=max_iters, val_interval=max_iters)
+train_cfg = dict(max_iters=2000, val_interval=500)
 optim_wrapper = dict(
     _delete_=True,
     constructor='MultiOptimWrapperConstructor',
     generator=dict(type='OptimWrapper', optimizer=dict(type='Adam', lr=3e-4, betas=(0.9, 0.999))),
 )
-param_scheduler = [
-    dict(_base_.warm_up, end=max_iters // 10),
-    dict(_base_.decay, begin=max_iters // 2, end=max_iters),
-]
+param_scheduler = _base_.photo_schedule
 default_hooks = dict(
     logger=dict(interval=50),
-    checkpoint=dict(interval=max_iters // 4, save_best=None, max_keep_ckpts=4),
+    checkpoint=dict(interval=500, save_best=None, max_keep_ckpts=4),
 )
 custom_hooks = [_base_.average]
 randomness = dict(seed=0)

@@ -7,6 +7,8 @@ from typing import Any
 
 from mmagic.registry import DATASETS
 
+from masasr_mm.errors import UserError
+
 from .refsr_dataset import RefSRDataset
 
 
@@ -14,11 +16,13 @@ from .refsr_dataset import RefSRDataset
 class CUFEDDataset(RefSRDataset):
     """Pairs of an input image and its reference (Sec. 4.1: 11,871 pairs of 160×160).
 
-    The layout is ``input/*.png`` with ``ref/*.png``, where a pair has one file name. An item has
-    ``key`` (the file name without its ending), ``gt_path`` and ``ref_path`` (str).
+    The layout is ``input/*.png`` with ``ref/*.png`` (or ``.jpg``), where a pair has one file name.
+    An item has ``key`` (the file name without its ending), ``gt_path`` and ``ref_path`` (str).
 
     Args:
         data_root (str): Folder with ``input`` and ``ref``. Defaults to 'data/CUFED/train'.
+        split (str, optional): 'val' takes every tenth pair, 'train' the others. Defaults to None
+            (all pairs).
         **kwargs: As for :class:`RefSRDataset`.
 
     Raises:
@@ -31,9 +35,15 @@ class CUFEDDataset(RefSRDataset):
     """
 
     FOLDERS = {'gt': 'input', 'ref': 'ref'}
-    LAYOUT = 'input/*.png and ref/*.png with the same file names'
+    LAYOUT = 'input/*.png and ref/*.png (or .jpg) with the same file names'
+    SUFFIXES = ('.png', '.PNG', '.jpg', '.JPG', '.jpeg', '.JPEG')
 
-    def __init__(self, data_root: str = 'data/CUFED/train', **kwargs: Any) -> None:
+    def __init__(
+        self, data_root: str = 'data/CUFED/train', split: str | None = None, **kwargs: Any
+    ) -> None:
+        if split not in (None, 'train', 'val'):
+            raise UserError(f"CUFEDDataset: split={split!r} is neither 'train' nor 'val'")
+        self.split = split
         super().__init__(data_root=data_root, **kwargs)
 
     def load_data_list(self) -> list[dict[str, Any]]:
@@ -51,4 +61,8 @@ class CUFEDDataset(RefSRDataset):
                     f'({len(names["gt"])} input images, {len(names["ref"])} references, '
                     f'{len(missing)} like this)',
                 )
-        return super().load_data_list()
+        items = super().load_data_list()
+        if self.split is None:
+            return items
+        validates = self.split == 'val'
+        return [item for i, item in enumerate(items) if (i % 10 == 0) == validates]

@@ -24,6 +24,8 @@ class RefSRDataset(BasicImageDataset):
 
     Args:
         data_root (str): The dataset's folder; a relative one starts at the working directory.
+        data_prefix (Mapping[str, str], optional): Other folders than the layout's, relative to
+            ``data_root``. Defaults to None.
         pipeline (Sequence[dict | Callable]): Transforms of each item. Defaults to none.
         metainfo (Mapping, optional): Further meta information. Defaults to None.
         test_mode (bool): Whether a pipeline that returns ``None`` is an error. Defaults to False.
@@ -53,6 +55,7 @@ class RefSRDataset(BasicImageDataset):
     def __init__(
         self,
         data_root: str,
+        data_prefix: Mapping[str, str] | None = None,
         pipeline: Sequence[dict | Callable] = (),
         metainfo: Mapping | None = None,
         test_mode: bool = False,
@@ -71,7 +74,7 @@ class RefSRDataset(BasicImageDataset):
         self.max_broken = max_broken
         super().__init__(
             data_root=data_root,
-            data_prefix=dict(self.FOLDERS),
+            data_prefix={**self.FOLDERS, **(data_prefix or {})},
             pipeline=pipeline,
             metainfo=metainfo,
             test_mode=test_mode,

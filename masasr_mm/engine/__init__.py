@@ -10,6 +10,7 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
         'hooks',
         'loops',
         'sample_stream',
+        'schedules',
         'whole_files',
     ],
 )

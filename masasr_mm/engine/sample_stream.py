@@ -22,13 +22,13 @@ class StreamItem(NamedTuple):
         index (int): Index of the sample in the dataset.
         seed (int): Seed of the training, the same in all processes.
         position (int): How many samples all processes together drew before this one.
-        iteration (int): The iteration of the training that the sample is for, from 0.
+        progress (float): The share of the training that passes before the sample is used.
     """
 
     index: int
     seed: int
     position: int
-    iteration: int
+    progress: float
 
 
 @DATA_SAMPLERS.register_module()
@@ -43,15 +43,22 @@ class PositionedSampler(Sampler):
         sampler (dict): Config of the sampler that draws the indices, such as ``InfiniteSampler``;
             a finite one is begun again, as the next epoch, when it has ended.
         batch_size (int): Samples of an iteration in one process.
+        max_iters (int): Iterations of the training.
         seed (int, optional): Seed, the same in all processes. Default: None (drawn together).
     """
 
     def __init__(
-        self, dataset: Sized, sampler: dict, batch_size: int, seed: int | None = None
+        self,
+        dataset: Sized,
+        sampler: dict,
+        batch_size: int,
+        max_iters: int,
+        seed: int | None = None,
     ) -> None:
         self.dataset = dataset
         self.sampler = sampler
         self.batch_size = batch_size
+        self.max_iters = max_iters
         self.seed = sync_random_seed() if seed is None else seed
         self.rank, self.world_size = get_dist_info()
         self.iteration = 0
@@ -72,7 +79,7 @@ class PositionedSampler(Sampler):
         for count, index in enumerate(itertools.islice(self._indices(), first, None)):
             position = (first + count) * self.world_size + self.rank
             iteration = self.iteration + count // self.batch_size
-            yield StreamItem(index, self.seed, position, iteration)
+            yield StreamItem(index, self.seed, position, iteration / self.max_iters)
 
     def __len__(self) -> int:
         """Return the number of samples of the dataset, though the stream has no end.
@@ -111,7 +118,7 @@ class SeededDataset(Dataset):
 
     def __getitem__(self, item: StreamItem) -> Any:
         for delayed in self._delayed:
-            delayed.sample_iteration = item.iteration
+            delayed.progress = item.progress
         with seeded(item.seed, item.position):
             return self.dataset[item.index]
 

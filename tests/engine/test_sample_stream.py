@@ -40,13 +40,13 @@ class Numbered(BaseDataset):
 
 
 def dataset() -> SeededDataset:
-    late = DelayedTransforms([Mark()], begin_iter=4)
+    late = DelayedTransforms([Mark()], begin=0.4)
     return SeededDataset(dict(type='Numbered', pipeline=[Draw(), late]))
 
 
 def stream(count: int, workers: int = 0, start: tuple[int, int] = (0, 0), batch_size: int = 2):
     data = dataset()
-    sampler = PositionedSampler(data, INFINITE, batch_size, seed=SEED)
+    sampler = PositionedSampler(data, INFINITE, batch_size, max_iters=10, seed=SEED)
     sampler.start_from(*start, SEED)
     loader = DataLoader(data, batch_size, sampler=sampler, num_workers=workers, collate_fn=list)
     return list(itertools.chain(*itertools.islice(loader, count)))
@@ -92,7 +92,7 @@ def test_two_processes_share_the_stream(monkeypatch):
 
 
 def test_a_finite_sampler_begins_again():
-    sampler = PositionedSampler(dataset(), dict(type='DefaultSampler'), 2, seed=SEED)
+    sampler = PositionedSampler(dataset(), dict(type='DefaultSampler'), 2, max_iters=10, seed=SEED)
     items = list(itertools.islice(sampler, 3 * SIZE))
     epochs = [[item.index for item in items[SIZE * k : SIZE * (k + 1)]] for k in range(3)]
     assert [sorted(epoch) for epoch in epochs] == [list(range(SIZE))] * 3

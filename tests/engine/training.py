@@ -59,7 +59,7 @@ def tiny_config(data: Path, work_dir: Path, workers: int = 0, **options: Any) ->
     config.work_dir = str(work_dir)
     pipeline = [item for item in config.train_pipeline if item['type'] != 'FixedCrop']
     [delayed] = [item for item in pipeline if item['type'] == 'DelayedTransforms']
-    delayed['begin_iter'] = 3
+    delayed['begin'] = 3 / MAX_ITERS
     [stack] = [item for item in config.test_pipeline if item['type'] == 'StackReferences']
     stack['size'] = (32, 32)
     adam = dict(type='OptimWrapper', optimizer=dict(type='Adam', lr=1e-3, betas=(0.0, 0.9)))
@@ -78,12 +78,11 @@ def tiny_config(data: Path, work_dir: Path, workers: int = 0, **options: Any) ->
         val_dataloader__dataset__pipeline=config.test_pipeline,
         train_cfg__max_iters=MAX_ITERS,
         train_cfg__val_interval=3,
-        param_scheduler__T_max=MAX_ITERS,
         default_hooks__checkpoint__interval=2,
         default_hooks__checkpoint__max_keep_ckpts=2,
         default_hooks__logger__interval=1,
         randomness__deterministic=True,
-        custom_hooks=[dict(type='AugmentationTimetableHook')],
+        custom_hooks=[],
     )
     changes.update(options)
     config.merge_from_dict({key.replace('__', '.'): value for key, value in changes.items()})

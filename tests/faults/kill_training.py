@@ -114,7 +114,7 @@ def kill_and_resume(folder: Path, kills: int, iterations: int, seed: int) -> tup
     """
     draw, log = random.Random(seed), folder / 'log'
     make_data(folder / 'data')
-    options = dict(workers=1, train_cfg__max_iters=iterations, param_scheduler__T_max=iterations)
+    options = dict(workers=1, train_cfg__max_iters=iterations)
     options['default_hooks__logger__interval'] = 100
     unbroken, killed = (
         tiny_config(folder / 'data', folder / name, **options) for name in ('unbroken', 'killed')

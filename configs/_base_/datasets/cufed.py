@@ -1,6 +1,4 @@
 # Training on CUFED (Sec. 4.1): 11,871 pairs of 160×160 pixels.
-iters_per_epoch = 1319  # 11,871 pairs in batches of 9
-
 load_pair = [dict(type='LoadRGBImage', key='gt'), dict(type='LoadRGBImage', key='ref')]
 make_lq = [
     dict(
@@ -30,8 +28,8 @@ prepare_pair = [
     random_swap,
     dict(type='RandomColorChange', keys=['gt', 'ref'], contrast=(0.7, 1.3), brightness=(-20, 20)),
     *make_lq,
-    # The first 30 epochs go without, "to warm up the encoder".
-    dict(type='DelayedTransforms', transforms=flips_and_rotations, begin_iter=30 * iters_per_epoch),
+    # The first 30 of 250 epochs go without, "to warm up the encoder".
+    dict(type='DelayedTransforms', transforms=flips_and_rotations, begin=30 / 250),
     pack_pair,
 ]
 train_pipeline = [*load_pair, *prepare_pair]

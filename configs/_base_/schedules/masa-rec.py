@@ -4,5 +4,5 @@ optim_wrapper = dict(
     constructor='MultiOptimWrapperConstructor',
     generator=dict(type='OptimWrapper', optimizer=dict(type='Adam', lr=1e-4, betas=(0.9, 0.999))),
 )
-param_scheduler = dict(type='CosineAnnealingLR', by_epoch=False)
+param_scheduler = dict(type='HalfCosineAnnealingLR', by_epoch=False)
 auto_scale_lr = dict(enable=False, base_batch_size=9)

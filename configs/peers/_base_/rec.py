@@ -6,7 +6,4 @@ model = dict(
     test_cfg=dict(_delete_=True, bicubic=True),
 )
 # There are no matches to draw.
-custom_hooks = [
-    dict(type='BasicVisualizationHook', interval=dict(val=25, test=25)),
-    dict(type='AugmentationTimetableHook'),
-]
+custom_hooks = [dict(type='BasicVisualizationHook', interval=dict(val=25, test=25))]

@@ -1,6 +1,5 @@
 """Hooks."""
 
-from .augmentation_timetable import AugmentationTimetableHook
 from .broken_data import BrokenDataHook
 from .match_visualization import MatchVisualizationHook
 from .metrics_table import MetricsTableHook
@@ -13,7 +12,6 @@ from .stop_on_signal import StopOnSignalHook
 from .whole_checkpoint import WholeCheckpointHook
 
 __all__ = [
-    'AugmentationTimetableHook',
     'BrokenDataHook',
     'MatchVisualizationHook',
     'MetricsTableHook',

@@ -59,7 +59,7 @@ class ResumableTrainLoop(IterBasedTrainLoop):
     ) -> None:
         super().__init__(
             runner,
-            _positioned(dataloader),
+            _positioned(dataloader, max_iters),
             max_iters,
             val_begin=val_begin,
             val_interval=val_interval,
@@ -180,7 +180,7 @@ class ResumableTrainLoop(IterBasedTrainLoop):
             self.runner.call_hook('after_validation_stopped')
 
 
-def _positioned(dataloader: dict) -> dict:
+def _positioned(dataloader: dict, max_iters: int) -> dict:
     """Return the config of a dataloader that asks for samples by their position."""
     if not isinstance(dataloader, dict) or 'sampler' not in dataloader:
         raise UserError(
@@ -193,7 +193,12 @@ def _positioned(dataloader: dict) -> dict:
             "remove it, or use train_cfg=dict(type='IterBasedTrainLoop', ...)"
         )
     batch_size = dataloader['batch_size']
-    sampler = dict(type='PositionedSampler', sampler=dataloader['sampler'], batch_size=batch_size)
+    sampler = dict(
+        type='PositionedSampler',
+        sampler=dataloader['sampler'],
+        batch_size=batch_size,
+        max_iters=max_iters,
+    )
     dataset = dict(type='SeededDataset', dataset=dataloader['dataset'])
     positioned = dict(dataloader, sampler=sampler, dataset=dataset)
     # mmengine's seeds the workers, which samples do for themselves here.
