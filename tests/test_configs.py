@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import re
 from functools import cache
 from pathlib import Path
 
@@ -258,7 +259,9 @@ def pair(tmp_path_factory) -> Path:
     return root
 
 
-@pytest.mark.parametrize('name', [name for name in NAMES if 'sample' not in name])
+@pytest.mark.parametrize(
+    'name', [name for name in NAMES if 'sample' not in name and 'custom' not in name]
+)
 def test_training_makes_lr_images_that_the_network_takes(name, pair):
     config = config_of(name)
     if 'train_dataloader' not in config:
@@ -272,6 +275,46 @@ def test_training_makes_lr_images_that_the_network_takes(name, pair):
     assert tuple(item['inputs'].shape) == tuple(sample.ref_down.shape) == (3, side, side)
     for image in (sample.gt_img, sample.ref_img):
         assert tuple(image.shape) == (3, net.scale * side, net.scale * side)
+
+
+@pytest.mark.parametrize('scale', [2, 4, 8])
+def test_the_five_values_of_the_custom_config_decide_the_rest(scale, tmp_path):
+    values = dict(
+        data=str(tmp_path / 'sharp'),
+        references=str(tmp_path / 'others'),
+        scale=scale,
+        iterations=500,
+        batch=3,
+    )
+    for folder in ('sharp', 'others'):
+        (tmp_path / folder).mkdir()
+        for index in range(11):
+            Image.new('RGB', (330, 321), (index, 0, 0)).save(tmp_path / folder / f'{index}.jpg')
+    text = (FOLDER / 'masa-rec_x4_custom.py').read_text()
+    for name, value in values.items():
+        text = re.sub(rf'^{name} = .*?( #.*)?$', f'{name} = {value!r}', text, flags=re.MULTILINE)
+    text = text.replace("'./masa-rec", f"'{FOLDER}/masa-rec")
+    (tmp_path / 'mine.py').write_text(text)
+    config = Config.fromfile(tmp_path / 'mine.py')
+
+    train, val = (DATASETS.build(config[f'{kind}_dataloader'].dataset) for kind in ('train', 'val'))
+    assert (len(train), len(val)) == (9, 2)
+    assert not {train.get_data_info(i)['key'] for i in range(9)} & {
+        val.get_data_info(i)['key'] for i in range(2)
+    }
+    side = 40 * scale
+    for item, gt in ((train[0], (3, side, side)), (val[0], (3, 321, 330))):
+        sample = item['data_samples']
+        assert tuple(sample.gt_img.shape) == gt
+        assert sample.ref_img.shape[1] == scale * sample.ref_down.shape[1]
+        padded = item['inputs'].shape
+        assert all(-(-length // scale) <= small for length, small in zip(gt[1:], padded[1:]))
+    assert tuple(train[0]['inputs'].shape) == (3, 40, 40)
+    net = MODELS.build(dict(config.model.generator, channels=4))
+    assert net.scale == scale
+    assert all(length % net.size_divisor == 0 for length in padded[1:])
+    assert config.train_dataloader.batch_size == config.auto_scale_lr.base_batch_size == 3
+    assert config.train_cfg.max_iters == 500
 
 
 def test_the_sample_is_validated_with_other_images_than_it_is_tested_with():

@@ -48,7 +48,7 @@ def test_missing_folder(tmp_path):
 
 def test_empty_folder(tmp_path):
     (tmp_path / 'input').mkdir()
-    assert f'{tmp_path}/input: there is no .png file' in error_of(tmp_path)
+    assert f'{tmp_path}/input: there is no .png or .jpg or .jpeg file' in error_of(tmp_path)
 
 
 @pytest.mark.parametrize('kind', ['input', 'ref'])

@@ -11,10 +11,12 @@ import torch
 from mmagic.registry import DATASETS, TRANSFORMS
 from mmcv.transforms import BaseTransform
 from mmengine.dataset import BaseDataset, InfiniteSampler
+from mmengine.optim import CosineAnnealingLR
 from torch.utils.data import DataLoader
 
 from masasr_mm.datasets.transforms import DelayedTransforms
 from masasr_mm.engine.sample_stream import PositionedSampler, SeededDataset
+from masasr_mm.engine.schedules import HalfCosineAnnealingLR
 
 SIZE, SEED = 11, 5
 INFINITE = dict(type='InfiniteSampler', shuffle=True)
@@ -78,6 +80,23 @@ def test_from_any_iteration_on(iteration):
 def test_delayed_transforms_begin_exactly_on_time():
     marks = [item['marked'] for item in stream(8, workers=2)]
     assert marks == [False] * 8 + [True] * 8
+
+
+def test_half_cosine_is_a_cosine_annealing_of_twice_the_length():
+    def rates(kind, **options) -> list[float]:
+        optimizer = torch.optim.SGD([torch.nn.Parameter(torch.ones(()))], lr=0.1)
+        scheduler = kind(optimizer, by_epoch=False, **options)
+        taken = []
+        for _ in range(20):
+            taken.append(optimizer.param_groups[0]['lr'])
+            optimizer.step()
+            scheduler.step()
+        return taken
+
+    halved = rates(HalfCosineAnnealingLR, end=20)
+    assert halved == rates(CosineAnnealingLR, T_max=40)
+    assert halved[0] == 0.1
+    assert 0.05 < halved[-1] < 0.06
 
 
 def test_two_processes_share_the_stream(monkeypatch):
