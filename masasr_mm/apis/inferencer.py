@@ -91,7 +91,9 @@ class MASAInferencer:
         self.test_cfg = dict(tile='auto') if test_cfg is None else test_cfg
         self.device = check_device(device or get_device())
         self.dtype = fastest_dtype(self.device) if dtype == 'auto' else dtype
-        self.generator = self._load(local_file(checkpoint), config).to(self.device).eval()
+        checkpoint = local_file(checkpoint)
+        self._read = [checkpoint] if config is None else [checkpoint, config]
+        self.generator = self._load(checkpoint, config).to(self.device).eval()
 
     @classmethod
     def from_pretrained(cls, name: str | os.PathLike, **options: Any) -> MASAInferencer:
@@ -122,9 +124,9 @@ class MASAInferencer:
                 Default: float32.
 
         Raises:
-            UserError: If it cannot be written.
+            UserError: If it cannot be written, or would be written over what it was loaded from.
         """
-        write_pretrained(self.generator, self.config, folder, dtype)
+        write_pretrained(self.generator, self.config, folder, dtype, self._read)
 
     @property
     def scale(self) -> int:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 import os
 import re
+from collections.abc import Iterable
+from contextlib import suppress
 from pathlib import Path
 
 import torch
@@ -12,7 +14,7 @@ from torch import nn
 
 from .. import weights
 from ..errors import UserError
-from ..files import written_whole
+from ..files import check_outputs, written_whole
 from .safetensors_file import read_safetensors, write_safetensors
 from .state_dicts import PREFIX
 
@@ -25,6 +27,7 @@ def write_pretrained(
     config: dict,
     folder: str | os.PathLike,
     dtype: torch.dtype = torch.float32,
+    read: Iterable[str | os.PathLike] = (),
 ) -> None:
     """Write a network into a folder.
 
@@ -34,12 +37,19 @@ def write_pretrained(
         folder (str | os.PathLike): The folder; it is made if needed.
         dtype (torch.dtype): In which the weights are stored; float16 takes half the place.
             Default: float32.
+        read (Iterable[str | os.PathLike]): Files and folders that it came from. Default: none.
 
     Raises:
-        UserError: If it cannot be written.
+        UserError: If it cannot be written, would be written over what it came from, or is not
+            finite in ``dtype``.
     """
     folder = Path(folder)
+    inputs = (file for path in map(Path, read) for file in (path, path / CONFIG, path / WEIGHTS))
+    check_outputs([folder / CONFIG, folder / WEIGHTS], inputs)
     state_dict = {name: value.to(dtype) for name, value in generator.state_dict().items()}
+    for name, value in state_dict.items():
+        if not value.isfinite().all():
+            raise UserError(f"{folder}: '{name}' is not finite in {dtype}, and was not written")
     write_safetensors(state_dict, {}, folder / WEIGHTS)
     with written_whole(folder / CONFIG) as temporary:
         temporary.write_text(json.dumps(config, indent=2) + '\n', 'utf-8')
@@ -86,7 +96,7 @@ def find_pretrained(name: str | os.PathLike) -> str:
         str: The folder.
 
     Raises:
-        UserError: If it is neither, or cannot be fetched.
+        UserError: If it is neither, is too large, or cannot be fetched.
     """
     if name in weights.NAMES:
         return str(weights.folder(name))
@@ -94,10 +104,25 @@ def find_pretrained(name: str | os.PathLike) -> str:
         return str(name)
     if not REPOSITORY.fullmatch(str(name)):
         raise UserError(f'{name}: neither a folder nor a repository of the hub (owner/name)')
-    from huggingface_hub import snapshot_download
-
     try:
-        return snapshot_download(str(name), allow_patterns=[CONFIG, WEIGHTS])
-    except Exception as error:  # the hub's own errors, urllib's, the disk's
+        return _fetch(str(name))
+    except UserError:
+        raise
+    except Exception as error:  # the hub's own errors, those of requests, the disk's
         reason = ' '.join(str(error).split())
         raise UserError(f'{name}: cannot be fetched from the hub: {reason}') from error
+
+
+def _fetch(name: str) -> str:
+    """Return the folder in the hub's cache, which serves alone where the hub does not answer."""
+    from huggingface_hub import get_hf_file_metadata, hf_hub_download, hf_hub_url
+
+    from .downloads import MAX_BYTES, TIMEOUT
+
+    for file in (CONFIG, WEIGHTS):
+        with suppress(OSError):  # of which the download says what it means
+            found = get_hf_file_metadata(hf_hub_url(name, file), timeout=TIMEOUT)
+            if (found.size or 0) > MAX_BYTES:
+                raise UserError(f'{name}: {file} is larger than {MAX_BYTES / 2**30:.3g} GiB')
+        path = hf_hub_download(name, file, etag_timeout=TIMEOUT)
+    return str(Path(path).parent)

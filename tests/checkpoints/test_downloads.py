@@ -1,40 +1,108 @@
-"""Checkpoints from a server on this machine."""
+"""Checkpoints from a server on this machine, which behaves well or badly."""
 
 from __future__ import annotations
 
 import hashlib
 import threading
-from functools import partial
-from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
+import time
+from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from itertools import repeat
+from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
 
 from masasr_mm.apis import MASAInferencer
+from masasr_mm.checkpoints import downloads
 from masasr_mm.checkpoints.downloads import local_file
+from masasr_mm.checkpoints.saving import save_checkpoint
 from masasr_mm.errors import UserError
 
+COMMIT = 'c' * 40
 
-class Handler(SimpleHTTPRequestHandler):
-    """Serves files and says nothing."""
 
-    def log_message(self, *arguments):
+class Handler(BaseHTTPRequestHandler):
+    """Serves the files of ``folder``, and answers badly by the names in ``bad``."""
+
+    protocol_version = 'HTTP/1.1'
+    folder: Path
+
+    def log_message(self, *arguments) -> None:
         pass
+
+    def do_HEAD(self) -> None:  # as Hugging Face's hub does
+        self.answer(self.path, head=True)
+
+    def do_GET(self) -> None:
+        self.answer(self.path)
+
+    def answer(self, path: str, head: bool = False) -> None:
+        bad = dict(
+            silent=(None, ()),
+            slow=(10**6, drops()),
+            endless=(None, repeat(bytes(2**16))),
+            large=(2**40, [b'PK']),
+            short=(1000, [b'PK']),
+            shortchunks=('chunked', [b'5\r\nPK']),
+            page=(6, [b'<html>']),
+        )
+        name = Path(path.partition('?')[0].replace(f'resolve/{COMMIT}', 'resolve/main')).stem
+        file = self.folder / path.partition('?')[0].replace(COMMIT, 'main').strip('/')
+        if name not in bad and not file.is_file():
+            self.send_error(404)
+            return
+        if name == 'silent':
+            time.sleep(2)
+        content = b'' if name in bad else file.read_bytes()
+        length, parts = bad.get(name, (len(content), [content]))
+        self.send_response(200)
+        self.send_header('ETag', f'"{name}"')
+        self.send_header('X-Repo-Commit', COMMIT)
+        if length == 'chunked':
+            self.send_header('Transfer-Encoding', 'chunked')
+        elif length is not None:
+            self.send_header('Content-Length', str(length))
+        self.send_header('Connection', 'close')
+        self.end_headers()
+        self.close_connection = True
+        if not head:
+            try:
+                for part in parts:
+                    self.wfile.write(part)
+            except OSError:  # nobody listens any more
+                pass
+
+
+def drops() -> Iterator[bytes]:
+    while True:
+        yield b'x'
+        time.sleep(0.05)
 
 
 @pytest.fixture
 def server(tmp_path, monkeypatch):
-    """The address of a server, and the folder that it serves; torch's cache is empty."""
+    """The address of a server, and the folder that it serves; all caches are empty."""
     monkeypatch.setattr(torch.hub, '_hub_dir', None)
     monkeypatch.setenv('TORCH_HOME', str(tmp_path / 'cache'))
     folder = tmp_path / 'served'
     folder.mkdir()
-    server = ThreadingHTTPServer(('127.0.0.1', 0), partial(Handler, directory=str(folder)))
-    threading.Thread(target=server.serve_forever, daemon=True).start()
+    handler = type('HandlerOfAFolder', (Handler,), dict(folder=folder))
+    server = ThreadingHTTPServer(('127.0.0.1', 0), handler)
+    threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True).start()
     yield f'http://127.0.0.1:{server.server_port}', folder
     server.shutdown()
     server.server_close()
+
+
+def kept(tmp_path: Path) -> list[str]:
+    return [path.name for path in (tmp_path / 'cache').rglob('*') if path.is_file()]
+
+
+def checkpoint(path: Path, value: float = 0.0) -> bytes:
+    save_checkpoint({'generator.x': torch.tensor(value)}, path)
+    return path.read_bytes()
 
 
 def test_a_file_is_a_file(tmp_path):
@@ -43,39 +111,86 @@ def test_a_file_is_a_file(tmp_path):
 
 def test_it_is_downloaded_once(server):
     address, folder = server
-    (folder / 'a.pth').write_bytes(b'first')
+    content = checkpoint(folder / 'a.pth')
     first = local_file(f'{address}/a.pth?download=1')
     (folder / 'a.pth').unlink()
     assert local_file(f'{address}/a.pth?download=1') == first
-    with open(first, 'rb') as file:
-        assert file.read() == b'first'
+    assert Path(first).read_bytes() == content
     # Of another place, another file.
-    (folder / 'b').mkdir()
-    (folder / 'b' / 'a.pth').write_bytes(b'second')
+    checkpoint(folder / 'b' / 'a.pth', 1.0)
     assert local_file(f'{address}/b/a.pth') != first
 
 
 def test_a_checksum_in_the_name_must_be_right(server, tmp_path):
     address, folder = server
-    right = f'a-{hashlib.sha256(b"content").hexdigest()[:8]}.pth'
-    for name in (right, 'a-01234567.pth'):
-        (folder / name).write_bytes(b'content')
-    assert local_file(f'{address}/{right}').endswith(right)
-    with pytest.raises(UserError, match=r'a-01234567\.pth: not the file of that checksum'):
-        local_file(f'{address}/a-01234567.pth')
-    assert not list((tmp_path / 'cache').rglob('*01234567*'))
+    content = checkpoint(folder / 'a.pth')
+    found = hashlib.sha256(content).hexdigest()
+    while found[:8].isdigit():  # such a beginning is no checksum
+        content = checkpoint(folder / 'a.pth', np.random.default_rng().random())
+        found = hashlib.sha256(content).hexdigest()
+    for length in (8, 64):
+        (folder / f'a-{found[:length]}.pth').write_bytes(content)
+        assert local_file(f'{address}/a-{found[:length]}.pth')
+    for wrong in ('0123456a', found[:10] + ('0' if found[10] == '1' else '1')):
+        (folder / f'b-{wrong}.pth').write_bytes(content)
+        with pytest.raises(UserError, match=rf'b-{wrong}\.pth: not the file of that checksum, .*'):
+            local_file(f'{address}/b-{wrong}.pth')
+        assert not any(wrong in name for name in kept(tmp_path))
 
 
-def test_what_cannot_be_had_is_told_in_one_line(server):
-    address, _ = server
-    for url, message in (
-        (f'{address}/missing.pth', r'missing\.pth: cannot be downloaded: HTTP Error 404'),
-        ('http://127.0.0.1:1/a.pth', r'a\.pth: cannot be downloaded: .*refused'),
-        (f'{address}/', 'names no file'),
-    ):
-        with pytest.raises(UserError, match=message) as error:
-            local_file(url)
-        assert '\n' not in str(error.value)
+@pytest.mark.parametrize(
+    'name',
+    [
+        'masa-20240131',
+        'a-31122024',
+        'iter-10000000',
+        'iter-00010000',
+        'a-abcdef1',
+        'a-ABCDEF12',
+        'a-deadbeef-x4',
+        'deadbeef',
+    ],
+)
+def test_other_names_hold_no_checksum(name, server):
+    address, folder = server
+    content = checkpoint(folder / f'{name}.pth')
+    assert Path(local_file(f'{address}/{name}.pth')).read_bytes() == content
+
+
+@pytest.mark.parametrize(
+    ('name', 'message'),
+    [
+        ('missing.pth', 'cannot be downloaded: HTTP Error 404'),
+        ('silent.pth', 'cannot be downloaded: .*timed out'),
+        ('slow.pth', 'cannot be downloaded: less than 1000 bytes came in 0.5 s'),
+        ('endless.pth', 'cannot be downloaded: it is larger than 0.000977 GiB'),
+        ('large.pth', 'cannot be downloaded: it is larger than'),
+        ('short.pth', 'cannot be downloaded: it ends after 2 of 1000 bytes'),
+        ('shortchunks.pth', 'cannot be downloaded: IncompleteRead'),
+        ('page.pth', 'not kept, refused, it is damaged'),
+        ('page.safetensors', 'not kept, not a readable safetensors file'),
+        ('', 'names no file'),
+        ('a%00.pth', 'names no file'),
+        ('..', 'names no file'),
+    ],
+)
+def test_what_cannot_be_had_is_one_line_and_leaves_nothing(
+    name, message, server, tmp_path, monkeypatch
+):
+    monkeypatch.setattr(downloads, 'TIMEOUT', 0.5)
+    monkeypatch.setattr(downloads, 'MIN_BYTES', 1000)
+    monkeypatch.setattr(downloads, 'MAX_BYTES', 2**20)
+    url = f'{server[0]}/{name}'
+    with pytest.raises(UserError, match=message) as error:
+        local_file(url)
+    assert str(error.value).startswith(f'{url}: ')
+    assert '\n' not in str(error.value)
+    assert kept(tmp_path) == []
+
+
+def test_a_server_that_is_not_there():
+    with pytest.raises(UserError, match=r'a\.pth: cannot be downloaded: .*refused'):
+        local_file('http://127.0.0.1:1/a.pth')
 
 
 def test_the_inferencer_takes_a_url(server, small_checkpoint, photos):
@@ -84,3 +199,37 @@ def test_the_inferencer_takes_a_url(server, small_checkpoint, photos):
     lq, ref, _ = photos
     have = MASAInferencer(f'{address}/small.pth', device='cpu')(lq, ref)
     np.testing.assert_array_equal(have, MASAInferencer(small_checkpoint, device='cpu')(lq, ref))
+
+
+@pytest.fixture
+def hub(server, tmp_path, monkeypatch, small_checkpoint):
+    """Hugging Face's hub on this machine, with one repository, and its folder there."""
+    from huggingface_hub import constants
+
+    address, folder = server
+    url = address + '/{repo_id}/resolve/{revision}/{filename}'
+    monkeypatch.setattr('huggingface_hub.file_download.HUGGINGFACE_CO_URL_TEMPLATE', url)
+    monkeypatch.setattr(constants, 'HF_HUB_CACHE', str(tmp_path / 'hub'))
+    place = folder / 'someone' / 'masa' / 'resolve' / 'main'
+    MASAInferencer(small_checkpoint, device='cpu').save_pretrained(place)
+    return place
+
+
+def test_weights_come_from_the_hub_once(hub, small_checkpoint, photos, monkeypatch):
+    (hub / 'pytorch_model.bin').write_bytes(b'is not asked for')
+    lq, ref, _ = photos
+    expected = MASAInferencer(small_checkpoint, device='cpu')(lq, ref)
+    infer = MASAInferencer.from_pretrained('someone/masa', device='cpu')
+    np.testing.assert_array_equal(infer(lq, ref), expected)
+    nowhere = 'http://127.0.0.1:1/{repo_id}/{revision}/{filename}'
+    monkeypatch.setattr('huggingface_hub.file_download.HUGGINGFACE_CO_URL_TEMPLATE', nowhere)
+    MASAInferencer.from_pretrained('someone/masa', device='cpu')
+
+
+def test_what_the_hub_does_not_give_is_one_line(hub, monkeypatch):
+    with pytest.raises(UserError, match='someone/else: cannot be fetched from the hub') as error:
+        MASAInferencer.from_pretrained('someone/else')
+    assert '\n' not in str(error.value)
+    monkeypatch.setattr(downloads, 'MAX_BYTES', 1000)
+    with pytest.raises(UserError, match=r'someone/masa: model\.safetensors is larger than'):
+        MASAInferencer.from_pretrained('someone/masa')

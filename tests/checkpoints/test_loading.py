@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import math
 
 import pytest
@@ -11,9 +12,9 @@ from mmagic.registry import MODELS
 from masasr_mm.apis import MASAInferencer
 from masasr_mm.checkpoints import loading
 from masasr_mm.checkpoints.loading import load_generator
-from masasr_mm.checkpoints.pretrained import write_pretrained
 from masasr_mm.checkpoints.recognising import load_checkpoint
 from masasr_mm.checkpoints.released import to_released
+from masasr_mm.checkpoints.safetensors_file import write_safetensors
 from masasr_mm.checkpoints.saving import save_checkpoint
 from masasr_mm.checkpoints.starting import check_start
 from masasr_mm.errors import UserError
@@ -82,9 +83,10 @@ def test_weights_that_are_not_finite_are_refused(value, tmp_path):
     model = dict(type='MASA', generator=dict(type='MASANet', **SMALL))
     config = tmp_path / 'config.py'
     config.write_text(f'model = {model!r}\n')
-    write_pretrained(broken.generator, model['generator'], tmp_path / 'folder')
-    half = tmp_path / 'half'
-    write_pretrained(broken.generator, model['generator'], half, torch.float16)
+    for name, dtype in (('folder', torch.float32), ('half', torch.float16)):
+        weights = {key: data.to(dtype) for key, data in broken.generator.state_dict().items()}
+        write_safetensors(weights, {}, tmp_path / name / 'model.safetensors')
+        (tmp_path / name / 'config.json').write_text(json.dumps(model['generator']))
     network = dict(model, pixel_loss=dict(type='L1Loss'))
     for path, load in (
         ('a.pth', lambda path: load_generator(editor(**SMALL), path)),

@@ -51,6 +51,36 @@ def test_half_precision_takes_half_the_place(folder, small_checkpoint, photos, t
     assert difference.mean() < 0.1
 
 
+def test_nothing_is_written_over_what_the_weights_came_from(folder, small_checkpoint, tmp_path):
+    (tmp_path / 'link').symlink_to(folder)
+    (tmp_path / 'copy').mkdir()
+    (tmp_path / 'copy' / 'model.safetensors').hardlink_to(folder / 'model.safetensors')
+    (tmp_path / 'named').mkdir()
+    named = tmp_path / 'named' / 'model.safetensors'
+    named.write_bytes(small_checkpoint.read_bytes())
+    before = {path: path.read_bytes() for path in tmp_path.rglob('*') if path.is_file()}
+    infer = MASAInferencer(folder, device='cpu')
+    for out in ('weights', 'link', 'copy', 'weights/../weights'):
+        with pytest.raises(UserError, match=r'is read.* and would be written over'):
+            infer.save_pretrained(tmp_path / out, torch.float16)
+    model = tmp_path / 'named' / 'config.json'
+    model.with_suffix('.py').write_text('model = ' + repr(dict(generator=infer.config)))
+    model.symlink_to('config.py')
+    single = MASAInferencer(small_checkpoint, str(model.with_suffix('.py')), device='cpu')
+    with pytest.raises(UserError, match=r'is read.* and would be written over'):
+        single.save_pretrained(tmp_path / 'named')
+    assert before.items() <= {path: path.read_bytes() for path in before}.items()
+    infer.save_pretrained(tmp_path / 'new', torch.float16)
+
+
+def test_weights_that_half_precision_does_not_hold_are_not_written(small_checkpoint, tmp_path):
+    infer = MASAInferencer(small_checkpoint, device='cpu')
+    infer.generator.to_image.bias.data[1] = 1e5
+    with pytest.raises(UserError, match=r"'to_image\.bias' is not finite in torch\.float16"):
+        infer.save_pretrained(tmp_path / 'half', torch.float16)
+    assert not (tmp_path / 'half').exists()
+
+
 def test_a_config_cannot_build_what_is_no_part_of_the_network(folder):
     (folder / 'config.json').write_text(json.dumps(dict(type='os.system')))
     with pytest.raises(UserError, match='no part of MASA-SR'):
@@ -78,24 +108,3 @@ def test_what_is_wrong_is_one_line(folder, change, words):
 def test_a_name_that_is_nothing_is_one_line():
     with pytest.raises(UserError, match='neither a folder nor a repository'):
         MASAInferencer.from_pretrained('no such folder')
-
-
-def test_the_hub_is_asked_for_these_two_files(folder, monkeypatch):
-    asked = []
-
-    def fetch(name, allow_patterns):
-        asked.append((name, sorted(allow_patterns)))
-        return str(folder)
-
-    monkeypatch.setattr('huggingface_hub.snapshot_download', fetch)
-    MASAInferencer.from_pretrained('someone/masa', device='cpu')
-    assert asked == [('someone/masa', ['config.json', 'model.safetensors'])]
-
-
-def test_a_hub_that_does_not_answer_is_one_line(monkeypatch):
-    def fail(*args, **kwargs):
-        raise OSError('no\nnetwork')
-
-    monkeypatch.setattr('huggingface_hub.snapshot_download', fail)
-    with pytest.raises(UserError, match='someone/masa: cannot be fetched from the hub: no network'):
-        MASAInferencer.from_pretrained('someone/masa')
