@@ -133,8 +133,8 @@ def check_outputs(
 
     Args:
         outputs (Iterable[str | os.PathLike]): All files that will be written.
-        inputs (Iterable[str | os.PathLike]): All files that will be read; those that do not exist
-            are passed over. Default: none.
+        inputs (Iterable[str | os.PathLike]): All files that will be read; a folder stands for the
+            files in it, what does not exist is passed over. Default: none.
 
     Raises:
         UserError: If a file is among the inputs, is written twice, has too long a name, is a
@@ -143,8 +143,10 @@ def check_outputs(
     read: dict[tuple[int, int], str] = {}
     for path in map(os.fspath, inputs):
         with suppress(OSError):
-            found = os.stat(path)
-            read.setdefault((found.st_dev, found.st_ino), path)
+            inside = [entry.path for entry in os.scandir(path)] if os.path.isdir(path) else []
+            for file in (path, *inside):
+                found = os.stat(file)
+                read.setdefault((found.st_dev, found.st_ino), file)
     folders: dict[str, _Folder] = {}
     places: list[tuple[str, _Folder, str]] = []
     for path in map(os.fspath, outputs):

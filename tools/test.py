@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import os
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -90,6 +91,36 @@ def limit_images(config: Config, count: int) -> None:
         loader.dataset.indices = count
 
 
+def check_written(config: Config, checkpoint: str, datasets: list, args) -> None:
+    """See that what a test writes replaces nothing that it reads.
+
+    Args:
+        config (Config): The config.
+        checkpoint (str): The file of the checkpoint.
+        datasets (list): The data sets that are tested.
+        args (argparse.Namespace): The command line.
+
+    Raises:
+        UserError: If it would, or two images have one name.
+    """
+    from masasr_mm.apis.config import config_files
+    from masasr_mm.engine.hooks.save_images import image_file
+    from masasr_mm.files import check_outputs
+
+    read = [*config_files(config), checkpoint]
+    for dataset in datasets:
+        read += getattr(dataset, 'image_paths', list)()
+    written = [Path(config.work_dir, Path(config.filename).name)]
+    for folder in {args.out, args.metrics} - {None}:
+        written += [Path(folder, name) for name in ('metrics.csv', 'metrics.json')]
+    if args.out:
+        for dataset in datasets:
+            name = dataset.metainfo.get('dataset_type') if len(datasets) > 1 else None
+            paths = [dataset.get_data_info(index)['gt_path'] for index in range(len(dataset))]
+            written += [Path(args.out, image_file(path, name)) for path in paths]
+    check_outputs(written, read)
+
+
 def main(args: argparse.Namespace) -> None:
     """Test."""
     from mmengine.device import get_device
@@ -127,9 +158,9 @@ def main(args: argparse.Namespace) -> None:
     given = {key: value for key, value in vars(args).items() if key in ('tile', 'dtype')}
     config.model.test_cfg = dict(config.model.get('test_cfg') or {}, **given)
     warn_of_emulation('--dtype', given.get('dtype'), args.device or get_device())
-    check_data(config, 'test')
     if args.limit:
         limit_images(config, args.limit)
+    check_written(config, checkpoint, check_data(config, 'test'), args)
     add_metrics(config.test_evaluator, config.get('extra_metrics', []))
     load_checkpoint(checkpoint)
 

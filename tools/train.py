@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import os
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -158,6 +159,30 @@ def begin_with(config: Config, checkpoint: str) -> None:
     config.model.train_cfg = dict(config.model.get('train_cfg') or {}, pixel_init=0)
 
 
+def check_work_dir(config: Config) -> None:
+    """See that what a training writes replaces nothing that it reads.
+
+    Args:
+        config (Config): The config, its start decided.
+
+    Raises:
+        UserError: If a config, or the checkpoint that it begins with, would be written over.
+    """
+    from masasr_mm.apis.config import config_files
+    from masasr_mm.checkpoints.downloads import local_file
+    from masasr_mm.errors import UserError
+    from masasr_mm.files import check_outputs
+
+    start = [local_file(config.load_from)] if config.load_from else []
+    copy = Path(config.work_dir, Path(config.filename).name)
+    check_outputs([copy], [*config_files(config), *start])
+    if start and not config.resume and Path(start[0]).resolve().parent == copy.parent.resolve():
+        raise UserError(
+            f'{start[0]} lies in the work directory, whose checkpoints a new training replaces; '
+            'choose another --work-dir, or --resume'
+        )
+
+
 def main(args: argparse.Namespace) -> None:
     """Train."""
     from mmengine.device import get_device
@@ -194,6 +219,7 @@ def main(args: argparse.Namespace) -> None:
     if is_main_process():
         warn_of_emulation('--amp', args.amp, get_device())
     choose_start(config, args.resume)
+    check_work_dir(config)
     if config.load_from:
         check_start(config.load_from, config.model, config.resume)
         if not config.resume:

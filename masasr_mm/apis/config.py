@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 from mmagic.registry import DATASETS
 from mmengine.config import Config
+from mmengine.dataset import BaseDataset
 from mmengine.registry import init_default_scope
 
 from ..errors import UserError
@@ -53,16 +55,26 @@ def load_config(path: str, options: dict | None = None, work_dir: str | None = N
     return config
 
 
-def check_data(config: Config, *kinds: str) -> None:
+def config_files(config: Config) -> list[str]:
+    """Return the files that a config was read from: those that it inherits, and its own."""
+    # mmengine keeps the text of them all, each below a line with its path.
+    return [line for line in config.text.splitlines() if os.path.isfile(line)]
+
+
+def check_data(config: Config, *kinds: str) -> list[BaseDataset]:
     """Build the datasets of a config once, so that missing data is told before work begins.
 
     Args:
         config (Config): The config.
         *kinds (str): Which of ``'train'``, ``'val'`` and ``'test'``.
 
+    Returns:
+        list[BaseDataset]: The datasets.
+
     Raises:
         UserError: If the config lacks one of them, or its data is not as expected.
     """
+    datasets = []
     for kind in kinds:
         loaders = config.get(f'{kind}_dataloader')
         if not loaders:
@@ -70,8 +82,8 @@ def check_data(config: Config, *kinds: str) -> None:
                 f'{config.filename} has no {kind}_dataloader: it is not made for that; '
                 'configs/masa_x4_cufed5.py trains and tests'
             )
-        for loader in _as_list(loaders):
-            DATASETS.build(loader['dataset'])
+        datasets += [DATASETS.build(loader['dataset']) for loader in _as_list(loaders)]
+    return datasets
 
 
 def _as_list(loaders: dict | list | None) -> list:

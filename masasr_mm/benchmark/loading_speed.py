@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 from mmengine.runner import Runner
 
-from ..apis.config import check_data, load_config
+from ..apis.config import load_config
 
 
 class LoadingSpeed(NamedTuple):
@@ -40,12 +40,8 @@ def measure_loading(
 
     Returns:
         LoadingSpeed: Pairs a second.
-
-    Raises:
-        UserError: If the data is missing.
     """
     settings = load_config(config, options)
-    check_data(settings, 'train')
     loader = Runner.build_dataloader(settings.train_dataloader, seed=0)
     start = time.perf_counter()
     given = chain.from_iterable(repeat(loader))

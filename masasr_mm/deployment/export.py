@@ -9,13 +9,16 @@ from pathlib import Path
 from mmagic.registry import MODELS
 from mmengine.config import Config
 
+from ..apis.config import config_files
 from ..checkpoints.downloads import local_file
 from ..checkpoints.loading import load_generator
 from ..checkpoints.safetensors_file import write_safetensors
 from ..checkpoints.state_dicts import PREFIX
 from ..errors import UserError
+from ..files import check_outputs
 from ..models.masa_net import MASANet
 from .interface import Interface
+from .openvino_file import save_openvino, weights_file
 from .program import export_program, interface_of, save_program
 
 
@@ -52,6 +55,8 @@ def export(
         raise UserError('--lq and --ref do not go with --format safetensors; weights have no size')
     if kind == 'openvino' and Path(out).suffix != '.xml':
         raise UserError(f'{out}: a file of OpenVINO is named *.xml, its weights go into *.bin')
+    outputs = [out, weights_file(out)] if kind == 'openvino' else [out]
+    check_outputs(outputs, [*config_files(config), local_file(checkpoint)])
     network = load_network(config, checkpoint)
     if kind == 'safetensors':
         weights = {PREFIX + key: value for key, value in network.state_dict().items()}
@@ -64,7 +69,6 @@ def export(
         save_program(program, interface, out)
         return interface
     from .onnx_file import save_onnx, to_onnx
-    from .openvino_file import save_openvino
 
     translated = to_onnx(program, network.matching.patch_size**2)
     save = save_onnx if kind == 'onnx' else save_openvino

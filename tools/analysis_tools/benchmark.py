@@ -160,15 +160,22 @@ def main(args: argparse.Namespace) -> None:
     from mmengine.device import get_device
     from rich.console import Console
 
+    from masasr_mm.apis.config import check_data, config_files, load_config
     from masasr_mm.benchmark.rows import IDLE_LOAD, machine
     from masasr_mm.benchmark.timing import spread
     from masasr_mm.errors import UserError
-    from masasr_mm.files import written_whole
+    from masasr_mm.files import check_outputs, written_whole
 
     if args.runs < 1:
         raise UserError(f'--runs {args.runs}: at least one run is needed')
-    planned = plan(args)
-    device, console, out = args.device or get_device(), Console(), Path(args.out)
+    planned, out = plan(args), Path(args.out)
+    config = load_config(args.config, args.cfg_options)
+    read = config_files(config)
+    for dataset in check_data(config, 'train') if args.loader else ():
+        read += getattr(dataset, 'image_paths', list)()
+    pictures = sorted({f'{section}.png' for section, _, _ in planned})
+    check_outputs([out / name for name in ('benchmark.json', *pictures)], read)
+    device, console = args.device or get_device(), Console()
     content = dict(config=args.config, machine=machine(device, load))
     if load > IDLE_LOAD:
         console.print('[bold]this machine is busy with other work: the times are too long[/bold]')

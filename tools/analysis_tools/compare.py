@@ -66,22 +66,41 @@ def parse_args() -> argparse.Namespace:
     return parser.parse_args()
 
 
-def compare_quality(
-    args: argparse.Namespace, configs: dict, files: dict, device: str, progress
-) -> tuple:
-    """Super-resolve all photos by bicubic enlargement and by every method that has weights."""
-    from masasr_mm.apis import MASAInferencer
+def read_sets(args: argparse.Namespace) -> dict:
+    """Read the photos of all folders."""
     from masasr_mm.errors import UserError
-    from masasr_mm.evaluation import comparison
-    from masasr_mm.evaluation.lpips import LPIPS, trunk_weights_file
-    from masasr_mm.evaluation.real_pairs import BICUBIC, enlarge_bicubic
+    from masasr_mm.evaluation.comparison import read_photos
 
     sets = {
-        Path(folder).resolve().name: comparison.read_photos(folder, args.references, args.limit)
+        Path(folder).resolve().name: read_photos(folder, args.references, args.limit)
         for folder in args.data
     }
     if len(sets) < len(args.data):
         raise UserError(f'{" ".join(args.data)}: two folders of one name; give each its own')
+    return sets
+
+
+def outputs(args: argparse.Namespace, sets: dict) -> list[Path]:
+    """Return all files that will be written."""
+    names = ['comparison.csv', 'comparison.json', 'comparison.md', 'psnr_time.png']
+    names += [picture(name, p.name) for name in sets for p in sets[name][: args.pictures]]
+    return [args.out / name for name in names]
+
+
+def picture(name: str, pair: str) -> str:
+    """Return the name of the picture with the crops of a photo of a set."""
+    return f'crops_{name}_{pair}.png'
+
+
+def compare_quality(
+    args: argparse.Namespace, sets: dict, configs: dict, files: dict, device: str, progress
+) -> tuple:
+    """Super-resolve all photos by bicubic enlargement and by every method that has weights."""
+    from masasr_mm.apis import MASAInferencer
+    from masasr_mm.evaluation import comparison
+    from masasr_mm.evaluation.lpips import LPIPS, trunk_weights_file
+    from masasr_mm.evaluation.real_pairs import BICUBIC, enlarge_bicubic
+
     distance = LPIPS() if trunk_weights_file('alex').is_file() else None
     work = [BICUBIC, *(name for name in configs if name in files)]
     task = progress.add_task('', total=len(work) * sum(map(len, sets.values())))
@@ -101,7 +120,7 @@ def compare_quality(
                 found.append(measured)
             images += found
             quality.setdefault(method, {})[name] = comparison.mean_quality(found)
-    return quality, images, drawn, sets
+    return quality, images, drawn
 
 
 def draw(drawn: dict, sets: dict, out: Path) -> None:
@@ -113,7 +132,7 @@ def draw(drawn: dict, sets: dict, out: Path) -> None:
 
     for (name, pair), results in drawn.items():
         gt = next(photo.gt for photo in sets[name] if photo.name == pair)
-        with written_whole(out / f'crops_{name}_{pair}.png') as part:
+        with written_whole(out / picture(name, pair)) as part:
             Image.fromarray(crops(gt, results)).save(part, 'PNG')
 
 
@@ -158,7 +177,7 @@ def main(args: argparse.Namespace) -> None:
     from rich.progress import Progress
 
     from masasr_mm.allocator import keep_freed_memory
-    from masasr_mm.apis.config import load_config
+    from masasr_mm.apis.config import config_files, load_config
     from masasr_mm.benchmark.rows import machine
     from masasr_mm.checkpoints.downloads import local_file
     from masasr_mm.checkpoints.recognising import read_checkpoint
@@ -166,18 +185,23 @@ def main(args: argparse.Namespace) -> None:
     from masasr_mm.evaluation import comparison_report as report
     from masasr_mm.evaluation.methods import checkpoints_of, configs_of
     from masasr_mm.evaluation.real_pairs import BICUBIC
+    from masasr_mm.files import check_outputs
 
     keep_freed_memory()
     configs = configs_of(args.methods, CONFIGS, args.configs)
     files = checkpoints_of(configs, args.checkpoints)
     # What is wrong with one is told before the others are run.
+    read = [*args.data]
     for config in configs.values():
-        load_config(config)
+        read += config_files(load_config(config))
     for file in files.values():
-        read_checkpoint(local_file(file))
+        read.append(local_file(file))
+        read_checkpoint(read[-1])
+    sets = read_sets(args)
+    check_outputs(outputs(args, sets), read)
     device, console = args.device or get_device(), Console()
     with Progress(console=Console(stderr=True), transient=True) as progress:
-        quality, images, drawn, sets = compare_quality(args, configs, files, device, progress)
+        quality, images, drawn = compare_quality(args, sets, configs, files, device, progress)
         costs = compare_costs(args, configs, device, progress)
     results = [
         comparison.Result(name, files.get(name), quality.get(name, {}), costs.get(name))

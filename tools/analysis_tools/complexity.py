@@ -140,12 +140,18 @@ def main(args: argparse.Namespace) -> None:
     """Count."""
     from rich.console import Console
 
+    from masasr_mm.apis.config import config_files, load_config
     from masasr_mm.benchmark.cases import Case, build_network, check_case
     from masasr_mm.errors import UserError
     from masasr_mm.evaluation import complexity
     from masasr_mm.evaluation.matching_sweep import sweep
+    from masasr_mm.files import check_outputs
     from masasr_mm.models import MASANet
 
+    out = args.out or ('work_dirs/complexity' if args.sweep else None)
+    if out:
+        written = [Path(out, f'complexity.{kind}') for kind in ('json', 'png')]
+        check_outputs(written, config_files(load_config(args.config)))
     net = build_network(args.config)
     lq, ref = tuple(args.lq), tuple(args.ref)
     check_case(net, Case(lq, ref))
@@ -168,7 +174,6 @@ def main(args: argparse.Namespace) -> None:
         settings = list(sweep(net, lq, (ref[0] // net.scale, ref[1] // net.scale)))
         print_sweep(console, settings)
 
-    out = args.out or ('work_dirs/complexity' if args.sweep else None)
     if out:
         modules = [cost._asdict() for cost in [*costs, complexity.total(costs)]]
         content = dict(config=args.config, lq=lq, ref=ref, **summary, modules=modules)

@@ -61,11 +61,15 @@ def main(args: argparse.Namespace) -> None:
 
     from masasr_mm.allocator import keep_freed_memory
     from masasr_mm.apis import MASAInferencer
+    from masasr_mm.checkpoints.downloads import local_file
     from masasr_mm.errors import UserError
     from masasr_mm.evaluation.real_pairs import count, measure, read_pairs, write_results
+    from masasr_mm.files import check_outputs
 
     if args.jpeg is not None and not 1 <= args.jpeg <= 100:
         raise UserError(f'--jpeg {args.jpeg}: the qualities are 1 to 100')
+    if args.out:
+        check_outputs([args.out], [args.data, *map(local_file, args.checkpoints)])
     keep_freed_memory()
     test_cfg = dict(tile='auto', ensemble=args.ensemble)
     networks = {

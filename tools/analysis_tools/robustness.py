@@ -32,22 +32,26 @@ def parse_args() -> argparse.Namespace:
     return parser.parse_args()
 
 
-def load(path: str, checkpoint: str, options: dict | None):
-    """Return the config of a model, and the model ready to be tested."""
+def load(path: str, checkpoint: str, options: dict | None, written: list[Path]):
+    """Return the config of a model, and the model ready to be tested; it reads nothing written."""
     from mmagic.registry import MODELS
     from mmengine.device import get_device
 
-    from masasr_mm.apis.config import check_data, load_config
+    from masasr_mm.apis.config import check_data, config_files, load_config
+    from masasr_mm.checkpoints.downloads import local_file
     from masasr_mm.checkpoints.loading import load_generator
     from masasr_mm.errors import UserError
+    from masasr_mm.files import check_outputs
 
     config = load_config(path, options)
-    check_data(config, 'test')
+    datasets = check_data(config, 'test')
     if not isinstance(config.test_dataloader, dict):
         raise UserError(f'{path}: it tests several data sets; take a config that tests one')
+    images = getattr(datasets[0], 'image_paths', list)()
+    check_outputs(written, [*config_files(config), local_file(checkpoint), *images])
     config.model.update(discriminator=None, gan_loss=None, perceptual_loss=None)
     model = MODELS.build(config.model)
-    load_generator(model, checkpoint)
+    load_generator(model, local_file(checkpoint))
     return config, model.to(get_device()).eval()
 
 
@@ -178,18 +182,18 @@ def main(args: argparse.Namespace) -> None:
     if args.images is not None and args.images < 1:
         raise UserError(f'--images {args.images}: at least one image is needed')
     pairs = [(args.config, args.checkpoint), *([args.baseline] if args.baseline else [])]
+    out = Path(args.out or Path('work_dirs/robustness') / Path(args.config).stem)
+    written = [out / name for name in ('robustness.json', 'robustness.png', 'examples.png')]
     models = {}
     for config, checkpoint in pairs:
         name = Path(config).stem
         name = f'{name} ({Path(checkpoint).stem})' if name in models else name
-        models[name] = load(config, checkpoint, args.cfg_options)
+        models[name] = load(config, checkpoint, args.cfg_options, written)
 
     measured = measure_all(models, args.images)
     print_table(measured)
-    out = Path(args.out or Path('work_dirs/robustness') / Path(args.config).stem)
-    write_json(measured, out / 'robustness.json')
-    plot(measured, out / 'robustness.png')
-    draw_examples(measured, out / 'examples.png')
+    for write, path in zip((write_json, plot, draw_examples), written):
+        write(measured, path)
     print(f'written to {out}')
 
 

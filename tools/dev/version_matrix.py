@@ -17,6 +17,8 @@ import time
 from pathlib import Path
 from typing import NamedTuple
 
+from masasr_mm.errors import UserError, exit_with_user_errors
+from masasr_mm.files import check_outputs
 from masasr_mm.version import add_version
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -135,6 +137,23 @@ def commands(
     return result
 
 
+def check(folder: Path, names: list[str]) -> None:
+    """See that what is made, and removed after it, replaces nothing.
+
+    Args:
+        folder (Path): Where the environments are made.
+        names (list[str]): Of the sets of versions.
+
+    Raises:
+        UserError: If an environment's folder is there, or a file cannot be written.
+    """
+    for name in names:
+        if (folder / name).exists():
+            raise UserError(f'{folder / name} exists; remove it, or choose another --folder')
+    logs = [folder / f'{name}.{kind}' for name in names for kind in ('txt', 'log')]
+    check_outputs([*logs, folder / 'results.json'], REQUIREMENTS.glob('*.txt'))
+
+
 def run(name: str, args: argparse.Namespace) -> dict:
     """Make an environment and test in it.
 
@@ -181,6 +200,8 @@ def main() -> int:
             for command in commands(name, folder, args.index_url, list(args.tests)):
                 print(' '.join(command))
         return 0
+    args.sets = list(dict.fromkeys(args.sets))
+    check(args.folder, args.sets)
     results = [run(name, args) for name in args.sets]
     (args.folder / 'results.json').write_text(json.dumps(results, indent=1), encoding='utf-8')
     for result in results:
@@ -190,4 +211,4 @@ def main() -> int:
 
 
 if __name__ == '__main__':
-    sys.exit(main())
+    exit_with_user_errors(main)

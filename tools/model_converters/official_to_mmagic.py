@@ -26,7 +26,9 @@ def main(args: argparse.Namespace) -> None:
     from masasr_mm.checkpoints.released import from_released, to_released
     from masasr_mm.checkpoints.saving import save_checkpoint
     from masasr_mm.checkpoints.state_dicts import state_dict_of
+    from masasr_mm.files import check_outputs
 
+    check_outputs([args.output], [args.input])
     state_dict = state_dict_of(load_tensors(args.input))
     if args.reverse:
         result = to_released(state_dict, args.input)

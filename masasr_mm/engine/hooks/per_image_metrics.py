@@ -56,7 +56,9 @@ class PerImageMetricsHook(Hook):
         """
         test_set = current_test_set(runner)
         name = {} if test_set is None else dict(data_set=test_set)
-        rows = [dict(name, image=image_file(sample, test_set).as_posix()) for sample in outputs]
+        rows = [
+            dict(name, image=image_file(sample.gt_path, test_set).as_posix()) for sample in outputs
+        ]
         for metric in runner.test_loop.evaluator.metrics:
             if isinstance(metric, BaseSampleWiseMetric):
                 column = self._column(metric, test_set)

@@ -6,7 +6,6 @@ from pathlib import Path
 
 import cv2
 from mmagic.registry import HOOKS
-from mmagic.structures import DataSample
 from mmengine.hooks import Hook
 from mmengine.runner import Runner
 
@@ -14,17 +13,17 @@ from ...files import written_whole
 from .tested_data import current_test_set
 
 
-def image_file(sample: DataSample, test_set: str | None) -> Path:
-    """Return where the SR image of a sample belongs in the output folder.
+def image_file(gt_path: str, test_set: str | None) -> Path:
+    """Return where an SR image belongs in the output folder.
 
     Args:
-        sample (DataSample): A tested sample with ``gt_path`` in its metainfo.
+        gt_path (str): The HR image.
         test_set (str, optional): The name of its data set, if the test runs over several.
 
     Returns:
         Path: The name of the HR image as PNG, in a folder for each data set of several.
     """
-    return Path(test_set or '') / f'{Path(sample.gt_path).stem}.png'
+    return Path(test_set or '') / f'{Path(gt_path).stem}.png'
 
 
 @HOOKS.register_module()
@@ -56,5 +55,5 @@ class SaveImagesHook(Hook):
         for sample in outputs or ():
             image = sample.output.pred_img.permute(1, 2, 0).byte().numpy()
             _, content = cv2.imencode('.png', image)
-            with written_whole(self.out_dir / image_file(sample, test_set)) as temporary:
+            with written_whole(self.out_dir / image_file(sample.gt_path, test_set)) as temporary:
                 temporary.write_bytes(content)  # which tells why it fails, other than OpenCV
