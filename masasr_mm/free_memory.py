@@ -1,7 +1,9 @@
-"""How much memory is free."""
+"""How much memory is free, and where large temporary files do not take it."""
 
 from __future__ import annotations
 
+import os
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -29,6 +31,23 @@ def free_memory(device: torch.device) -> int:
         kept = torch.cuda.memory_reserved(device) - torch.cuda.memory_allocated(device)
         return torch.cuda.mem_get_info(device)[0] + kept
     return min([psutil.virtual_memory().available, *_left_in_groups()])
+
+
+def lies_in_memory(folder: Path) -> bool:
+    """Return whether a folder is on a RAM disk, whose files take memory."""
+    disks = {disk.mountpoint: disk.fstype for disk in psutil.disk_partitions(all=True)}
+    folder = folder.resolve()
+    mounts = (str(path) for path in (folder, *folder.parents))
+    return next((disks[path] for path in mounts if path in disks), '') in ('tmpfs', 'ramfs')
+
+
+def folder_on_disk() -> Path:
+    """Return where large temporary files go: what TMPDIR says, or /var/tmp if that is in memory."""
+    folders = [Path(tempfile.gettempdir()), Path('/var/tmp')]
+    fit = (
+        folder for folder in folders if os.access(folder, os.W_OK) and not lies_in_memory(folder)
+    )
+    return next(fit, folders[0])
 
 
 def _left_in_groups() -> Iterator[int]:

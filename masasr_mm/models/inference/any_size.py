@@ -118,12 +118,13 @@ def _tiled(generator: MASANet, lq: Tensor, ref: Tensor, config: dict) -> SuperRe
         if tile not in (None, 'auto'):
             raise UserError(f'tile={tile}: {generator.name} has no tiles, MASANet has')
         return generator
+    ensemble = config.get('ensemble', False)
     if tile == 'auto':
-        tile = choose_tile(generator, lq, ref)
+        tile = choose_tile(generator, lq, ref, ensemble)
     if isinstance(generator, MASANet):
-        check_memory(generator, lq, ref, tile)
+        check_memory(generator, lq, ref, tile, ensemble)
         if tile:
-            check_disk(generator, lq, ref, config.get('ref_dtype'))
+            check_disk(generator, lq, ref, tile, config.get('ref_dtype'))
     if config.get('announce') and _can_be_sparing(generator):
         _announce(generator, lq, ref, tile, config)
     track, examine = config.get('track'), config.get('examine')
@@ -134,9 +135,10 @@ def _tiled(generator: MASANet, lq: Tensor, ref: Tensor, config: dict) -> SuperRe
 
 def _announce(generator: MASANet, lq: Tensor, ref: Tensor, tile: int | None, config: dict) -> None:
     """Tell what large images will need."""
-    what = plan(generator, lq, ref, tile, config.get('ref_dtype'))
+    ensemble = config.get('ensemble', False)
+    what = plan(generator, lq, ref, tile, config.get('ref_dtype'), ensemble)
     if what is not None:
-        config['announce'](what._replace(runs=RUNS) if config.get('ensemble') else what)
+        config['announce'](what._replace(runs=RUNS) if ensemble else what)
 
 
 def _can_be_sparing(generator: MASANet) -> bool:

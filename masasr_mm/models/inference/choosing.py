@@ -21,7 +21,7 @@ MATCHING_BYTES = 64
 """For each LR pixel, of what the matching found and makes of it."""
 
 
-def choose_tile(net: MASANet, lq: Tensor, ref: Tensor) -> int | None:
+def choose_tile(net: MASANet, lq: Tensor, ref: Tensor, ensemble: bool = False) -> int | None:
     """Decide whether images should be run in tiles: only where the whole would not fit.
 
     Both encode the same of the reference, so that the whole is always faster: tiles compute their
@@ -31,14 +31,18 @@ def choose_tile(net: MASANet, lq: Tensor, ref: Tensor) -> int | None:
         net (MASANet): The network.
         lq (Tensor): The LR image, shape (N, 3, h, w).
         ref (Tensor): The reference, shape (N, 3, scale·H, scale·W).
+        ensemble (bool): Whether it is run as an ensemble. Default: False.
 
     Returns:
         int | None: The size of tiles in LR pixels, or None if the whole should fit.
     """
-    return None if needed_whole(net, lq, ref) < 0.8 * free_memory(lq.device) else DEFAULT_TILE
+    fits = needed(net, lq, ref, None, ensemble) < 0.8 * free_memory(lq.device)
+    return None if fits else DEFAULT_TILE
 
 
-def check_memory(net: MASANet, lq: Tensor, ref: Tensor, tile: int | None) -> None:
+def check_memory(
+    net: MASANet, lq: Tensor, ref: Tensor, tile: int | None, ensemble: bool = False
+) -> None:
     """See that there is memory for what shall be run, before anything is.
 
     Args:
@@ -46,20 +50,31 @@ def check_memory(net: MASANet, lq: Tensor, ref: Tensor, tile: int | None) -> Non
         lq (Tensor): The LR image, shape (N, 3, h, w).
         ref (Tensor): The reference, shape (N, 3, scale·H, scale·W).
         tile (int, optional): The size of tiles in LR pixels; None for the whole.
+        ensemble (bool): Whether it is run as an ensemble. Default: False.
 
     Raises:
         UserError: If there is not.
     """
-    needed = needed_in_tiles(net, lq, ref, tile) if tile else needed_whole(net, lq, ref)
+    taken = needed(net, lq, ref, tile, ensemble)
     free = free_memory(lq.device)
-    if needed <= free:
+    if taken <= free:
         return
     advice = 'take smaller tiles (--tile 64), a smaller photo or fewer references'
     raise UserError(
         f'a photo of {lq.shape[3]}×{lq.shape[2]} with references of {ref.shape[3]}×{ref.shape[2]} '
-        f'pixels in all takes about {needed / 1e9:.1f} GB {"in tiles" if tile else "as a whole"}, '
+        f'pixels in all takes about {taken / 1e9:.1f} GB {"in tiles" if tile else "as a whole"}, '
         f'of which {free / 1e9:.1f} are free: {advice if tile else "run it in tiles (--tile auto)"}'
     )
+
+
+def needed(net: MASANet, lq: Tensor, ref: Tensor, tile: int | None, ensemble: bool = False) -> int:
+    """Estimate the bytes that images take, in tiles or whole, once or as an ensemble."""
+    once = needed_in_tiles(net, lq, ref, tile) if tile else needed_whole(net, lq, ref)
+    if not ensemble:
+        return once
+    # It holds the sum of the results, and turned copies of both images and of the reduced one.
+    held = lq.numel() * (net.scale**2 + 1) + ref.numel() * (1 + 1 / net.scale**2)
+    return once + int(held) * lq.element_size()
 
 
 def needed_whole(net: MASANet, lq: Tensor, ref: Tensor) -> int:

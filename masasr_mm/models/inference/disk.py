@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import shutil
-import tempfile
 
 import torch
 from torch import Tensor
 
 from ...errors import UserError
-from ...free_memory import free_memory
+from ...free_memory import folder_on_disk, free_memory, lies_in_memory
 from ..masa_net import MASANet
+from .choosing import needed_in_tiles
 from .rooms import LARGEST_SHARE
 
 
@@ -47,7 +47,11 @@ def needed_on_disk(
 
 
 def check_disk(
-    net: MASANet, lq: Tensor, ref: Tensor, ref_dtype: torch.dtype | str | None = None
+    net: MASANet,
+    lq: Tensor,
+    ref: Tensor,
+    tile: int,
+    ref_dtype: torch.dtype | str | None = None,
 ) -> None:
     """See that there is room on the disk, before anything is run.
 
@@ -55,13 +59,16 @@ def check_disk(
         net (MASANet): The network.
         lq (Tensor): The LR image, shape (N, 3, h, w).
         ref (Tensor): The reference, shape (N, 3, scale·H, scale·W).
+        tile (int): The size of tiles in LR pixels.
         ref_dtype (torch.dtype | str, optional): In which the reference is kept.
 
     Raises:
         UserError: If there is not.
     """
-    needed, folder = needed_on_disk(net, lq, ref, ref_dtype), tempfile.gettempdir()
+    needed, folder = needed_on_disk(net, lq, ref, ref_dtype), folder_on_disk()
     free = shutil.disk_usage(folder).free
+    if lies_in_memory(folder):
+        free = min(free, max(0, free_memory(lq.device) - needed_in_tiles(net, lq, ref, tile)))
     if needed <= free:
         return
     raise UserError(

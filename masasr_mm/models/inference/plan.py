@@ -12,7 +12,7 @@ from torch import Tensor, nn
 
 from ..masa_net import MASANet
 from . import track
-from .choosing import needed_in_tiles, needed_whole
+from .choosing import needed
 from .disk import needed_on_disk
 from .encoded_lr import lr_spans
 from .halos import fusion_halo
@@ -90,6 +90,7 @@ def plan(
     ref: Tensor,
     tile: int | None,
     ref_dtype: torch.dtype | str | None = None,
+    ensemble: bool = False,
 ) -> Plan | None:
     """Say what images will need, if they are so large that it is worth finding out.
 
@@ -99,6 +100,7 @@ def plan(
         ref (Tensor): The reference, shape (N, 3, scale·H, scale·W).
         tile (int, optional): The size of tiles in LR pixels; None for the whole.
         ref_dtype (torch.dtype | str, optional): In which tiles keep the reference.
+        ensemble (bool): Whether it is run as an ensemble. Default: False.
 
     Returns:
         Plan | None: None for small images.
@@ -106,7 +108,7 @@ def plan(
     pixels = len(lq) * (lq.shape[2:].numel() * net.scale**2 + ref.shape[2:].numel())
     if pixels < WORTH_A_PROBE:
         return None
-    memory = needed_in_tiles(net, lq, ref, tile) if tile else needed_whole(net, lq, ref)
+    memory = needed(net, lq, ref, tile, ensemble)
     steps = dict(_steps(net, lq, ref, tile, measured_speed(net, lq)))
     if tile:
         return Plan(tile, memory, steps, disk=needed_on_disk(net, lq, ref, ref_dtype))

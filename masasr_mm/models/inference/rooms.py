@@ -2,21 +2,25 @@
 
 from __future__ import annotations
 
+import errno
 import math
 import mmap
 import os
 import tempfile
 import weakref
 from collections.abc import Sequence
+from typing import IO
 
 import torch
 from torch import Tensor
 
 from ...errors import UserError
-from ...free_memory import free_memory
+from ...free_memory import folder_on_disk, free_memory
 
 LARGEST_SHARE = 1 / 8
 """Of the memory that is free; what takes more of it lies in a file."""
+CHUNK = 2**24
+"""Bytes of zeros that are written at once."""
 
 
 class Rooms:
@@ -88,17 +92,28 @@ class Rooms:
 
 def _map_file(size: int) -> mmap.mmap:
     """Map a file of zeros without a name, for which the disk has room."""
+    folder = folder_on_disk()
     try:
-        with tempfile.TemporaryFile() as file:
-            if hasattr(os, 'posix_fallocate'):
-                # Without it a full disk would end the process when the memory is first written.
-                os.posix_fallocate(file.fileno(), 0, size)
-            else:
-                file.truncate(size)
+        with tempfile.TemporaryFile(dir=folder) as file:
+            _allocate(file, size)
             return mmap.mmap(file.fileno(), size)
     except OSError as error:
         raise UserError(
-            f'{tempfile.gettempdir()}: no room for {size / 1e9:.1f} GB of features that do not '
+            f'{folder}: no room for {size / 1e9:.1f} GB of features that do not '
             f'fit into memory ({error.strerror}); free some, or name a folder with more in the '
             'environment variable TMPDIR'
         ) from error
+
+
+def _allocate(file: IO[bytes], size: int) -> None:
+    """Take room for a file: else a disk that is full later ends the process when it is written."""
+    if hasattr(os, 'posix_fallocate'):
+        try:
+            os.posix_fallocate(file.fileno(), 0, size)
+            return
+        except OSError as error:
+            if error.errno not in (errno.EINVAL, errno.EOPNOTSUPP):  # which some disks have not
+                raise
+    for start in range(0, size, CHUNK):
+        file.write(bytes(min(CHUNK, size - start)))
+    file.flush()

@@ -46,9 +46,9 @@ class SelfEnsemble:
         mean, matches = self.net.super_resolve(lq, ref, ref_down)
         for turns, mirrored in _WAYS[1:]:
             images = (_turned(image, turns, mirrored) for image in (lq, ref, ref_down))
-            result, _ = self.net.super_resolve(*images)
-            mean = mean + _turned_back(result, turns, mirrored)
-        return mean / len(_WAYS), matches
+            # Without a name, or it would be held until the next one is made.
+            mean += _turned_back(self.net.super_resolve(*images)[0], turns, mirrored)
+        return mean.div_(len(_WAYS)), matches
 
 
 _WAYS = [(turns, mirrored) for mirrored in (False, True) for turns in range(4)]

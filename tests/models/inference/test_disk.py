@@ -10,7 +10,7 @@ import torch
 
 from masasr_mm.errors import UserError
 from masasr_mm.models import MASANet
-from masasr_mm.models.inference import disk, rooms
+from masasr_mm.models.inference import choosing, disk, rooms
 from masasr_mm.models.inference.any_size import super_resolve
 from masasr_mm.models.inference.disk import needed_on_disk
 from masasr_mm.models.inference.tiled import TiledMASANet
@@ -73,3 +73,18 @@ def test_a_disk_without_room_is_told_before_it_starts(monkeypatch, tmp_path):
         super_resolve(net, *inputs, dict(tile=8))
     assert str(tmp_path) in str(caught.value)
     assert '\n' not in str(caught.value)
+
+
+def test_on_a_ram_disk_the_room_is_memory(monkeypatch, tmp_path):
+    """Where there is no other disk, either."""
+    monkeypatch.setattr('tempfile.tempdir', str(tmp_path))
+    monkeypatch.setattr('masasr_mm.free_memory.lies_in_memory', lambda folder: True)
+    monkeypatch.setattr(disk, 'lies_in_memory', lambda folder: True)
+    net, inputs = network(), images(40, 48, 10, 12)
+    needed = choosing.needed_in_tiles(net, *inputs[:2], 8)
+    monkeypatch.setattr(disk, 'LARGEST_SHARE', 0)
+    monkeypatch.setattr(disk, 'free_memory', lambda device: needed + 10**5)
+    with pytest.raises(UserError, match=r'of the disk in .*0\.0 are free'):
+        disk.check_disk(net, *inputs[:2], 8)
+    monkeypatch.setattr(disk, 'free_memory', lambda device: needed + 10**8)
+    disk.check_disk(net, *inputs[:2], 8)

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import errno
 import gc
+import mmap
 import os
+from pathlib import Path
 
 import psutil
 import pytest
 import torch
 
 from masasr_mm.errors import UserError
+from masasr_mm.free_memory import lies_in_memory
 from masasr_mm.models.inference.rooms import Rooms
 from masasr_mm.models.inference.tiled import TiledMASANet
 from tests.models.inference.test_tiled import images, network
@@ -71,6 +74,40 @@ def test_a_full_disk_is_told_in_a_line(monkeypatch, tmp_path):
     assert '\n' not in str(caught.value)
     assert not list(tmp_path.iterdir())
     assert files_of_the_process() == before
+
+
+def not_supported(*_):
+    raise OSError(errno.EOPNOTSUPP, 'Operation not supported')
+
+
+@on_posix
+@pytest.mark.parametrize('fallocate', [None, not_supported])
+def test_room_is_taken_at_once_wherever_it_lies(monkeypatch, fallocate):
+    """A disk that is full later would end the process with a signal."""
+    if fallocate:
+        monkeypatch.setattr(os, 'posix_fallocate', fallocate, raising=False)
+    else:
+        monkeypatch.delattr(os, 'posix_fallocate', raising=False)
+    taken = []
+    right = mmap.mmap
+    monkeypatch.setattr(
+        mmap, 'mmap', lambda no, *args: taken.append(os.fstat(no).st_blocks) or right(no, *args)
+    )
+    feature = Rooms(0).zeros((20, 10**6), torch.float32, CPU)
+    assert taken[0] * 512 >= 80 * 10**6
+    assert feature.shape == (20, 10**6)
+    assert not feature[::7, ::999].any()
+
+
+@pytest.mark.skipif(not lies_in_memory(Path('/dev/shm')), reason='no RAM disk is there')
+def test_files_do_not_lie_in_memory(monkeypatch):
+    """Where TMPDIR, such as /tmp of many systems, is a RAM disk."""
+    monkeypatch.setattr('tempfile.tempdir', '/dev/shm')
+    feature = Rooms(0).zeros((10**6,), torch.float32, CPU)
+    folders = [entry.path for entry in psutil.Process().memory_maps(grouped=False)]
+    assert not any(path.startswith('/dev/shm/tmp') for path in folders)
+    assert any(path.startswith('/var/tmp/') for path in folders)
+    assert not feature.any()
 
 
 @pytest.mark.parametrize('dtype', [None, 'float16'])
