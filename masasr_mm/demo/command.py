@@ -11,25 +11,19 @@ import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
+from ..cli.values import number, whole_number
 from ..errors import UserError, exit_with_user_errors
 from ..version import add_version
 from ..weights import DEFAULT
 
 DESCRIPTION = (
-    'A page in the browser that super-resolves photos; on this machine alone unless told otherwise.'
+    'A page in the browser that super-resolves photos; only this machine can reach it unless '
+    '--host says otherwise.'
 )
 
 
 def parse_args(arguments: Sequence[str] | None = None) -> argparse.Namespace:
-    """Read the command line.
-
-    Args:
-        arguments (Sequence[str], optional): Its words without the command's name. Default: None,
-            those of this process.
-
-    Returns:
-        argparse.Namespace: The options, under their names.
-    """
+    """Read the command line, by default that of this process."""
     parser = argparse.ArgumentParser(description=DESCRIPTION)
     add_version(parser)
     parser.add_argument(
@@ -50,38 +44,52 @@ def parse_args(arguments: Sequence[str] | None = None) -> argparse.Namespace:
         default='127.0.0.1',
         help='address to listen at; 0.0.0.0 lets the whole network in (default: 127.0.0.1)',
     )
-    parser.add_argument('--port', type=int, default=7860, help='to listen at (default: 7860)')
+    parser.add_argument(
+        '--port', type=whole_number(1, 65535), default=7860, help='to listen at (default: 7860)'
+    )
+    parser.add_argument(
+        '--root-path',
+        type=_root_path,
+        metavar='PATH',
+        help='where a proxy shows the page, such as /masasr or https://example.org/masasr '
+        '(default: at the root)',
+    )
     limits = parser.add_argument_group('limits')
     limits.add_argument(
         '--photo-megapixels',
-        type=float,
+        type=number(0.001, 1000),
         default=1.0,
         metavar='M',
         help='of a photo at most (default: 1)',
     )
     limits.add_argument(
         '--ref-megapixels',
-        type=float,
+        type=number(0.001, 1000),
         default=12.0,
         metavar='M',
         help='of all references together (default: 12)',
     )
     limits.add_argument(
-        '--refs', type=int, default=5, metavar='N', help='references of a photo (default: 5)'
+        '--refs',
+        type=whole_number(1, 100),
+        default=5,
+        metavar='N',
+        help='references of a photo (default: 5)',
     )
     limits.add_argument(
         '--file-megabytes',
-        type=float,
+        type=number(0.001, 10_000),
         default=20.0,
         metavar='M',
         help='of a file at most (default: 20)',
     )
     limits.add_argument(
         '--keep-seconds',
-        type=float,
+        type=number(1, 10**9),
         default=600.0,
         metavar='S',
-        help='after which uploads and results are deleted (default: 600)',
+        help='after which uploads and results are deleted once they are no longer in use '
+        '(default: 600)',
     )
     return parser.parse_args(arguments)
 
@@ -93,31 +101,23 @@ def main() -> None:
 
 
 def serve(options: argparse.Namespace) -> None:
-    """Serve the page until interrupted.
-
-    Args:
-        options (argparse.Namespace): From :func:`parse_args`.
-
-    Raises:
-        UserError: If gradio is missing, or the checkpoint, the device or the port cannot be used.
-    """
+    """Serve the page until interrupted."""
     from ..allocator import keep_freed_memory
 
     keep_freed_memory()
     # A job scheduler's way to end a process deletes uploads and results, too.
     signal.signal(signal.SIGTERM, signal.default_int_handler)
-    uploads, results, examples = map(_temporary_folder, ('uploads', 'results', 'examples'))
+    folder = Path(tempfile.mkdtemp(prefix='masasr-')).resolve()
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
     # Read by gradio when it is imported.
-    os.environ.update(GRADIO_TEMP_DIR=str(uploads), GRADIO_ANALYTICS_ENABLED='False')
+    os.environ.update(GRADIO_TEMP_DIR=str(folder), GRADIO_ANALYTICS_ENABLED='False')
     try:
-        from .page import build_page
+        from .page import build_page, write_examples
     except ImportError as error:
         raise UserError(
-            f"the page needs gradio ({error}): pip install 'gradio>=5.5,<5.15'"
+            f"the page needs gradio ({error}): pip install 'gradio>=5.14,<5.15'"
         ) from error
-    from .examples import write_examples
-    from .service import Limits, Service, devices
-    from .sweeping import sweep_always
+    from .service import Limits, Service, devices, sweep_always
 
     limits = Limits(
         options.photo_megapixels,
@@ -126,20 +126,20 @@ def serve(options: argparse.Namespace) -> None:
         options.file_megabytes,
         options.keep_seconds,
     )
-    service = Service(options.checkpoint, options.config, results, limits)
+    service = Service(options.checkpoint, options.config, folder, limits)
     device = options.device or devices()[0]
     service.warm_up(device)
-    page = build_page(service, write_examples(examples), device)
-    for folder in (uploads, results):
-        sweep_always(folder, options.keep_seconds)
+    examples = write_examples(folder / 'examples')
+    page = build_page(service, examples, device)
+    sweep_always(service, keep={path for photo, refs in examples for path in (photo, *refs)})
     try:
         page.launch(
             server_name=options.host,
             server_port=options.port,
+            root_path=options.root_path,
             share=False,
             show_api=False,
             max_file_size=int(options.file_megabytes * 1_000_000),
-            allowed_paths=[str(results), str(examples)],
         )
     except OSError as error:
         raise UserError(
@@ -147,8 +147,7 @@ def serve(options: argparse.Namespace) -> None:
         ) from error
 
 
-def _temporary_folder(name: str) -> Path:
-    """Make a folder that is deleted when the process ends."""
-    folder = tempfile.mkdtemp(prefix=f'masasr-{name}-')
-    atexit.register(shutil.rmtree, folder, ignore_errors=True)
-    return Path(folder)
+def _root_path(text: str) -> str:
+    if not text.startswith(('/', 'http://', 'https://')):
+        raise argparse.ArgumentTypeError(f'{text} does not begin with / or https://')
+    return text.rstrip('/')

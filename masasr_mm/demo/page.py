@@ -1,17 +1,21 @@
-"""The demo page: what is where, and what happens on a click."""
+"""The demo page in gradio: what is where, and what happens on a click."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import base64
+import io
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import gradio as gr
+import numpy as np
+from PIL import Image
 
 from ..errors import UserError
+from ..faults import explain
 from ..images.io import HEIF_SUFFIXES
-from .examples import Example, freshened
-from .service import Service, devices
-from .slider import slider
+from .service import MAX_WAITING, Job, JobCancelledError, Service, devices
 
 INTRODUCTION = """
 # MASA-SR
@@ -31,27 +35,51 @@ KINDS = ['image', *HEIF_SUFFIXES]
 STYLE = '.pictures .grid-wrap { min-height: 0; overflow-y: auto }'
 #: The system's fonts; gradio's own come from another server.
 FONT = ('ui-sans-serif', 'system-ui', 'sans-serif')
+QUIET = dict(show_progress='hidden', show_api=False)
+
+SLIDER_PIXELS = 1600  # at most on the page; the file to download has all
+BADGE = (
+    'position: absolute; top: 8px; padding: 2px 10px; border-radius: 10px; line-height: 1.5; '
+    'color: white; background: rgb(0 0 0 / 55%)'
+)
+SLIDER = """
+<div style="--at: 50%; position: relative; line-height: 0; user-select: none; overflow: hidden;
+  border-radius: 8px">
+  <img alt="{after_name}" src="{after}" style="width: 100%">
+  <img alt="{before_name}" src="{before}" style="position: absolute; inset: 0; width: 100%;
+    clip-path: inset(0 calc(100% - var(--at)) 0 0)">
+  <span style="{badge}; left: 8px">{before_name}</span>
+  <span style="{badge}; right: 8px">{after_name}</span>
+  <div style="position: absolute; top: 0; bottom: 0; left: calc(var(--at) - 1px); width: 2px;
+    background: white; box-shadow: 0 0 3px black">
+    <div style="position: absolute; top: 50%; left: -17px; width: 36px; height: 36px;
+      margin-top: -18px; border-radius: 50%; background: white; color: black; line-height: 36px;
+      text-align: center; box-shadow: 0 0 3px black">&#x2194;</div>
+  </div>
+  <input type="range" min="0" max="100" step="0.5" value="50"
+    aria-label="{before_name} or {after_name}"
+    oninput="this.parentElement.style.setProperty('--at', this.value + '%')"
+    style="position: absolute; inset: 0; width: 100%; height: 100%; margin: 0; opacity: 0;
+    cursor: ew-resize; touch-action: pan-y">
+</div>
+"""
+
+Example = tuple[str, list[str]]  # the files of a photo and of its references
 
 
 def build_page(service: Service, examples: list[Example], device: str) -> gr.Blocks:
-    """Build the page.
-
-    Args:
-        service (Service): Does the work.
-        examples (list[Example]): Photos with references.
-        device (str): The device that is chosen at first.
-
-    Returns:
-        gr.Blocks: Ready to be launched; calls wait in a queue, and one is worked on at a time.
-    """
+    """Build the page, ready to be launched."""
     theme = gr.themes.Default(font=FONT, font_mono=('ui-monospace', 'monospace'))
     with gr.Blocks(title='MASA-SR', theme=theme, css=STYLE, analytics_enabled=False) as page:
         gr.Markdown(INTRODUCTION)
         with gr.Row():
             with gr.Column(scale=1, min_width=320):
-                photo = _upload('Photo', 'photo', 'single', service)
-                refs = _upload('References', 'references', 'multiple', service)
+                photo = _upload('Photo', 'photo', 'single')
+                refs = _upload('References', 'references', 'multiple')
+                _preview(photo, lambda path: service.preview(photo=path))
+                _preview(refs, lambda paths: service.preview(refs=paths or []))
                 run = gr.Button('Super-resolve', variant='primary', elem_id='run')
+                stop = gr.Button('Cancel', variant='stop', elem_id='cancel', visible=False)
                 options = _options(device)
                 _example_gallery(examples, photo, refs)
                 gr.Markdown(service.limits.in_words())
@@ -64,45 +92,115 @@ def build_page(service: Service, examples: list[Example], device: str) -> gr.Blo
                     matches = gr.Image(
                         show_label=False, interactive=False, format='png', elem_id='matches'
                     )
-        # What is there from before goes away first, and progress is told in its place.
-        click = run.click(
-            lambda: (WAITING, gr.Column(visible=False)),
-            outputs=[comparison, details],
-            show_progress='hidden',
-            show_api=False,
-        )
-        click.then(
-            _run(service),
+
+        def cancel(request: gr.Request) -> None:
+            service.cancel(request.session_hash)
+
+        # What is there from before goes away first, and progress is shown in its place.
+        run.click(
+            lambda: (WAITING, gr.Column(visible=False), gr.Button(visible=True)),
+            outputs=[comparison, details, stop],
+            queue=False,
+            **QUIET,
+        ).then(
+            _super_resolve(service),
             inputs=[photo, refs, *options],
             outputs=[comparison, details, message, file, matches],
-            concurrency_limit=1,
+            # The service keeps them in a queue that knows their files.
+            concurrency_limit=MAX_WAITING + 5,
             show_api=False,
-        )
-    return page.queue(max_size=20, api_open=False)
+        ).then(lambda: gr.Button(visible=False), outputs=stop, queue=False, **QUIET)
+        stop.click(cancel, queue=False, **QUIET)
+        # The last one: gradio 5.14 watches for closed tabs only if the last listener asks for it.
+        page.unload(cancel)
+    return page.queue(max_size=MAX_WAITING, api_open=False)
 
 
-def _upload(label: str, elem_id: str, file_count: str, service: Service) -> gr.File:
-    """Lay out what files are uploaded with, and small pictures of them."""
-    box = gr.File(label=label, elem_id=elem_id, file_count=file_count, file_types=KINDS, height=120)
-    preview = gr.Gallery(
+def write_examples(folder: Path) -> list[Example]:
+    """Write LR photos, and references of the same scene, from what ships with scikit-image."""
+    from skimage import data
+
+    folder.mkdir()
+    left, right, _ = data.stereo_motorcycle()
+    astronaut = Image.fromarray(data.astronaut())
+
+    def save(image: Image.Image, name: str, shrink: int = 1) -> str:
+        size = (image.width // shrink, image.height // shrink)
+        image.resize(size, Image.Resampling.BICUBIC).save(folder / name)
+        return str(folder / name)
+
+    def crop(image: np.ndarray, *box: int) -> Image.Image:
+        return Image.fromarray(image).crop(box)
+
+    return [
+        (
+            save(crop(left, 60, 60, 460, 360), 'motorcycle.png', shrink=4),
+            [save(crop(right, 40, 50, 460, 370), 'motorcycle_reference.png')],
+        ),
+        (
+            save(astronaut.crop((80, 20, 380, 320)), 'astronaut.png', shrink=4),
+            [
+                save(
+                    astronaut.rotate(7, Image.Resampling.BICUBIC).crop((60, 30, 380, 350)),
+                    'astronaut_reference.png',
+                )
+            ],
+        ),
+    ]
+
+
+def slider(before: np.ndarray, after: np.ndarray, before_name: str, after_name: str) -> str:
+    """Return HTML with two pictures (H, W, 3), uint8, RGB, over each other, a slider between."""
+    return SLIDER.format(
+        before=_data_uri(before),
+        after=_data_uri(after),
+        before_name=before_name,
+        after_name=after_name,
+        badge=BADGE,
+    )
+
+
+def _data_uri(picture: np.ndarray) -> str:
+    image = Image.fromarray(picture)
+    image.thumbnail((SLIDER_PIXELS, SLIDER_PIXELS))
+    content = io.BytesIO()
+    image.save(content, 'WEBP', quality=92)
+    return 'data:image/webp;base64,' + base64.b64encode(content.getvalue()).decode()
+
+
+def _upload(label: str, elem_id: str, file_count: str) -> gr.File:
+    return gr.File(
+        label=label, elem_id=elem_id, file_count=file_count, file_types=KINDS, height=120
+    )
+
+
+def _preview(box: gr.File, preview: Callable) -> None:
+    """Show small pictures of what is uploaded with a box, or say what is wrong with it."""
+    gallery = gr.Gallery(
         show_label=False,
         columns=3,
         height='auto',
         object_fit='contain',
         interactive=False,
         visible=False,
-        elem_id=f'{elem_id}-preview',
+        elem_id=f'{box.elem_id}-preview',
         elem_classes='pictures',
     )
+
+    def show(paths: str | list[str] | None) -> gr.Gallery:
+        try:
+            pictures = preview(paths)
+        except UserError as error:
+            gr.Warning(str(error))
+            pictures = []
+        return gr.Gallery(pictures, visible=bool(pictures))
+
     # Its own box alone: gradio lets nothing run on a box that another upload is going into.
-    box.change(
-        _preview(service), inputs=box, outputs=preview, show_progress='hidden', show_api=False
-    )
-    return box
+    box.change(show, inputs=box, outputs=gallery, **QUIET)
 
 
 def _options(device: str) -> tuple[gr.Dropdown, gr.Dropdown, gr.Checkbox]:
-    """Lay out the choice of device and tiles, and of what the result tells."""
+    """Lay out the choice of device, tiles and metadata."""
     with gr.Accordion('Options', open=False):
         choices = list(dict.fromkeys([device, *devices()]))
         return (
@@ -111,24 +209,24 @@ def _options(device: str) -> tuple[gr.Dropdown, gr.Dropdown, gr.Checkbox]:
                 list(TILES),
                 value='automatic',
                 label='Tiles',
-                info='of so many pixels of the photo: less memory, same result',
+                info='Side of a tile in pixels of the photo: smaller ones need less memory, the '
+                'result is the same.',
                 elem_id='tiles',
             ),
             gr.Checkbox(
                 False,
                 label='Keep date, camera and place',
-                info='what EXIF and XMP tell of the photo; else the result tells none of it',
+                info='Copies the EXIF and XMP data of the photo to the result.',
                 elem_id='keep-metadata',
             ),
         )
 
 
-def _example_gallery(examples: list[Example], photo: gr.File, refs: gr.File) -> gr.Gallery:
+def _example_gallery(examples: list[Example], photo: gr.File, refs: gr.File) -> None:
     """Lay out the examples; a click on one takes its files for uploads."""
-    pictures = [(lq, Path(lq).stem) for lq, _ in examples]
     gr.Markdown('### Examples')
     gallery = gr.Gallery(
-        pictures,
+        [(lq, Path(lq).stem) for lq, _ in examples],
         show_label=False,
         columns=3,
         height='auto',
@@ -141,46 +239,43 @@ def _example_gallery(examples: list[Example], photo: gr.File, refs: gr.File) -> 
     )
 
     def take(event: gr.SelectData) -> Example:
-        return freshened(examples[event.index])
+        return examples[event.index]
 
-    gallery.select(take, outputs=[photo, refs], show_progress='hidden', show_api=False)
-    return gallery
-
-
-def _preview(service: Service) -> Callable:
-    def preview(paths: str | list[str] | None) -> gr.Gallery:
-        """Show what was uploaded, or say what is wrong with it."""
-        try:
-            pictures = service.preview([paths] if isinstance(paths, str) else paths or [])
-        except UserError as error:
-            raise gr.Error(str(error)) from error
-        return gr.Gallery(pictures, visible=bool(pictures))
-
-    return preview
+    gallery.select(take, outputs=[photo, refs], **QUIET)
 
 
-def _run(service: Service) -> Callable:
-    def run(
+@contextmanager
+def _errors_shown() -> Iterator[None]:
+    """Show what a visitor can mend, and faults of the machine, in one line."""
+    try:
+        yield
+    except Exception as error:
+        line = str(error) if isinstance(error, UserError) else explain(error)
+        if line is None:
+            raise
+        raise gr.Error(line, print_exception=not isinstance(error, UserError)) from error
+
+
+def _super_resolve(service: Service) -> Callable:
+    def super_resolve(
         photo: str | None,
         refs: list[str] | None,
         device: str,
         tile: str,
         keep_metadata: bool,
+        request: gr.Request,
         progress: gr.Progress = gr.Progress(),  # noqa: B008  (gradio wants it so)
     ) -> tuple:
         """Super-resolve what was uploaded."""
+        visitor = request.session_hash
+        job = Job(photo, refs, device, TILES[tile], keep_metadata, visitor)
         try:
-            result = service.super_resolve(
-                photo,
-                refs,
-                device,
-                TILES[tile],
-                lambda share, what: progress(share, desc=what),
-                keep_metadata,
-            )
-        except UserError as error:
-            raise gr.Error(str(error)) from error
+            with _errors_shown():
+                result = service.super_resolve(job, lambda share, what: progress(share, desc=what))
+        except JobCancelledError:
+            gr.Info('Cancelled.')
+            return (gr.skip(),) * 5
         comparison = slider(result.enlarged, result.image, 'enlarged', 'super-resolved')
         return comparison, gr.Column(visible=True), result.message, str(result.file), result.matches
 
-    return run
+    return super_resolve

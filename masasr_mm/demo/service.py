@@ -1,11 +1,14 @@
-"""What the demo page does with the files it is given; knows nothing of the page."""
+"""What the demo page does with the files it is given; knows nothing of gradio."""
 
 from __future__ import annotations
 
 import os
 import tempfile
 import threading
+import time
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field
 from functools import lru_cache
 from pathlib import Path
 from typing import NamedTuple
@@ -13,48 +16,37 @@ from typing import NamedTuple
 import numpy as np
 import torch
 from PIL import Image
+from torch import nn
 
 from ..apis import MASAInferencer
 from ..errors import UserError
-from ..images.io import Photo, read_photo, write_photo
+from ..images.io import read_header, read_photo, read_rgb, write_photo
 from ..images.metadata import Metadata
 from ..photos.finishing import finished
 from ..photos.prediction import LOW_AGREEMENT, Prediction, two_digits
 from ..visualization.match_picture import draw_matches
 
 MEGA = 1_000_000
-PREVIEW = 480
+PREVIEW = 480  # pixels
+MAX_WAITING = 20  # jobs besides the one that runs
+SUPER_RESOLVING = 'super-resolving'
 
 Report = Callable[[float, str], None]
 
-SUPER_RESOLVING = 'super-resolving'
-
 
 class Limits(NamedTuple):
-    """What the page takes.
-
-    Attributes:
-        photo_megapixels (float): Size of a photo.
-        ref_megapixels (float): Size of all references together.
-        refs (int): Number of references.
-        file_megabytes (float): Size of a file.
-        keep_seconds (float): How long uploads and results are kept after they were last used.
-    """
+    """What the page takes, and for how many seconds files are kept after they were last used."""
 
     photo_megapixels: float = 1.0
-    ref_megapixels: float = 12.0
+    ref_megapixels: float = 12.0  # of all references of a photo together
     refs: int = 5
     file_megabytes: float = 20.0
     keep_seconds: float = 600.0
 
     def in_words(self) -> str:
-        """Say what the page takes and how long it keeps it.
-
-        Returns:
-            str: Two sentences.
-        """
+        """Return what the page takes and how long it keeps it, in two sentences."""
         minutes, seconds = divmod(round(self.keep_seconds), 60)
-        kept = _count(minutes, 'minute') if minutes else _count(seconds, 'second')
+        kept = _count(60 * minutes + seconds, 'second') if seconds else _count(minutes, 'minute')
         return (
             f'Photos of at most {_count(self.photo_megapixels, "megapixel")}, at most '
             f'{_count(self.refs, "reference")} of {_count(self.ref_megapixels, "megapixel")} '
@@ -63,16 +55,35 @@ class Limits(NamedTuple):
         )
 
 
-class Result(NamedTuple):
-    """What the page shows.
+@dataclass(eq=False)
+class Job:
+    """What a visitor uploaded and asks for; the tile is as in ``test_cfg`` of ``MASA``."""
 
-    Attributes:
-        enlarged (np.ndarray): The photo bicubically enlarged, uint8, RGB.
-        image (np.ndarray): The SR image of the same size.
-        matches (np.ndarray): Picture of the matches and similarities.
-        file (Path): The SR image as PNG, with the photo's transparency and colour profile.
-        message (str): Sizes and similarity in words.
-    """
+    photo: str | None
+    refs: Sequence[str] | None
+    device: str = 'cpu'
+    tile: int | str | None = 'auto'
+    keep_metadata: bool = False
+    visitor: str | None = None
+    cancelled: threading.Event = field(default_factory=threading.Event)
+
+    @property
+    def files(self) -> list[str]:
+        """The uploads."""
+        return [self.photo, *self.refs]
+
+    def check(self) -> None:
+        """End the job here if it was cancelled."""
+        if self.cancelled.is_set():
+            raise JobCancelledError
+
+
+class JobCancelledError(Exception):
+    """The visitor cancelled the job, or closed the page."""
+
+
+class Result(NamedTuple):
+    """What the page shows: pictures (H, W, 3), uint8, RGB; the PNG file; a line of Markdown."""
 
     enlarged: np.ndarray
     image: np.ndarray
@@ -82,178 +93,156 @@ class Result(NamedTuple):
 
 
 class Service:
-    """Super-resolves uploaded photos, one at a time.
+    """Super-resolves uploaded photos, one after another in the order in which they came.
 
-    Args:
-        checkpoint (str): The checkpoint.
-        config (str, optional): Config of the model. Default: None, what the checkpoint says.
-        folder (Path): Where results are written to.
-        limits (Limits): What is taken.
+    Results are written to ``folder``.
     """
 
     def __init__(self, checkpoint: str, config: str | None, folder: Path, limits: Limits) -> None:
         self.limits = limits
-        self.folder = folder
-        self._lock = threading.Lock()
+        self.folder = folder.resolve()
+        self._queue: list[Job] = []  # the first one runs
+        self._queue_changed = threading.Condition()
         self._inferencer = lru_cache(lambda device: MASAInferencer(checkpoint, config, device))
 
     def warm_up(self, device: str) -> None:
-        """Load the checkpoint, so that what is wrong with it is told before anyone comes.
-
-        Args:
-            device (str): The device that will probably be used.
-
-        Raises:
-            UserError: If the checkpoint, the config or the device cannot be used, or the network
-                does not tell where its texture comes from.
-        """
+        """Load the checkpoint, so that what is wrong with it is said before anyone comes."""
         if not self._inferencer(device).tells_matches:
             raise UserError(
                 'the page shows where the texture comes from, which this network does not tell; '
                 'take one of MASANet, or the command masasr'
             )
 
-    def preview(self, paths: Sequence[str]) -> list[np.ndarray]:
-        """Return small pictures of files that were uploaded.
-
-        Args:
-            paths (Sequence[str]): The files.
-
-        Returns:
-            list[np.ndarray]: uint8, RGB.
-
-        Raises:
-            UserError: If a file is no image, or too large.
-        """
+    def preview(self, photo: str | None = None, refs: Sequence[str] = ()) -> list[np.ndarray]:
+        """Return small pictures of uploads, or refuse them, before they are decoded."""
+        if photo:
+            self._check_photo(photo)
+        self._check_references(refs)
         pictures = []
-        for path in paths:
-            image = Image.fromarray(self._read(path).rgb)
+        for path in [photo, *refs] if photo else refs:
+            with _folder_unnamed(path):
+                image = Image.fromarray(read_rgb(path))
             image.thumbnail((PREVIEW, PREVIEW))
             pictures.append(np.asarray(image))
         return pictures
 
-    def super_resolve(
-        self,
-        photo: str | None,
-        refs: Sequence[str] | None,
-        device: str,
-        tile: int | str | None = 'auto',
-        report: Report = lambda share, what: None,
-        keep_metadata: bool = False,
-    ) -> Result:
-        """Super-resolve one photo.
+    def super_resolve(self, job: Job, report: Report = lambda share, what: None) -> Result:
+        """Do a job when it is its turn.
 
-        Args:
-            photo (str, optional): The file; None if none was uploaded.
-            refs (Sequence[str], optional): References; none if none was uploaded.
-            device (str): Such as 'cpu' or 'cuda:0'.
-            tile (int | str | None): As ``test_cfg`` of the editor ``MASA``. Default: 'auto'.
-            report (Callable): Told the share that is done, in [0, 1], and what comes next.
-            keep_metadata (bool): Whether the result tells date, camera and place as the photo does.
-                Default: False.
-
-        Returns:
-            Result: What the page shows.
-
-        Raises:
-            UserError: If a file is missing, no image, or too large.
+        ``report`` is called with the share that is done, in [0, 1], and with what comes next.
+        Raises JobCancelledError soon after the job was cancelled.
         """
-        if not photo:
+        if not job.photo:
             raise UserError('upload a photo first')
-        if not refs:
+        if not job.refs:
             raise UserError('upload at least one reference, a sharp photo of a similar scene')
-        if len(refs) > self.limits.refs:
-            raise UserError(f'{len(refs)} references are too many, at most {self.limits.refs}')
-        report(0.05, 'reading the files')
-        lq = self._read(photo)
-        self._check_size(photo, [lq], 'photo', self.limits.photo_megapixels)
-        references = [self._read(path) for path in refs]
-        self._check_size(refs[0], references, 'references', self.limits.ref_megapixels)
-        report(0.2, SUPER_RESOLVING)
-        with self._lock:
-            infer = self._inferencer(device)
-            infer.test_cfg = dict(tile=tile, track=_tracker(report))
-            prediction = infer.predict(lq.rgb, [reference.rgb for reference in references])
-        report(0.9, 'drawing the matches')
-        return self._result(photo, lq, prediction, keep_metadata)
-
-    def _read(self, path: str) -> Photo:
-        try:
-            os.utime(path)  # its time to live begins anew
-            size = Path(path).stat().st_size / MEGA
-        except FileNotFoundError as error:
-            raise UserError(
-                f'{Path(path).name} has been deleted meanwhile; upload it again'
-            ) from error
-        if size > self.limits.file_megabytes:
-            raise UserError(
-                f'{Path(path).name}: {size:.1f} MB, more than {self.limits.file_megabytes:g} MB'
+        with self._turn(job, report):
+            report(0.05, 'reading the files')
+            self._check_photo(job.photo)
+            self._check_references(job.refs)
+            with _folder_unnamed(*job.files):
+                photo = read_photo(job.photo)
+                references = [read_rgb(path) for path in job.refs]
+            report(0.2, SUPER_RESOLVING)
+            infer = self._inferencer(job.device)
+            infer.test_cfg = dict(tile=job.tile, track=_tracker(job, report))
+            with _checking(infer.generator, job):
+                prediction = infer.predict(photo.rgb, references)
+            report(0.9, 'drawing the matches')
+            enlarged = Image.fromarray(prediction.lq).resize(
+                prediction.image.shape[1::-1], Image.Resampling.BICUBIC
             )
-        try:
-            return read_photo(path)
-        except UserError as error:
-            # The folder of an upload is nobody's business.
-            raise UserError(str(error).replace(str(path), Path(path).name)) from error
+            ref, count, maps, texture = prediction.shown()
+            matches = draw_matches(prediction.lq, prediction.image, ref, maps, count, texture)
+            scale = prediction.image.shape[1] // prediction.lq.shape[1]
+            name = f'{Path(job.photo).stem}_x{scale}.png'
+            file = Path(tempfile.mkdtemp(dir=self.folder)) / name
+            result, _ = finished(
+                photo, prediction.image, 'png', strip_metadata=not job.keep_metadata
+            )
+            write_photo(result, file, 'png')
+            message = f'{describe(prediction)} {_describe_metadata(result.metadata)}'
+            return Result(np.asarray(enlarged), prediction.image, matches, file, message)
 
-    @staticmethod
-    def _check_size(path: str, photos: list[Photo], what: str, limit: float) -> None:
-        pixels = sum(photo.rgb.shape[0] * photo.rgb.shape[1] for photo in photos) / MEGA
-        if pixels > limit:
-            name = Path(path).name if len(photos) == 1 else f'the {len(photos)} {what}'
-            verb = 'has' if len(photos) == 1 else 'have'
+    def cancel(self, visitor: str | None) -> None:
+        """Cancel the jobs of a visitor, those that wait and the one that runs."""
+        with self._queue_changed:
+            for job in self._queue:
+                if job.visitor == visitor:
+                    job.cancelled.set()
+            self._queue_changed.notify_all()
+
+    def jobs(self) -> list[Job]:
+        """Return the jobs that are not done, in their order; the first one runs."""
+        with self._queue_changed:
+            return list(self._queue)
+
+    def files_in_use(self) -> set[str]:
+        """Return the uploads of jobs that run or wait."""
+        return {os.path.realpath(file) for job in self.jobs() for file in job.files}
+
+    @contextmanager
+    def _turn(self, job: Job, report: Report) -> Iterator[None]:
+        """Wait until all jobs that came before are done; keep those that come after waiting."""
+        with self._queue_changed:
+            if len(self._queue) > MAX_WAITING:
+                raise UserError(f'{MAX_WAITING} others are waiting already; try again later')
+            self._queue.append(job)
+        try:
+            for path in job.files:
+                _touch(path)
+            with self._queue_changed:
+                while (before := self._queue.index(job)) and not job.cancelled.is_set():
+                    report(0, f'waiting for {_count(before, "job")} before this one')
+                    self._queue_changed.wait()
+            job.check()
+            yield
+        finally:
+            with self._queue_changed:
+                self._queue.remove(job)
+                self._queue_changed.notify_all()
+            for path in job.files:
+                with suppress(UserError):
+                    _touch(path)
+
+    def _check_photo(self, path: str) -> None:
+        megapixels, limit = self._megapixels(path), self.limits.photo_megapixels
+        if megapixels > limit:
             raise UserError(
-                f'{name} {verb} {pixels:.1f} megapixels; this page takes {what} of at most '
-                f'{limit:g} megapixels: make it smaller'
+                f'{Path(path).name} has {megapixels:.3g} megapixels; this page takes photos of at '
+                f'most {_count(limit, "megapixel")}: make it smaller'
             )
 
-    def _result(self, photo: str, lq: Photo, prediction: Prediction, keep_metadata: bool) -> Result:
-        height, width = prediction.image.shape[:2]
-        enlarged = Image.fromarray(prediction.lq).resize((width, height), Image.Resampling.BICUBIC)
-        ref, count, maps, texture = prediction.shown()
-        matches = draw_matches(prediction.lq, prediction.image, ref, maps, count, texture)
-        scale = width // prediction.lq.shape[1]
-        file = Path(tempfile.mkdtemp(dir=self.folder)) / f'{Path(photo).stem}_x{scale}.png'
-        result, _ = finished(lq, prediction.image, 'png', strip_metadata=not keep_metadata)
-        write_photo(result, file, 'png')
-        message = f'{describe(prediction)} {_what_it_tells(result.metadata)}'
-        return Result(np.asarray(enlarged), prediction.image, matches, file, message)
+    def _check_references(self, paths: Sequence[str]) -> None:
+        if len(paths) > self.limits.refs:
+            raise UserError(
+                f'{len(paths)} references are too many; this page takes at most {self.limits.refs}'
+            )
+        megapixels, limit = sum(map(self._megapixels, paths)), self.limits.ref_megapixels
+        if megapixels > limit:
+            what = Path(paths[0]).name if len(paths) == 1 else f'the {len(paths)} references'
+            raise UserError(
+                f'{what} {"has" if len(paths) == 1 else "have"} {megapixels:.3g} megapixels; this '
+                f'page takes references of at most {_count(limit, "megapixel")} in all: make them '
+                'smaller'
+            )
 
-
-def _what_it_tells(metadata: Metadata) -> str:
-    told = bool(metadata.exif or metadata.xmp)
-    sentence = (
-        'The file tells date, camera and place as far as the photo does.'
-        if told
-        else 'The file tells no date, camera or place.'
-    )
-    return ' '.join((sentence, *(f'Of the photo, {problem}.' for problem in metadata.problems)))
-
-
-def _count(number: float, what: str) -> str:
-    return f'{number:g} {what}' if number == 1 else f'{number:g} {what}s'
-
-
-def _tracker(report: Report) -> Callable[[list, str], Iterator]:
-    """Return what tells of the tiles, of which each step has its own."""
-
-    def track(tiles: list, description: str) -> Iterator:
-        for index, tile in enumerate(tiles):
-            report(index / len(tiles), description)
-            yield tile
-        report(0.2, SUPER_RESOLVING)  # what follows need not have steps
-
-    return track
+    def _megapixels(self, path: str) -> float:
+        """Return the size of an image from its header; refuse large files."""
+        _touch(path)
+        megabytes, limit = os.stat(path).st_size / MEGA, self.limits.file_megabytes
+        if megabytes > limit:
+            raise UserError(
+                f'{Path(path).name} has {megabytes:.3g} MB; this page takes files of at most '
+                f'{limit:g} MB'
+            )
+        with _folder_unnamed(path):
+            header = read_header(path)
+        return header.width * header.height / MEGA
 
 
 def describe(prediction: Prediction) -> str:
-    """Say in words what came out.
-
-    Args:
-        prediction (Prediction): The result.
-
-    Returns:
-        str: Sizes, similarity, and a warning where the references show little of the photo.
-    """
+    """Return sizes and similarity in words, and whether the references show the photo."""
     (h, w), (height, width) = prediction.lq.shape[:2], prediction.image.shape[:2]
     if prediction.left_out is None and prediction.agreement < LOW_AGREEMENT:
         verdict = (
@@ -265,17 +254,99 @@ def describe(prediction: Prediction) -> str:
         )
     else:
         verdict = 'The references show what is in the photo'
-    found = two_digits(prediction.agreement)
     return (
-        f'{w}×{h} → {width}×{height} pixels. {verdict} (agreement of the matched detail {found} of '
-        f'1, similarity of features {prediction.similarity:.2f}).'
+        f'{w}×{h} → {width}×{height} pixels. {verdict} (agreement of the matched detail '
+        f'{two_digits(prediction.agreement)} of 1, similarity of features '
+        f'{prediction.similarity:.2f}).'
     ) + ''.join(f' {done.in_words().capitalize()}.' for done in prediction.alignments)
 
 
 def devices() -> list[str]:
-    """Return the devices of this machine, the best first.
-
-    Returns:
-        list[str]: Such as ``['cuda:0', 'cpu']``.
-    """
+    """Return the devices of this machine, the best first, such as ``['cuda:0', 'cpu']``."""
     return [f'cuda:{index}' for index in range(torch.cuda.device_count())] + ['cpu']
+
+
+def sweep(folder: Path, seconds: float, keep: set[str] = frozenset()) -> None:
+    """Delete files and empty folders below a folder that are older than some seconds."""
+    oldest = time.time() - seconds
+    for parent, folders, files in os.walk(folder, topdown=False):
+        for names, delete in ((files, os.unlink), (folders, os.rmdir)):
+            for path in (os.path.join(parent, name) for name in names):
+                # What is gone, full, or open on Windows is left for the next time.
+                with suppress(OSError):
+                    if path not in keep and os.stat(path).st_mtime < oldest:
+                        delete(path)
+
+
+def sweep_always(service: Service, keep: set[str]) -> threading.Thread:
+    """Delete old files of a service from now on, but for those to keep and those in use."""
+    seconds = service.limits.keep_seconds
+
+    def work() -> None:
+        while True:
+            time.sleep(min(max(1, seconds / 10), 60))
+            sweep(service.folder, seconds, keep | service.files_in_use())
+
+    thread = threading.Thread(target=work, name='sweeper', daemon=True)
+    thread.start()
+    return thread
+
+
+def _touch(path: str) -> None:
+    """Let the time begin anew after which a file is deleted."""
+    try:
+        os.utime(path)
+    except OSError as error:
+        raise UserError(f'{Path(path).name} has been deleted meanwhile; upload it again') from error
+
+
+@contextmanager
+def _folder_unnamed(*paths: str) -> Iterator[None]:
+    """Leave the folders of uploads, which are nobody's business, out of errors."""
+    try:
+        yield
+    except UserError as error:
+        message = str(error)
+        for path in paths:
+            message = message.replace(path, Path(path).name)
+        raise UserError(message) from error
+
+
+@contextmanager
+def _checking(network: nn.Module, job: Job) -> Iterator[None]:
+    """See before every layer of a network whether the job was cancelled."""
+    hooks = [
+        module.register_forward_pre_hook(lambda module, inputs: job.check())
+        for module in network.modules()
+    ]
+    try:
+        yield
+    finally:
+        for hook in hooks:
+            hook.remove()
+
+
+def _tracker(job: Job, report: Report) -> Callable[[list, str], Iterator]:
+    """Return what reports the tiles, of which each step has its own."""
+
+    def track(tiles: list, description: str) -> Iterator:
+        for index, tile in enumerate(tiles):
+            job.check()
+            report(index / len(tiles), description)
+            yield tile
+        report(0.2, SUPER_RESOLVING)  # what follows need not have steps
+
+    return track
+
+
+def _describe_metadata(metadata: Metadata) -> str:
+    sentence = (
+        'The file holds the date, camera and place that the photo holds.'
+        if metadata.exif or metadata.xmp
+        else 'The file holds no date, camera or place.'
+    )
+    return ' '.join((sentence, *(f'Of the photo, {problem}.' for problem in metadata.problems)))
+
+
+def _count(number: float, what: str) -> str:
+    return f'{number:g} {what}' if number == 1 else f'{number:g} {what}s'

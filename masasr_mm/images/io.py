@@ -94,7 +94,8 @@ def read_header(path: str | os.PathLike) -> Header:
     try:
         with _open(path, str(path)) as image:
             width, height = image.size
-            if _orientation(image) > 4:
+            # Pillow decodes a whole PNG file to look for an orientation behind the pixels.
+            if (image.format != 'PNG' or 'exif' in image.info) and _orientation(image) > 4:
                 width, height = height, width
             return Header(width, height, image.mode, getattr(image, 'n_frames', 1), image.format)
     except Exception as error:

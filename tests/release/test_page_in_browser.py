@@ -127,7 +127,7 @@ def until_previewed(driver, *counts):
 
 
 def message(driver):
-    """Return what the page complains of."""
+    """Return the page's error or warning."""
     return until(driver, lambda: ' '.join(toast.text for toast in find(driver, '.toast-body')))
 
 
@@ -218,7 +218,7 @@ def test_several_visitors_wait_in_a_queue(browser, page, files, small_checkpoint
             np.testing.assert_array_equal(result, infer(photo, reference))
 
 
-def test_rubbish_is_told_in_words(browser, files, tmp_path):
+def test_rubbish_is_refused(browser, files, tmp_path):
     rubbish = tmp_path / 'rubbish.png'
     rubbish.write_bytes(b'rubbish' * 100)
     upload(browser, 'photo', rubbish)
@@ -231,13 +231,10 @@ def test_other_files_are_not_taken(browser, tmp_path):
     assert 'Invalid file type' in message(browser)
 
 
-def test_a_photo_that_is_too_large_is_told_in_words(browser, files):
+def test_a_photo_that_is_too_large_is_refused_when_it_is_uploaded(browser, files):
     upload(browser, 'photo', files[1])
-    upload(browser, 'references', files[1])
-    until_previewed(browser, 1, 1)
-    find(browser, '#run')[0].click()
-    said = message(browser)
-    assert re.search(r'sharp\.jpg has 0\.1 megapixels; .*at most 0\.01', said)
+    assert re.search(r'sharp\.jpg has 0\.0541 megapixels; .*at most 0\.01', message(browser))
+    assert not find(browser, '#photo-preview img')
 
 
 def test_it_listens_on_this_machine_alone(page):

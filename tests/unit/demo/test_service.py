@@ -1,0 +1,390 @@
+"""What the page does with files, without the page."""
+
+from __future__ import annotations
+
+import os
+import threading
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from mmagic.registry import MODELS
+from PIL import Image, ImageFile
+from PIL.ExifTags import Base
+
+from masasr_mm.apis import MASAInferencer
+from masasr_mm.demo.service import (
+    MAX_WAITING,
+    Job,
+    JobCancelledError,
+    Limits,
+    Service,
+    describe,
+    devices,
+    sweep,
+    sweep_always,
+)
+from masasr_mm.errors import UserError
+from masasr_mm.visualization.match_picture import draw_matches
+from tests.conftest import REPOSITORY
+from tests.photos.made_up import itself, prediction
+
+
+@pytest.fixture
+def files(photos, tmp_path):
+    """An LR photo with transparency, and two references."""
+    lq, ref, other = photos
+    paths = [tmp_path / name for name in ('a photo.png', 'ref.jpg', 'other.png')]
+    rgba = Image.fromarray(lq)
+    rgba.putalpha(200)
+    for path, image in zip(paths, (rgba, Image.fromarray(ref), Image.fromarray(other))):
+        image.save(path)
+    return [str(path) for path in paths]
+
+
+@pytest.fixture
+def make(small_checkpoint, tmp_path):
+    """A service with other limits than usual."""
+    (tmp_path / 'results').mkdir()
+    return lambda **limits: Service(
+        str(small_checkpoint), None, tmp_path / 'results', Limits(**limits)
+    )
+
+
+@pytest.fixture
+def decoded(monkeypatch) -> list[tuple[int, int]]:
+    """The sizes of the images whose pixels were decoded."""
+    sizes = []
+    load = ImageFile.ImageFile.load
+    monkeypatch.setattr(
+        ImageFile.ImageFile, 'load', lambda self: sizes.append(self.size) or load(self)
+    )
+    return sizes
+
+
+def wait_until(condition, seconds: float = 60) -> None:
+    deadline = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
+
+
+def test_the_result_is_the_apis(make, files, small_checkpoint):
+    lq, ref, other = files
+    reported = []
+    service = make()
+    service.warm_up('cpu')
+    result = service.super_resolve(
+        Job(lq, [ref, other]), report=lambda *step: reported.append(step)
+    )
+    expected = MASAInferencer(small_checkpoint, device='cpu').predict(lq, [ref, other])
+    np.testing.assert_array_equal(result.image, expected.image)
+    with Image.open(result.file) as image:
+        written = np.asarray(image)
+    np.testing.assert_array_equal(written[..., :3], expected.image)
+    assert (written[..., 3] == 200).all()
+    assert result.file.name == 'a photo_x4.png'
+    bicubic = Image.fromarray(expected.lq).resize((240, 224), Image.Resampling.BICUBIC)
+    np.testing.assert_array_equal(result.enlarged, np.asarray(bicubic))
+    shown = expected.shown()
+    drawn = draw_matches(
+        expected.lq, expected.image, shown.ref, shown.matches, shown.num_refs, shown.texture
+    )
+    np.testing.assert_array_equal(result.matches, drawn)
+    assert result.message.startswith('60×56 → 240×224 pixels. ')
+    steps = [what for _, what in reported]
+    assert steps[0] == 'reading the files'
+    assert 'aligning the references' in steps
+    assert steps[-1] == 'drawing the matches'
+
+
+def test_a_network_without_matches_is_refused(tmp_path):
+    config = REPOSITORY / 'configs' / 'peers' / 'srcnn_x4_cufed5.py'
+    network = MODELS.build(dict(type='SRCNNNet', channels=(3, 64, 32, 3)))
+    weights = {f'generator.{key}': value for key, value in network.state_dict().items()}
+    torch.save(dict(state_dict=weights), tmp_path / 'srcnn.pth')
+    service = Service(str(tmp_path / 'srcnn.pth'), str(config), tmp_path, Limits())
+    with pytest.raises(UserError, match='where the texture comes from, which this network does'):
+        service.warm_up('cpu')
+
+
+def test_a_wrong_checkpoint_is_refused_before_anyone_comes(tmp_path):
+    with pytest.raises(UserError, match='checkpoint not found'):
+        Service('missing.pth', None, tmp_path, Limits()).warm_up('cpu')
+
+
+def test_the_place_is_kept_only_if_asked_for(make, files, tmp_path):
+    """Of a phone's photo, HEIC."""
+    pillow_heif = pytest.importorskip('pillow_heif')
+    block = Image.Exif()
+    block[Base.Make] = 'Maker'
+    with Image.open(files[0]) as image:
+        photo = tmp_path / 'photo.heic'
+        pillow_heif.from_pillow(image.convert('RGB')).save(photo, exif=block.tobytes())
+    service = make()
+    for keep, expected in ((False, {}), (True, {Base.Make: 'Maker'})):
+        result = service.super_resolve(Job(str(photo), [files[1]], keep_metadata=keep))
+        with Image.open(result.file) as image:
+            assert dict(image.getexif()) == expected
+        assert ('holds no date, camera or place' in result.message) is not keep
+
+
+@pytest.fixture
+def same(photos, tmp_path) -> str:
+    """A reference that untrained features recognise: the photo enlarged."""
+    path = tmp_path / 'same.png'
+    Image.fromarray(photos[0]).resize((240, 224), Image.Resampling.BICUBIC).save(path)
+    return str(path)
+
+
+def test_tiles_give_the_same_and_are_reported(make, files, same):
+    lq, reported = files[0], []
+    service = make()
+    whole = service.super_resolve(Job(lq, [same], tile=None))
+    tiled = service.super_resolve(Job(lq, [same], tile=32), lambda *step: reported.append(step))
+    assert np.abs(whole.image.astype(int) - tiled.image).max() <= 1
+    shares = [share for share, what in reported if what == 'fusing at 4×']
+    assert len(shares) > 1
+    assert shares == sorted(shares)
+    assert 0 <= shares[0] < shares[-1] < 1
+
+
+def test_the_page_says_what_became_of_references_that_show_little(make, files, same):
+    little = prediction(itself()[::-1, ::-1])
+    kept, left_out = describe(little), describe(little._replace(left_out=0.5))
+    assert 'show little of the photo' in kept
+    assert 'its own' not in kept
+    assert '**The references show little of the photo**, so it was its own reference' in left_out
+    assert 'show what is in the photo' in describe(prediction(itself()))
+    service = make()
+    assert 'show little' in service.super_resolve(Job(files[0], [files[2]])).message
+    assert 'show little' not in service.super_resolve(Job(files[0], [same])).message
+
+
+def test_what_cannot_be_done_is_refused_in_one_line(make, files, tmp_path):
+    lq, ref, other = files
+    (tmp_path / 'rubbish.png').write_bytes(b'rubbish')
+    rubbish = str(tmp_path / 'rubbish.png')
+    for limits, arguments, message in (
+        ({}, (None, [ref]), 'upload a photo'),
+        ({}, (lq, None), 'upload at least one reference'),
+        ({}, (lq, []), 'upload at least one reference'),
+        ({}, (rubbish, [ref]), r'^rubbish\.png: not an image'),
+        ({}, (lq, [ref, rubbish]), r'^rubbish\.png: not an image'),
+        ({}, (str(tmp_path / 'gone.png'), [ref]), r'^gone\.png has been deleted'),
+        (dict(refs=1), (lq, [ref, other]), '2 references are too many; this page takes at most 1'),
+        (dict(photo_megapixels=0.003), (lq, [ref]), r'^a photo\.png has 0\.00336 megapixels'),
+        (dict(ref_megapixels=0.06), (lq, [ref, other]), '^the 2 references have 0.0737 megapix'),
+        (dict(file_megabytes=0.001), (lq, [ref]), r'^a photo\.png has 0\.00\d+ MB'),
+    ):
+        service = make(**limits)
+        with pytest.raises(UserError, match=message) as error:
+            service.super_resolve(Job(*arguments))
+        assert str(tmp_path) not in str(error.value)
+        assert service.files_in_use() == set()
+
+
+def test_sizes_are_refused_before_pixels_are_decoded(make, files, decoded, tmp_path):
+    """Else 21 KB of PNG would ask for 2.6 GB."""
+    huge = str(tmp_path / 'huge.png')
+    Image.new('1', (13300, 13300)).save(huge)
+    assert os.path.getsize(huge) < 30_000
+    refs = [str(tmp_path / f'{index}.png') for index in range(5)]
+    for path in refs:
+        Image.new('RGB', (2000, 1300)).save(path)
+    service = make()
+    for arguments, message in (
+        (dict(photo=huge), 'huge.png has 177 megapixels; this page takes photos of at most 1 meg'),
+        (dict(refs=[huge]), 'huge.png has 177 megapixels'),
+        (dict(refs=refs), 'the 5 references have 13 megapixels; this page takes .* 12 megapixels'),
+        (dict(refs=[*refs, refs[0]]), '6 references are too many'),
+    ):
+        with pytest.raises(UserError, match=message):
+            service.preview(**arguments)
+        job = Job(**{**dict(photo=files[0], refs=[files[1]]), **arguments})
+        with pytest.raises(UserError, match=message):
+            service.super_resolve(job)
+    assert decoded == []
+
+
+def test_previews_are_small(make, photos, tmp_path):
+    large = Image.fromarray(photos[1]).resize((960, 1200))
+    large.save(tmp_path / 'large.png')
+    for uploads in (dict(photo=str(tmp_path / 'large.png')), dict(refs=[tmp_path / 'large.png'])):
+        [preview] = make(photo_megapixels=2).preview(**uploads)
+        assert preview.shape == (480, 384, 3)
+    assert make().preview() == []
+    (tmp_path / 'rubbish.png').write_bytes(b'rubbish')
+    with pytest.raises(UserError, match=r'^rubbish\.png'):
+        make().preview(refs=[str(tmp_path / 'rubbish.png')])
+
+
+def test_use_begins_the_time_to_live_anew(make, files):
+    lq, ref, _ = files
+    for path in files:
+        os.utime(path, (0, 0))
+    make().preview(lq, [ref])
+    ages = [time.time() - os.stat(path).st_mtime for path in files]
+    assert max(ages[:2]) < 60 < ages[2]
+
+
+class Blocked:
+    """A service whose network stops at its first layer until it is released."""
+
+    def __init__(self, service: Service) -> None:
+        self.service = service
+        self.started, self.released = threading.Event(), threading.Event()
+        self.ended = {}
+        self.threads = []
+        network = service._inferencer('cpu').generator
+        network.register_forward_pre_hook(self._block)
+        network.encoder.register_forward_pre_hook(self._block)
+
+    def _block(self, module, inputs) -> None:
+        self.started.set()
+        assert self.released.wait(60)
+
+    def start(self, job: Job, report=lambda share, what: None) -> None:
+        """Run a job in a thread of its own, and take down how it ends."""
+
+        def work() -> None:
+            try:
+                self.ended[job.visitor] = self.service.super_resolve(job, report)
+            except Exception as error:
+                self.ended[job.visitor] = error
+
+        self.threads.append(threading.Thread(target=work, daemon=True))
+        self.threads[-1].start()
+
+
+@pytest.fixture
+def blocked(make):
+    blocked = Blocked(make())
+    yield blocked
+    blocked.released.set()
+    for thread in blocked.threads:
+        thread.join(60)
+
+
+def test_waiting_jobs_keep_their_uploads_and_run_in_order(blocked, files, tmp_path):
+    folder = tmp_path / 'uploads'
+    folder.mkdir()
+
+    def job(name: str) -> Job:
+        paths = [folder / f'{name}.png', folder / f'{name}_ref.jpg']
+        for path, content in zip(paths, files):
+            path.write_bytes(Path(content).read_bytes())
+        return Job(*map(str, (paths[0],)), [str(paths[1])], visitor=name)
+
+    reported = []
+    blocked.start(job('first'))
+    assert blocked.started.wait(60)
+    waiting = [f'waiting {index}' for index in range(MAX_WAITING)]
+    for index, name in enumerate(waiting):
+        blocked.start(job(name), lambda *step: reported.append(step))
+        wait_until(lambda count=2 * index + 4: len(blocked.service.files_in_use()) == count)
+    wait_until(lambda: len(reported) >= MAX_WAITING)
+    assert reported[0] == (0, 'waiting for 1 job before this one')
+    assert reported[-1] == (0, 'waiting for 20 jobs before this one')
+    with pytest.raises(UserError, match='20 others are waiting already; try again later'):
+        blocked.service.super_resolve(job('one too many'))
+
+    # Their time is long over: they are in use all the same, the refused one's are not.
+    for path in folder.iterdir():
+        os.utime(path, (0, 0))
+    sweep(folder, 10, blocked.service.files_in_use())
+    left = {path.stem.removesuffix('_ref') for path in folder.iterdir()}
+    assert left == {'first', *waiting}
+
+    for name in waiting[1:]:
+        blocked.service.cancel(name)
+    wait_until(lambda: len(blocked.ended) == MAX_WAITING - 1)
+    assert all(isinstance(error, JobCancelledError) for error in blocked.ended.values())
+    blocked.released.set()
+    wait_until(lambda: len(blocked.ended) == MAX_WAITING + 1)
+    assert list(blocked.ended)[-2:] == ['first', waiting[0]]
+    for name in ('first', waiting[0]):
+        assert blocked.ended[name].image.shape == (224, 240, 3)
+        assert time.time() - os.stat(folder / f'{name}.png').st_mtime < 60
+    assert blocked.service.files_in_use() == set()
+
+
+@pytest.mark.parametrize('tile', [None, 32])
+def test_a_running_job_ends_soon_after_it_is_cancelled(blocked, files, tile):
+    reported = []
+    job = Job(files[0], [files[1]], tile=tile, visitor='a')
+    blocked.start(job, lambda share, what: reported.append(what))
+    assert blocked.started.wait(60)
+    blocked.service.cancel('b')
+    assert not job.cancelled.is_set()
+    blocked.service.cancel('a')
+    blocked.released.set()
+    wait_until(lambda: blocked.ended)
+    assert isinstance(blocked.ended['a'], JobCancelledError)
+    assert 'drawing the matches' not in reported
+    # The next one is not disturbed.
+    assert blocked.service.super_resolve(Job(files[0], [files[1]], tile=tile)).image.any()
+
+
+def test_old_files_and_folders_are_deleted_and_others_stay(tmp_path):
+    old, new, kept = (tmp_path / 'a' / 'old', tmp_path / 'b' / 'new', tmp_path / 'kept' / 'example')
+    for path in (old, new, kept):
+        path.parent.mkdir()
+        path.touch()
+
+    def everything_ages() -> None:
+        for path in tmp_path.rglob('*'):
+            if path != new:
+                os.utime(path, (0, 0))
+
+    for _ in range(2):  # a folder is as old as what happened in it last
+        everything_ages()
+        sweep(tmp_path, 50, keep={str(kept)})
+    assert sorted(tmp_path.rglob('*')) == sorted([new.parent, new, kept.parent, kept])
+
+
+def test_a_file_that_cannot_be_deleted_is_left_for_the_next_time(tmp_path, monkeypatch):
+    """On Windows one that somebody downloads."""
+    for name in ('a', 'b', 'c'):
+        (tmp_path / name).touch()
+        os.utime(tmp_path / name, (0, 0))
+    unlink = os.unlink
+
+    def refuse(path, **options):
+        if Path(path).name == 'b':
+            raise PermissionError(13, 'it is being used by another process', str(path))
+        unlink(path, **options)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(os, 'unlink', refuse)
+        sweep(tmp_path, 50)
+    assert [path.name for path in tmp_path.iterdir()] == ['b']
+    sweep(tmp_path, 50)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_old_files_are_deleted_again_and_again(make, tmp_path):
+    service = make(keep_seconds=1)
+    (service.folder / 'example').touch()
+    assert sweep_always(service, keep={str(service.folder / 'example')}).daemon
+    for name in ('first upload', 'second upload'):
+        (service.folder / name).touch()
+        wait_until(lambda name=name: not (service.folder / name).exists(), seconds=30)
+    assert [path.name for path in service.folder.iterdir()] == ['example']
+
+
+def test_the_processor_is_always_there():
+    assert devices()[-1] == 'cpu'
+
+
+def test_limits_in_words():
+    assert Limits(0.5, 12, 5, 2, 20).in_words() == (
+        'Photos of at most 0.5 megapixels, at most 5 references of 12 megapixels together, files '
+        'of at most 2 MB. Your files are deleted after 20 seconds.'
+    )
+    words = Limits(1, 1, 1, 1, 60).in_words()
+    assert words.startswith('Photos of at most 1 megapixel, at most 1 reference of 1 megapixel tog')
+    assert words.endswith('after 1 minute.')
+    assert Limits(keep_seconds=90).in_words().endswith('after 90 seconds.')
