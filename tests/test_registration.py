@@ -6,7 +6,7 @@ import json
 
 import pytest
 
-from .tools.commands import run_python, succeed
+from tests.commands import run_python, succeed
 
 HEAVY = ('diffusers', 'transformers.models', 'mmagic.models', 'mmagic.datasets', 'albumentations')
 COMPONENTS = dict(

@@ -12,8 +12,8 @@ from torch.multiprocessing import start_processes
 
 from masasr_mm.checkpoints.newest import newest_whole_checkpoint
 from masasr_mm.errors import UserError
-from tests.engine.training import START_METHOD, join
-from tests.tools.scripts import load_tool
+from tests.scripts import load_tool
+from tests.training import START_METHOD, join
 
 
 def save(path: Path, step: int, minute: int, **more: object) -> Path:

@@ -22,8 +22,8 @@ from masasr_mm.errors import UserError
 from masasr_mm.models.inference.kept_reference import KeptReference
 from masasr_mm.visualization.match_picture import draw_matches
 from masasr_mm.weights import DEFAULT
+from tests.commands import run_python, succeed
 from tests.conftest import REPOSITORY
-from tests.tools.commands import run_python, succeed
 
 TOOL = REPOSITORY / 'tools' / 'infer.py'
 

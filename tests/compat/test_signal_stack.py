@@ -7,7 +7,7 @@ import sys
 
 import pytest
 
-from tests.tools.commands import run_python, succeed
+from tests.commands import run_python, succeed
 
 COMPILED = """
 import os, signal, sys

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from masasr_mm.engine.quiet_runner import quiet_runner
-
-from .training import make_data, tiny_config
+from tests.training import make_data, tiny_config
 
 
 def test_the_log_is_in_the_work_directory_alone(tmp_path, capfd):

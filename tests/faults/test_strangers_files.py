@@ -17,7 +17,7 @@ from masasr_mm.checkpoints.starting import check_start
 from masasr_mm.demo.service import Limits, Service
 from masasr_mm.errors import UserError
 from tests.conftest import MODEL
-from tests.tools.scripts import call_tool, load_tool
+from tests.scripts import call_tool, load_tool
 
 from .strangers import compressed, evil_files, legacy_claim
 

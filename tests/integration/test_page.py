@@ -18,8 +18,8 @@ import pytest
 from PIL import Image
 
 from masasr_mm.apis import MASAInferencer
+from tests.commands import error_line, run_python
 from tests.conftest import REPOSITORY
-from tests.tools.commands import error_line, run_python
 
 pytest.importorskip('gradio', reason='gradio is not installed (requirements/demo.txt)')
 

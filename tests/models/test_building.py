@@ -7,7 +7,7 @@ from mmagic.registry import MODELS
 
 from masasr_mm.models import MASAEncoder
 from masasr_mm.models.building import build_part
-from tests.tools.commands import run_python, succeed
+from tests.commands import run_python, succeed
 
 
 def test_a_part_of_ours_is_built_without_mmagics_models():

@@ -9,7 +9,7 @@ from importlib import metadata
 import pytest
 from packaging.utils import canonicalize_name
 
-from .scripts import load_tool
+from tests.scripts import load_tool
 
 
 @pytest.fixture

@@ -10,7 +10,7 @@ from mmagic.registry import MODELS
 from PIL import Image
 from skimage import data
 
-from .scripts import call_tool, load_tool
+from tests.scripts import call_tool, load_tool
 
 compare = load_tool('analysis_tools/compare.py')
 

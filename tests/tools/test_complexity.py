@@ -7,7 +7,7 @@ import json
 import pytest
 from PIL import Image
 
-from .scripts import call_tool, load_tool
+from tests.scripts import call_tool, load_tool
 
 CONFIG = 'configs/masa-rec_x4_cufed5.py'
 

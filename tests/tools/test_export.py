@@ -11,10 +11,9 @@ from mmengine.config import Config
 from PIL import Image
 
 from masasr_mm.apis import MASAInferencer
+from tests.commands import run_python
 from tests.conftest import MODEL
-
-from .commands import run_python
-from .scripts import call_tool, load_tool
+from tests.scripts import call_tool, load_tool
 
 
 @pytest.fixture(scope='module')

@@ -10,9 +10,8 @@ from types import SimpleNamespace
 import pytest
 
 from masasr_mm.version import __version__
+from tests.commands import run
 from tests.conftest import REPOSITORY
-
-from .commands import run
 
 PRINT_HELP = """
 import runpy

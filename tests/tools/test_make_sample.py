@@ -14,8 +14,7 @@ import skimage.data
 
 from masasr_mm.datasets import CUFED5Dataset, CUFEDDataset
 from masasr_mm.errors import UserError
-
-from .scripts import call_tool, load_tool
+from tests.scripts import call_tool, load_tool
 
 make_sample = load_tool('dataset_converters/make_sample.py')
 PHOTOS = len(make_sample.TRAINING_PHOTOS)

@@ -10,8 +10,7 @@ from mmagic.registry import MODELS
 from mmengine.runner import Runner
 
 from tests.conftest import REPOSITORY
-
-from .scripts import call_tool, load_tool
+from tests.scripts import call_tool, load_tool
 
 
 @pytest.fixture

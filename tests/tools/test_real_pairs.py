@@ -7,7 +7,7 @@ import json
 from PIL import Image
 from skimage import data
 
-from .scripts import call_tool, load_tool
+from tests.scripts import call_tool, load_tool
 
 real_pairs = load_tool('analysis_tools/real_pairs.py')
 

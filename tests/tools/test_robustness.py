@@ -11,7 +11,7 @@ from mmagic.registry import MODELS
 from mmengine.config import Config
 from PIL import Image
 
-from .scripts import call_tool, load_tool
+from tests.scripts import call_tool, load_tool
 
 
 @pytest.fixture(scope='module')

@@ -18,9 +18,8 @@ from mmengine.config import Config
 from mmengine.runner import Runner
 
 from masasr_mm.checkpoints.reading import load_tensors
-
-from .commands import error_line, run_python, succeed
-from .scripts import call_tool, load_tool
+from tests.commands import error_line, run_python, succeed
+from tests.scripts import call_tool, load_tool
 
 
 @pytest.fixture(scope='module')

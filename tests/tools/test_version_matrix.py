@@ -7,8 +7,7 @@ import sys
 import pytest
 
 from tests.conftest import REPOSITORY
-
-from .scripts import load_tool
+from tests.scripts import load_tool
 
 
 @pytest.fixture

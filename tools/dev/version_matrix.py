@@ -48,7 +48,7 @@ SETS = {
 #: Tests that tell whether a version works, in a minute or two.
 FAST_TESTS = (
     'tests/compat',
-    'tests/test_configs.py',
+    'tests/unit/test_configs.py',
     'tests/test_stock_mmagic.py',
     'tests/models',
     'tests/datasets',

@@ -16,8 +16,8 @@ from masasr_mm.apis import MASAInferencer
 from masasr_mm.engine.hooks import MatchVisualizationHook, match_visualization
 from masasr_mm.visualization.match_picture import draw_matches
 from masasr_mm.visualization.visualizers import draw_sample, picture_name
+from tests.commands import run_python, succeed
 from tests.conftest import REPOSITORY
-from tests.tools.commands import run_python, succeed
 
 
 class Recorder:

@@ -21,7 +21,7 @@ from torch.utils._python_dispatch import TorchDispatchMode
 import masasr_mm  # noqa: F401
 from masasr_mm.engine.hooks.non_finite_guard import NonFiniteGuard, all_finite
 from masasr_mm.errors import UserError
-from tests.engine.training import START_METHOD, join
+from tests.training import START_METHOD, join
 
 GENERATOR = dict(type='MASANet', channels=4, fusion_blocks=(1, 1, 1), encoder=dict(num_blocks=1))
 MODEL = dict(

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import torch
 
-from tests.engine.training import (
+from tests.training import (
     MAX_ITERS,
     SignalAt,
     differences,

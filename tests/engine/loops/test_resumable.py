@@ -9,7 +9,7 @@ import pytest
 from masasr_mm.checkpoints.reading import load_tensors
 from masasr_mm.engine.loops import ResumableTrainLoop
 from masasr_mm.errors import UserError
-from tests.engine.training import MAX_ITERS, make_data, tiny_config, train
+from tests.training import MAX_ITERS, make_data, tiny_config, train
 
 
 @pytest.mark.parametrize(

@@ -10,11 +10,11 @@ import pytest
 from PIL import Image
 
 from masasr_mm.engine.signals import outlive_stop_signals
-from tests.tools.commands import run, succeed
+from tests.commands import run, succeed
 
 
 def run_elsewhere(system: str, *command: object, **options):
-    return run(sys.executable, '-m', 'tests.elsewhere', system, *command, **options)
+    return run(sys.executable, '-m', 'tests.release.elsewhere', system, *command, **options)
 
 
 @pytest.mark.parametrize('system', ['macos', 'windows'])

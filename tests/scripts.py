@@ -14,7 +14,7 @@ import pytest
 
 from masasr_mm.errors import exit_with_user_errors
 
-REPOSITORY = Path(__file__).parents[2]
+REPOSITORY = Path(__file__).parents[1]
 
 
 def load_tool(path: str) -> ModuleType:

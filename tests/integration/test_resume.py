@@ -12,7 +12,7 @@ import torch
 from mmengine.hooks import Hook
 from mmengine.runner import Runner
 
-from tests.engine.training import (
+from tests.training import (
     MAX_ITERS,
     SignalAt,
     differences,

@@ -17,7 +17,7 @@ from mmcv.transforms import BaseTransform
 from mmengine.logging import MMLogger
 
 from masasr_mm.checkpoints.reading import load_tensors
-from tests.tools.scripts import call_tool, load_tool
+from tests.scripts import call_tool, load_tool
 
 
 @TRANSFORMS.register_module()

@@ -32,7 +32,7 @@ from masasr_mm.engine import whole_files
 from masasr_mm.engine.hooks import WholeCheckpointHook, whole_checkpoint
 from masasr_mm.engine.whole_files import WholeFileBackend
 from masasr_mm.files import written_whole
-from tests.engine.training import (
+from tests.training import (
     START_METHOD,
     differences,
     make_data,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tests.faults import kill_training
+from tests.release import kill_training
 
 
 def test_nothing_is_lost(tmp_path):

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from .conftest import REPOSITORY as ROOT
+from tests.conftest import REPOSITORY as ROOT
 
 # The small project and the packages that it needs are built with this, without setuptools.
 BACKEND = """

@@ -17,8 +17,8 @@ import pytest
 from PIL import Image
 
 from masasr_mm import weights
+from tests.commands import kill_group, run, succeed
 from tests.conftest import REPOSITORY
-from tests.tools.commands import kill_group, run, succeed
 
 pytestmark = pytest.mark.slow
 MIM = {'model-index.yml', 'configs/masa_x4_cufed5.py', 'configs/_base_/models/masa.py',

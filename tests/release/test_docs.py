@@ -12,8 +12,8 @@ from mmagic.structures import DataSample
 from mmengine.config import Config
 
 import masasr_mm  # noqa: F401
+from tests.commands import run_python, succeed
 from tests.conftest import REPOSITORY
-from tests.tools.commands import run_python, succeed
 
 EXAMPLES = REPOSITORY / 'demo' / 'mmagic'
 PAGES = [REPOSITORY / 'README.md', *sorted((REPOSITORY / 'docs').glob('*.md'))]

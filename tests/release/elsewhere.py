@@ -1,4 +1,4 @@
-"""Runs a script as if the system were not Linux: ``python -m tests.elsewhere SYSTEM SCRIPT …``.
+"""Runs a script as if this were not Linux: ``python -m tests.release.elsewhere SYSTEM SCRIPT``.
 
 Other packages are imported before anything is taken away, since they know these systems.
 """

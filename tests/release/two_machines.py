@@ -25,7 +25,7 @@ from rich.table import Table
 
 from masasr_mm.checkpoints.reading import load_tensors
 from tests.conftest import REPOSITORY
-from tests.engine.training import make_data, plain_descent, tiny_config, train
+from tests.training import make_data, plain_descent, tiny_config, train
 
 NODES, PROCESSES = 2, 2
 MINUTE = 60
@@ -108,7 +108,7 @@ def testing(folder: Path) -> tuple[str, bool]:
 def dying(folder: Path, data: Path, rank: int) -> tuple[str, bool]:
     """Kill a process in the middle of a training without end."""
     config = tiny_config(data, folder / 'dying', train_cfg__max_iters=100000)
-    config.custom_imports.imports.append('tests.engine.dying_rank')
+    config.custom_imports.imports.append('tests.dying_rank')
     marker = folder / f'died {rank}'
     config.custom_hooks.append(dict(type='DyingRank', rank=rank, iteration=3, marker=str(marker)))
     config.dump(folder / 'dying.py')

@@ -11,8 +11,8 @@ import numpy as np
 import pytest
 import torch
 
+from tests.commands import run_python, succeed
 from tests.conftest import REPOSITORY
-from tests.tools.commands import run_python, succeed
 
 # mmagic alone cannot be imported beside numpy 2; once masasr_mm is, it can.
 RUN_AFTER_US = """

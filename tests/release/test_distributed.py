@@ -1,4 +1,4 @@
-"""Two processes on the CPU train and test as one does."""
+"""The tools in two processes on the CPU, one of which may die."""
 
 from __future__ import annotations
 
@@ -11,16 +11,15 @@ import pytest
 import torch
 
 from masasr_mm.checkpoints.reading import load_tensors
-from tests.engine.training import (
+from tests.commands import run, run_python, succeed
+from tests.training import (
     MAX_ITERS,
     differences,
     make_data,
-    plain_descent,
     tiny_config,
     train,
     training_state,
 )
-from tests.tools.commands import run, run_python, succeed
 
 # Metrics of a run's last evaluation, by name.
 METRIC = re.compile(r'([\w/]+): (\d+\.\d+)')
@@ -94,34 +93,11 @@ def test_the_tools_train_and_test(gan_config, tmp_path):
     )
 
 
-@pytest.mark.parametrize('gan', [True, False])
-def test_two_processes_train_what_one_does_with_their_batch(tmp_path, gan):
-    make_data(tmp_path / 'data')
-    weights = []
-    for name, batch, processes in (('one', 4, 1), ('two', 2, 2)):
-        config = plain_descent(tmp_path / 'data', tmp_path / name, batch, workers=0)
-        config.default_hooks.checkpoint.interval = 1
-        if not gan:
-            del config.model.discriminator, config.model.gan_loss
-            del config.optim_wrapper.discriminator
-        assert train(config, processes) == 0
-        weights.append(
-            [load_tensors(tmp_path / name / f'iter_{i}.pth')['state_dict'] for i in (1, 2)]
-        )
-    (start, one), (_, two) = weights
-    for part in ('generator.', 'discriminator.')[: 1 + gan]:
-        keys = [key for key in one if key.startswith(part) and one[key].is_floating_point()]
-        moved = max(float((one[key] - start[key]).abs().max()) for key in keys)
-        apart = max(float((one[key] - two[key]).abs().max()) for key in keys)
-        assert moved > 1e-4
-        assert apart < 2e-6 + 1e-3 * moved, part
-
-
 def dying_config(folder: Path, work_dir: Path, **options) -> Path:
     """Write a training whose second process kills itself in the fourth iteration, once."""
     make_data(folder / 'data')
     config = tiny_config(folder / 'data', work_dir, **options)
-    config.custom_imports.imports.append('tests.engine.dying_rank')
+    config.custom_imports.imports.append('tests.dying_rank')
     config.custom_hooks.append(
         dict(type='DyingRank', rank=1, iteration=3, marker=str(folder / 'died'))
     )
