@@ -11,8 +11,7 @@ from PIL import Image
 from skimage import data
 
 from tests.conftest import MODEL
-
-from .scripts import call_tool, load_tool
+from tests.scripts import call_tool, load_tool
 
 
 @pytest.fixture
