@@ -14,6 +14,7 @@ images have once they are enlarged."""
 MOST_KEY_POINTS = 4000
 CONTRAST_THRESHOLD = 0.01  # a quarter of OpenCV's, as an enlarged LR image has little contrast
 RATIO = 0.8  # Lowe's ratio test
+TIE = 1e-5  # cosines that differ by less are equal, up to rounding
 
 
 class KeyPoints(NamedTuple):
@@ -67,6 +68,9 @@ def detect(image: np.ndarray, enlarge: int = 1) -> KeyPoints:
     if descriptor is None:
         found, descriptor = (), np.zeros((0, 128), np.float32)
     position = np.array([point.pt for point in found], np.float32).reshape(-1, 2)
+    if len(found) > MOST_KEY_POINTS:  # SIFT keeps all that have the contrast of the last one
+        order = np.argsort([-point.response for point in found], kind='stable')[:MOST_KEY_POINTS]
+        found, position, descriptor = [found[i] for i in order], position[order], descriptor[order]
     per_pixel = np.array([width / size[0], height / size[1]], np.float32)
     # The Euclidean distance of square roots is the Hellinger distance of the histograms.
     histogram = descriptor / np.maximum(descriptor.sum(axis=1, keepdims=True), 1e-7)
@@ -81,6 +85,8 @@ def detect(image: np.ndarray, enlarge: int = 1) -> KeyPoints:
 def match(first: KeyPoints, second: KeyPoints) -> np.ndarray:
     """Pair the key points of two images: each the other's nearest, and far nearer than the next.
 
+    Of key points that look alike, as in a repeated pattern, none is matched.
+
     Args:
         first (KeyPoints): Those of one image.
         second (KeyPoints): Those of the other.
@@ -91,11 +97,12 @@ def match(first: KeyPoints, second: KeyPoints) -> np.ndarray:
     if min(len(first.position), len(second.position)) < 2:
         return np.zeros((0, 2), np.intp)
     cosine = first.descriptor @ second.descriptor.T
-    # The nearest by their values: numpy finds a maximum many times as fast as its index.
-    mutual = (cosine == cosine.max(axis=1, keepdims=True)) & (cosine == cosine.max(axis=0))
-    rows, columns = mutual.nonzero()
+    rows, columns = np.arange(len(cosine)), cosine.argmax(axis=1)
+    nearest = cosine.max(axis=0)
+    alone = np.count_nonzero(cosine > nearest - TIE, axis=0) == 1
     best = cosine[rows, columns]
+    mutual = (best == nearest[columns]) & alone[columns]
     cosine[rows, columns] = -1
-    distance, next_distance = (np.maximum(1 - c, 0) for c in (best, cosine[rows].max(axis=1)))
-    kept = distance < RATIO**2 * next_distance
+    distance, next_distance = 1 - best, 1 - cosine.max(axis=1)
+    kept = mutual & (distance + TIE < RATIO**2 * next_distance)
     return np.stack([rows[kept], columns[kept]], axis=1)
