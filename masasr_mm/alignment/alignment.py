@@ -6,6 +6,7 @@ import math
 from collections.abc import Sequence
 from typing import NamedTuple
 
+import cv2
 import numpy as np
 
 from . import homography, keypoints
@@ -32,7 +33,8 @@ class Alignment(NamedTuple):
         angle (float): How far it is turned, in degrees, counter-clockwise.
         by (str): What told scale and angle: ``'key points'`` or ``'patches'`` (MEM). The reference
             is left as it is where ``'nothing'`` did, or where it is ``'too coarse'``, hardly finer
-            than the photo.
+            than the photo, or where alignment ``'failed'``.
+        problem (str): Why it failed.
     """
 
     parts: tuple[Part, ...]
@@ -40,6 +42,7 @@ class Alignment(NamedTuple):
     factor: float = 1.0
     angle: float = 0.0
     by: str = 'nothing'
+    problem: str = ''
 
     @property
     def shows_the_scene(self) -> bool:
@@ -55,6 +58,8 @@ class Alignment(NamedTuple):
         matches = f'{self.matches} match{"" if self.matches == 1 else "es"}'
         if self.by == 'nothing':
             return f'not aligned: {matches}'
+        if self.by == 'failed':
+            return f'not aligned: {self.problem}'
         if self.by == 'too coarse':
             return f'not aligned: hardly finer than the photo, {matches}'
         turned = f', turned {round(self.angle)}°' if round(self.angle) else ''
@@ -69,7 +74,7 @@ def align(lq: np.ndarray, ref: np.ndarray, scale: int) -> tuple[Alignment, list[
     the whole at the frame's scale and angle, so that nothing is lost where the warp is wrong. If
     key points do not tell how, MEM chooses a scale and a quarter turn, and the reference so
     changed is added to the reference as it is. If that is not clear either, or if the reference
-    shows hardly more detail than the photo, it is left alone.
+    shows hardly more detail than the photo, or if OpenCV fails, it is left alone.
 
     Args:
         lq (np.ndarray): LR image, shape (h, w, 3), uint8, RGB.
@@ -79,6 +84,17 @@ def align(lq: np.ndarray, ref: np.ndarray, scale: int) -> tuple[Alignment, list[
     Returns:
         tuple[Alignment, list[np.ndarray]]: What was done, and its parts as images, uint8, RGB.
     """
+    try:
+        return _align(lq, ref, scale)
+    except cv2.error as error:
+        if error.code == cv2.Error.StsNoMem:
+            raise MemoryError(error.err) from error
+        problem = f'OpenCV fails with {" ".join(error.err.split())}'
+        done = Alignment((Part(ref.shape[:2], np.eye(3)),), 0, by='failed', problem=problem)
+        return done, [ref]
+
+
+def _align(lq: np.ndarray, ref: np.ndarray, scale: int) -> tuple[Alignment, list[np.ndarray]]:
     size = tuple(length * scale for length in lq.shape[:2])
     as_it_is = Part(ref.shape[:2], np.eye(3))
     fit, matches = _fit(lq, ref, scale)

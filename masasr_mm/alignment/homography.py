@@ -14,6 +14,7 @@ INLIER_DISTANCE = 0.75  # pixels of the LR image
 ITERATIONS = 10_000
 LEAST_MATCHES = 8
 LEAST_FOR_HOMOGRAPHY = 16  # with fewer, its eight numbers follow the errors of the matches
+LEAST_SPREAD = 2 * INLIER_DISTANCE  # pixels of the LR image; nearer matches tell no scale
 MOST_STRETCH = 8.0
 LEAST_OVERLAP = 0.1
 MOST_ANGLE, MOST_SIZE_RATIO = np.radians(30), 1.6
@@ -61,7 +62,8 @@ def estimate(
         inliers &= _agrees(matrix, photo, ref)
         matches = int(inliers.sum())
         most = max(most, matches)
-        if matches >= least:
+        spread = photo.position[inliers].std(axis=0).max() if matches else 0.0
+        if matches >= least and spread > LEAST_SPREAD * scale:
             similarity = _nearest_similarity(ref.position[inliers], photo.position[inliers])
             return Fit(matrix, similarity, matches), matches
     return None, most

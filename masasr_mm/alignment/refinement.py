@@ -16,6 +16,7 @@ SPREAD_SIGMA = 6.0  # LR pixels over which the contrast is made even
 WINDOW = 9
 """LR pixels, in each direction, whose median displacement each one takes: single ones that differ
 from those around them are errors, and tear the texture, while edges of things stay."""
+LEAST_SIDE = 6  # LR pixels; enlarged, OpenCV's flow takes nothing much smaller
 FLAT = 2.0  # grey levels of contrast, below which detail is noise
 
 
@@ -31,9 +32,12 @@ def displacements(lq: np.ndarray, aligned: np.ndarray) -> np.ndarray:
 
     Returns:
         np.ndarray: (x, y) to add to a place in the frame, in LR pixels, shape (h, w, 2), float32;
-        zeros where flow makes the images no more alike.
+        zeros where flow makes the images no more alike, and for what is less than 6 pixels high
+        or wide.
     """
     size = lq.shape[:2]
+    if min(size) < LEAST_SIDE:
+        return np.zeros((*size, 2), np.float32)
     reduced = resize(aligned, size)
     flow = cv2.DISOpticalFlow_create(cv2.DISOPTICAL_FLOW_PRESET_MEDIUM)
     flow.setFinestScale(0)

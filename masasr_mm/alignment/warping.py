@@ -7,7 +7,10 @@ import numpy as np
 from PIL import Image
 
 MOST_OVERSAMPLING = 4
-ROWS_AT_ONCE = 256
+ROWS_AT_ONCE, COLUMNS_AT_ONCE = 256, 2048
+"""Of what is sampled at once: OpenCV takes no side of 32767 pixels, and memory stays bounded."""
+KERNEL = 8  # pixels of an image around a place, more than Lanczos' kernel takes
+REDUCING_KERNEL = 3  # pixels of the result, in each direction, that Pillow's kernel takes from
 MARGIN = 0.1
 """A place may be reduced by so much more than the sampling allows; the kernel takes that."""
 
@@ -105,21 +108,68 @@ def warp(
         matrix = matrix @ np.linalg.inv(resizing((height, width), reduced))
     samples = int(np.ceil(np.quantile(stretch, 0.9) / everywhere - MARGIN))
     samples = min(max(1, samples), MOST_OVERSAMPLING)
-    sampled = tuple(length * samples for length in size)
+    sampled = (size[0] * samples, size[1] * samples)
     back = np.linalg.inv(resizing(size, sampled) @ matrix)
-    if moved is not None:
-        moved = cv2.resize(moved.astype(np.float32), sampled[::-1]) * samples
-    warped = np.empty((*sampled, 3), np.uint8)
-    for top in range(0, sampled[0], ROWS_AT_ONCE):
-        rows = slice(top, min(top + ROWS_AT_ONCE, sampled[0]))
-        places = np.stack(np.meshgrid(np.arange(sampled[1]), np.arange(rows.start, rows.stop)), -1)
+    moved = None if moved is None else moved.astype(np.float32) * samples
+    beyond = REDUCING_KERNEL * samples if samples > 1 else 0
+    warped = np.empty((*size, 3), np.uint8)
+    for top in range(0, size[0], ROWS_AT_ONCE // samples):
+        bottom = min(top + ROWS_AT_ONCE // samples, size[0])
+        first, last = max(0, top * samples - beyond), min(sampled[0], bottom * samples + beyond)
+        rows = _sample(image, back, slice(first, last), sampled, moved)
+        if samples > 1:
+            box = (0, top * samples - first, sampled[1], bottom * samples - first)
+            picture = Image.fromarray(rows)
+            rows = picture.resize((size[1], bottom - top), Image.Resampling.LANCZOS, box)
+        warped[top:bottom] = rows
+    return warped
+
+
+def _sample(
+    image: np.ndarray,
+    back: np.ndarray,
+    rows: slice,
+    size: tuple[int, int],
+    moved: np.ndarray | None,
+) -> np.ndarray:
+    """Look up rows of a frame, (rows, size[1], 3), in an image, which ``back`` maps them to."""
+    sampled = np.empty((rows.stop - rows.start, size[1], 3), np.uint8)
+    for left in range(0, size[1], COLUMNS_AT_ONCE):
+        columns = slice(left, min(left + COLUMNS_AT_ONCE, size[1]))
+        x, y = np.arange(columns.start, columns.stop), np.arange(rows.start, rows.stop)
+        places = np.stack(np.meshgrid(x, y), axis=-1)
         if moved is not None:
-            places = places + moved[rows]
-        places = transform_points(back, places).astype(np.float32)
-        warped[rows] = cv2.remap(
-            image, places, None, cv2.INTER_LANCZOS4, borderMode=cv2.BORDER_REPLICATE
+            places = places + _enlarged(moved, rows, columns, size)
+        places = transform_points(back, places)
+        # Only what is looked at, so that no side is too long for OpenCV.
+        last = np.array(image.shape[1::-1]) - 1
+        low = np.floor(places.min(axis=(0, 1))).clip(0, last).astype(int)
+        high = np.ceil(places.max(axis=(0, 1))).clip(0, last).astype(int)
+        (left_edge, top_edge), (right_edge, bottom_edge) = (low - KERNEL).clip(0), high + KERNEL + 1
+        sampled[:, columns] = cv2.remap(
+            image[top_edge:bottom_edge, left_edge:right_edge],
+            (places - (left_edge, top_edge)).astype(np.float32),
+            None,
+            cv2.INTER_LANCZOS4,
+            borderMode=cv2.BORDER_REPLICATE,
         )
-    return warped if samples == 1 else resize(warped, size, Image.Resampling.LANCZOS)
+    return sampled
+
+
+def _enlarged(
+    moved: np.ndarray, rows: slice, columns: slice, size: tuple[int, int]
+) -> np.ndarray:
+    """Return part of displacements, (h, w, 2) float32, enlarged to a frame bilinearly."""
+    (y, x) = (have / new for have, new in zip(moved.shape, size))
+    box = (columns.start * x, rows.start * y, columns.stop * x, rows.stop * y)
+    part = (columns.stop - columns.start, rows.stop - rows.start)
+    return np.stack(
+        [
+            Image.fromarray(np.ascontiguousarray(axis)).resize(part, Image.Resampling.BILINEAR, box)
+            for axis in np.moveaxis(moved, -1, 0)
+        ],
+        axis=-1,
+    )
 
 
 def resize(
