@@ -59,7 +59,7 @@ class Alignment(NamedTuple):
         if self.by == 'nothing':
             return f'not aligned: {matches}'
         if self.by == 'failed':
-            return f'not aligned: {self.problem}'
+            return f'reference not aligned: {self.problem}'
         if self.by == 'too coarse':
             return f'not aligned: hardly finer than the photo, {matches}'
         turned = f', turned {round(self.angle)}°' if round(self.angle) else ''

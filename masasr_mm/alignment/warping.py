@@ -2,13 +2,20 @@
 
 from __future__ import annotations
 
+import math
+
 import cv2
 import numpy as np
+import torch
 from PIL import Image
+
+from ..free_memory import free_memory
 
 MOST_OVERSAMPLING = 4
 ROWS_AT_ONCE, COLUMNS_AT_ONCE = 256, 2048
 """Of what is sampled at once: OpenCV takes no side of 32767 pixels, and memory stays bounded."""
+WORKING_MEMORY = 2**28
+"""Bytes that are taken besides the images."""
 KERNEL = 8  # pixels of an image around a place, more than Lanczos' kernel takes
 REDUCING_KERNEL = 3  # pixels of the result, in each direction, that Pillow's kernel takes from
 MARGIN = 0.1
@@ -98,7 +105,12 @@ def warp(
 
     Returns:
         np.ndarray: Shape (*size, 3), uint8.
+
+    Raises:
+        MemoryError: If there is less memory than it takes.
     """
+    if 3 * math.prod(size) + WORKING_MEMORY > free_memory(torch.device('cpu')):
+        raise MemoryError(f'no memory to warp a reference to {size[1]}×{size[0]}')
     height, width = image.shape[:2]
     stretch = stretches(np.linalg.inv(matrix), size)
     everywhere = max(1.0, float(stretch.min()))
@@ -156,9 +168,7 @@ def _sample(
     return sampled
 
 
-def _enlarged(
-    moved: np.ndarray, rows: slice, columns: slice, size: tuple[int, int]
-) -> np.ndarray:
+def _enlarged(moved: np.ndarray, rows: slice, columns: slice, size: tuple[int, int]) -> np.ndarray:
     """Return part of displacements, (h, w, 2) float32, enlarged to a frame bilinearly."""
     (y, x) = (have / new for have, new in zip(moved.shape, size))
     box = (columns.start * x, rows.start * y, columns.stop * x, rows.stop * y)

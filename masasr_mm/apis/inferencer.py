@@ -209,26 +209,26 @@ class MASAInferencer:
 
         Those with key points of it show the scene, however little.
         """
-        track = self.test_cfg.get('track') if align else None
-        for given in (track or untracked)([references], ALIGNING):
-            stacked = stack(image, given, self.scale, align)
 
         def examine(maps: list[MatchMaps]) -> None:
             found = agreement(image, stacked.ref_down, maps[0].position)
             if found < least:
                 raise _LittleAgreementError(found)
 
-        shown = any(done.shows_the_scene for done in stacked.alignments)
-        examined = None if least is None or shown else examine
+        track = self.test_cfg.get('track') if align else None
         try:
+            for given in (track or untracked)([references], ALIGNING):
+                stacked = stack(image, given, self.scale, align)
+            shown = any(done.shows_the_scene for done in stacked.alignments)
+            examined = None if least is None or shown else examine
             sr, matches = self._run(image, stacked.ref, stacked.ref_down, examined)
         except (MemoryError, RuntimeError) as error:
             if not _is_out_of_memory(error):
                 raise
-            height, width = stacked.ref.shape[:2]
+            megapixels = sum(ref.shape[0] * ref.shape[1] for ref in references) / 1e6
             raise UserError(
                 f'not enough memory for a photo of {image.shape[1]}×{image.shape[0]} with '
-                f'references of {width}×{height} pixels in all; take fewer or smaller ones'
+                f'references of {megapixels:.1f} megapixels in all; take fewer or smaller ones'
             ) from error
         ref, ref_down, count, alignments = stacked
         return Prediction(sr, image, ref, ref_down, count, matches, alignments, tuple(references))

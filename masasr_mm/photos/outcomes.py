@@ -88,7 +88,8 @@ def written(
     if agreement is not None:
         parts[1:1] = f'similarity {similarity:.2f}', f'agreement {two_digits(agreement)}'
     line = '; '.join([', '.join(parts), *alignment])
-    warnings = [f'{job.lq}: {problem}' for problem in problems]
+    unaligned = [done.in_words() for done in prediction.alignments if done.by == 'failed']
+    warnings = [f'{job.lq}: {problem}' for problem in (*problems, *unaligned)]
     if elsewhere and agreement is not None and agreement < LOW_AGREEMENT:
         warnings.append(
             f'{job.lq}: the reference shows little of it (agreement '

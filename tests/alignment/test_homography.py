@@ -22,12 +22,16 @@ def key_points(position: np.ndarray, size: float = 8) -> KeyPoints:
 
 
 @pytest.mark.filterwarnings('error')
-@pytest.mark.parametrize('radius', [0, 0.3, 1])
-@pytest.mark.parametrize('count', [8, 10, 16, 40])
-def test_matches_in_one_place_tell_nothing(count, radius):
-    """One thing may have many key points, of several sizes; no scale can be had from them."""
-    around = np.random.default_rng(0).uniform(-radius, radius, (2, count, 2)) + (100, 80)
-    fit, _ = estimate(*map(key_points, around), SIZE, SIZE, 4)
+@pytest.mark.parametrize('radius', [0, 1])
+def test_matches_in_one_place_tell_nothing(radius):
+    """One thing may have many key points, of several sizes, and all others be turned wrongly."""
+    rng = np.random.default_rng(0)
+    near = rng.uniform(-radius, radius, (20, 2)) + 100
+    position = np.concatenate([rng.uniform(20, 220, (20, 2)), near])
+    ref, photo = key_points(position), key_points(position)
+    photo.angle[:20] = np.pi
+    fit, matches = estimate(photo, ref, SIZE, SIZE, 4)
+    assert matches == 20
     assert fit is None
 
 

@@ -75,5 +75,7 @@ def test_where_opencv_fails_the_reference_is_left_and_the_line_says_so(monkeypat
     done, [image] = align(lq, scene, 4)
     assert image is scene
     assert done.by == 'failed'
-    assert done.in_words().startswith('not aligned: OpenCV fails with dst.cols < SHRT_MAX')
+    assert done.in_words().startswith(
+        'reference not aligned: OpenCV fails with dst.cols < SHRT_MAX'
+    )
     assert done.parts[0].size == scene.shape[:2]

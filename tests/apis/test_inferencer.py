@@ -7,6 +7,7 @@ import pytest
 import torch
 from PIL import Image
 
+from masasr_mm.alignment import warping
 from masasr_mm.apis import MASAInferencer, inferencer
 from masasr_mm.errors import UserError
 from masasr_mm.photos.prediction import LOW_AGREEMENT
@@ -166,7 +167,15 @@ def test_too_little_memory_is_told(infer, photos, monkeypatch):
 
     monkeypatch.setattr(infer.generator, 'match', exhausted)
     lq, ref, _ = photos
-    with pytest.raises(UserError, match=r'photo of 60×56 with references of 240×240'):
+    with pytest.raises(UserError, match=r'photo of 60×56 with references of 0\.\d megapixels'):
+        infer(lq, ref)
+
+
+def test_too_little_memory_to_align_is_told_as_well(small_checkpoint, photos, monkeypatch):
+    lq, ref, _ = photos
+    infer = MASAInferencer(small_checkpoint)
+    monkeypatch.setattr(warping, 'free_memory', lambda device: 100_000)
+    with pytest.raises(UserError, match=r'^not enough memory for a photo of 60×56 with references'):
         infer(lq, ref)
 
 

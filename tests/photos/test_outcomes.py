@@ -52,6 +52,13 @@ def test_what_was_left_out_is_warned_of():
     assert outcome.warnings == ('a.png: its EXIF is broken',)
 
 
+def test_a_reference_that_could_not_be_aligned_is_warned_of():
+    failed = Alignment((), 0, by='failed', problem='OpenCV fails')
+    outcome = written(prediction(itself())._replace(alignments=(failed,)))
+    assert outcome.line.endswith('; reference not aligned: OpenCV fails')
+    assert outcome.warnings == ('a.png: reference not aligned: OpenCV fails',)
+
+
 def test_a_failure_names_the_photo():
     assert outcomes.failed(JOB, UserError('a.png: broken')).line == 'a.png: broken'
     assert outcomes.failed(JOB, UserError('ref.png: broken')).line == 'a.png: ref.png: broken'
