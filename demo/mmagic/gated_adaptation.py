@@ -7,8 +7,6 @@ from mmagic.registry import MODELS
 from mmengine.model import BaseModule
 from torch import Tensor, nn
 
-from masasr_mm.models.adaptation import Moments
-
 
 @MODELS.register_module()
 class GatedAdaptation(BaseModule):
@@ -22,28 +20,16 @@ class GatedAdaptation(BaseModule):
         init_cfg (dict, optional): mmengine's initialisation config. Default: None.
     """
 
-    halo = 1
-    """How many pixels around a tile the result depends on; without it there are no tiles."""
-
     def __init__(self, channels: int = 64, init_cfg: dict | None = None) -> None:
         super().__init__(init_cfg)
         self.gate = nn.Sequential(nn.Conv2d(2 * channels, channels, 3, padding=1), nn.Sigmoid())
 
-    def forward(
-        self,
-        lr: Tensor,
-        ref: Tensor,
-        lr_moments: Moments | None = None,
-        ref_moments: Moments | None = None,
-    ) -> Tensor:
+    def forward(self, lr: Tensor, ref: Tensor) -> Tensor:
         """Adapt the extracted reference feature to the LR feature.
 
         Args:
             lr (Tensor): LR feature, shape (N, C, H, W).
             ref (Tensor): Reference feature, shape (N, C, H, W).
-            lr_moments (Moments, optional): Statistics of the whole LR feature, where ``lr`` is a
-                tile of it; for modules that use any, which this one does not.
-            ref_moments (Moments, optional): The same for ``ref``.
 
         Returns:
             Tensor: Shape (N, C, H, W).

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 from typing import NamedTuple
 
 import torch
@@ -13,13 +16,7 @@ from .convolutions import JointConvolution, convolution, initialize
 
 
 class Moments(NamedTuple):
-    """Mean and variance of every channel of a feature over the whole image (Eq. 7–8).
-
-    Attributes:
-        mean (Tensor): Shape (N, C, 1, 1), float32 or wider.
-        variance (Tensor): Biased, shape (N, C, 1, 1), float32 or wider.
-        count (int): How many pixels they are of.
-    """
+    """Mean and biased variance of every channel (Eq. 7–8), (N, C, 1, 1), of so many pixels."""
 
     mean: Tensor
     variance: Tensor
@@ -27,7 +24,7 @@ class Moments(NamedTuple):
 
     @property
     def deviation(self) -> Tensor:
-        """Tensor: The unbiased standard deviation, shape (N, C, 1, 1); of one pixel it is 0."""
+        """Unbiased standard deviation, shape (N, C, 1, 1); of one pixel it is 0."""
         variance = self.variance * (self.count / max(1, self.count - 1))
         # The root has an infinite slope at 0; as with torch.std, a constant channel has none.
         constant = variance == 0
@@ -35,14 +32,7 @@ class Moments(NamedTuple):
 
 
 def moments(feature: Tensor) -> Moments:
-    """Measure a feature, in float32 at least: half precision holds no square of a small number.
-
-    Args:
-        feature (Tensor): Shape (N, C, H, W).
-
-    Returns:
-        Moments: Of every channel.
-    """
+    """Measure (N, C, H, W), in float32 at least: half precision holds no small squares."""
     feature = feature.to(torch.promote_types(feature.dtype, torch.float32))
     # torch.var_mean takes five times as long where channels are last.
     mean = feature.mean(dim=(2, 3), keepdim=True)
@@ -50,67 +40,82 @@ def moments(feature: Tensor) -> Moments:
     return Moments(mean, variance, feature.shape[2] * feature.shape[3])
 
 
-def instance_normalize(feature: Tensor, measured: Moments | None, eps: float = 1e-5) -> Tensor:
-    """Remove mean and standard deviation of every channel (Eq. 6–8).
-
-    Args:
-        feature (Tensor): Shape (N, C, H, W).
-        measured (Moments, optional): Of the whole image, where ``feature`` is a part of one.
-        eps (float): Added to the (biased) variance. Default: 1e-5.
-
-    Returns:
-        Tensor: Shape (N, C, H, W).
-    """
-    mean, variance, _ = measured or moments(feature)
-    scale = torch.rsqrt(variance + eps)
-    # Half precision stays what it is: operations on two types take ten times as long on a CPU.
-    return torch.addcmul(-mean * scale, feature, scale).to(feature.dtype)
+_WholeImage = tuple[Moments, Moments]
+_whole_image: ContextVar[_WholeImage | None] = ContextVar('whole_image', default=None)
 
 
-class _Adaptation(BaseModule):
-    """What every kind of adaptation has in common: how it is built and called.
+@contextmanager
+def whole_image_moments(lr: Moments, ref: Moments) -> Iterator[None]:
+    """Give the adaptations that this thread runs inside the statistics of whole images."""
+    token = _whole_image.set((lr, ref))
+    try:
+        yield
+    finally:
+        _whole_image.reset(token)
+
+
+class Adaptation(BaseModule):
+    """Base of adaptations that use statistics of the whole image (Eq. 6–8).
+
+    What uses none needs no such base: any module with the same ``forward`` can take SAM's place.
 
     Args:
         channels (int): Channels of both features. Default: 64.
         init_cfg (dict, optional): mmengine's initialisation config. Default: None.
-
-    Attributes:
-        halo (int | None): How many pixels around a tile its result depends on, given the moments
-            of the whole; None for all of them.
     """
-
-    halo: int | None = 0
 
     def __init__(self, channels: int = 64, init_cfg: dict | None = None) -> None:
         super().__init__(init_cfg)
         self.channels = channels
 
-    def forward(
-        self,
-        lr: Tensor,
-        ref: Tensor,
-        lr_moments: Moments | None = None,
-        ref_moments: Moments | None = None,
-    ) -> Tensor:
+    def forward(self, lr: Tensor, ref: Tensor) -> Tensor:
         """Adapt the extracted reference feature to the LR feature.
 
         Args:
             lr (Tensor): LR feature, shape (N, C, H, W).
             ref (Tensor): Reference feature as MEM extracted it, shape (N, C, H, W).
-            lr_moments (Moments, optional): Of the whole LR feature, where ``lr`` is a tile of it.
-                Default: None, those of ``lr``.
-            ref_moments (Moments, optional): The same for ``ref``. Default: None.
 
         Returns:
             Tensor: The adapted reference feature, shape (N, C, H, W).
         """
         raise NotImplementedError
 
+    def lr_moments(self, lr: Tensor) -> Moments:
+        """Measure the LR feature (Eq. 9–10).
 
-class _LearnedAdaptation(_Adaptation):
+        Args:
+            lr (Tensor): As :meth:`forward` was given it, shape (N, C, H, W).
+
+        Returns:
+            Moments: Of the whole image, also where ``lr`` is a tile of it.
+        """
+        whole = _given()
+        return moments(lr) if whole is None else whole[0]
+
+    def normalize_ref(self, ref: Tensor, eps: float = 1e-5) -> Tensor:
+        """Remove mean and standard deviation of every channel (Eq. 6–8).
+
+        Args:
+            ref (Tensor): As :meth:`forward` was given it, shape (N, C, H, W).
+            eps (float): Added to the (biased) variance. Default: 1e-5.
+
+        Returns:
+            Tensor: Normalised as the whole image is, also where ``ref`` is a tile of it.
+        """
+        whole = _given()
+        mean, variance, _ = moments(ref) if whole is None else whole[1]
+        scale = torch.rsqrt(variance + eps)
+        # Half precision stays what it is: operations on two types take ten times as long on a CPU.
+        return torch.addcmul(-mean * scale, ref, scale).to(ref.dtype)
+
+
+def _given() -> _WholeImage | None:
+    """Return the statistics of whole images in tiles; compiled networks run whole."""
+    return None if torch.compiler.is_compiling() else _whole_image.get()
+
+
+class _LearnedAdaptation(Adaptation):
     """Adaptation whose β and γ are maps that convolutions predict from a style feature."""
-
-    halo = 2  # two convolutions, one after the other
 
     def __init__(self, style: nn.Conv2d, channels: int = 64, init_cfg: dict | None = None) -> None:
         super().__init__(channels, init_cfg)
@@ -137,49 +142,33 @@ class SpatialAdaptationModule(_LearnedAdaptation):
     def __init__(self, channels: int = 64, init_cfg: dict | None = None) -> None:
         super().__init__(JointConvolution(channels), channels, init_cfg)
 
-    def forward(  # noqa: D102  (documented above)
-        self,
-        lr: Tensor,
-        ref: Tensor,
-        lr_moments: Moments | None = None,
-        ref_moments: Moments | None = None,
-    ) -> Tensor:
-        lr_moments = lr_moments or moments(lr)
+    def forward(self, lr: Tensor, ref: Tensor) -> Tensor:
+        """Return IN(F_Ref)·(γ + σ_LR) + (β + μ_LR), shape (N, C, H, W)."""
+        lr_moments = self.lr_moments(lr)
         style = self.style((lr, ref))
         gamma, beta = self.gamma(style), self.beta(style)
         gamma.add_(lr_moments.deviation.to(gamma.dtype))
         beta.add_(lr_moments.mean.to(beta.dtype))
         del style
-        return beta.addcmul_(instance_normalize(ref, ref_moments), gamma)
+        return beta.addcmul_(self.normalize_ref(ref), gamma)
 
 
 @MODELS.register_module()
-class NoAdaptation(_Adaptation):
+class NoAdaptation(Adaptation):
     """The baseline of Table 3: the reference feature unchanged."""
 
-    def forward(  # noqa: D102  (documented above)
-        self,
-        lr: Tensor,
-        ref: Tensor,
-        lr_moments: Moments | None = None,
-        ref_moments: Moments | None = None,
-    ) -> Tensor:
+    def forward(self, lr: Tensor, ref: Tensor) -> Tensor:
+        """Return F_Ref, shape (N, C, H, W)."""
         return ref
 
 
 @MODELS.register_module()
-class AdaptiveInstanceNormalization(_Adaptation):
+class AdaptiveInstanceNormalization(Adaptation):
     """AdaIN of Table 3: mean and deviation of the LR feature alone, IN(F_Ref)·σ_LR + μ_LR."""
 
-    def forward(  # noqa: D102  (documented above)
-        self,
-        lr: Tensor,
-        ref: Tensor,
-        lr_moments: Moments | None = None,
-        ref_moments: Moments | None = None,
-    ) -> Tensor:
-        lr_moments = lr_moments or moments(lr)
-        normalized = instance_normalize(ref, ref_moments)
+    def forward(self, lr: Tensor, ref: Tensor) -> Tensor:
+        """Return IN(F_Ref)·σ_LR + μ_LR, shape (N, C, H, W)."""
+        lr_moments, normalized = self.lr_moments(lr), self.normalize_ref(ref)
         mean, deviation = (
             moment.to(normalized.dtype) for moment in (lr_moments.mean, lr_moments.deviation)
         )
@@ -193,14 +182,9 @@ class SpatiallyAdaptiveNormalization(_LearnedAdaptation):
     def __init__(self, channels: int = 64, init_cfg: dict | None = None) -> None:
         super().__init__(convolution(channels, channels), channels, init_cfg)
 
-    def forward(  # noqa: D102  (documented above)
-        self,
-        lr: Tensor,
-        ref: Tensor,
-        lr_moments: Moments | None = None,
-        ref_moments: Moments | None = None,
-    ) -> Tensor:
+    def forward(self, lr: Tensor, ref: Tensor) -> Tensor:
+        """Return IN(F_Ref)·(1 + γ) + β, shape (N, C, H, W)."""
         style = self.style(lr)
         gamma, beta = self.gamma(style).add_(1), self.beta(style)
         del style
-        return beta.addcmul_(instance_normalize(ref, ref_moments), gamma)
+        return beta.addcmul_(self.normalize_ref(ref), gamma)

@@ -13,7 +13,6 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 from torch.utils.checkpoint import checkpoint
 
-from .adaptation import Moments
 from .aggregation import upsample
 from .building import build_part
 from .convolutions import JointConvolution, convolution, initialize, residual_blocks
@@ -202,14 +201,7 @@ class MASANet(BaseModule):
         with stage('LR pyramid'):
             return self.lr_pyramid(lq_features), matches
 
-    def fuse(
-        self,
-        index: int,
-        feature: Tensor,
-        texture: Tensor,
-        lr_moments: Moments | None = None,
-        ref_moments: Moments | None = None,
-    ) -> Tensor:
+    def fuse(self, index: int, feature: Tensor, texture: Tensor) -> Tensor:
         """Run one fusion module: SAM, then DRAM (at 1× a convolution), then residual blocks.
 
         Args:
@@ -217,8 +209,6 @@ class MASANet(BaseModule):
             feature (Tensor): The decoder's feature, of shape (N, C, h, w) at 1×, and from there
                 of half the size of the texture.
             texture (Tensor): What MEM extracted at this scale, shape (N, C, s·h, s·w).
-            lr_moments (Moments, optional): Of the whole LR feature that SAM sees, for a tile.
-            ref_moments (Moments, optional): Of the whole texture, for a tile.
 
         Returns:
             Tensor: The decoder's next feature, shape (N, C, s·h, s·w).
@@ -226,7 +216,7 @@ class MASANet(BaseModule):
         with stage(f'fuse {2**index}×'):
             texture = texture.contiguous(memory_format=self.memory_format)
             lr = upsample(feature) if index else feature
-            adapted = self._run('adaptation', self.adaptation, lr, texture, lr_moments, ref_moments)
+            adapted = self._run('adaptation', self.adaptation, lr, texture)
             del lr, texture
             if index:
                 merged = self._run('aggregations', self.aggregations[index - 1], feature, adapted)

@@ -24,7 +24,7 @@ class Transcription(nn.Module):
         super().__init__()
         self.module, self.kind = module, type(module).__name__
 
-    def forward(self, lr: Tensor, ref: Tensor, lr_moments=None, ref_moments=None) -> Tensor:
+    def forward(self, lr: Tensor, ref: Tensor) -> Tensor:
         mean, deviation = lr.mean((2, 3), keepdim=True), torch.std(lr, (2, 3), keepdim=True)
         centred = ref - ref.mean((2, 3), keepdim=True)
         variance = torch.var(ref, (2, 3), correction=0, keepdim=True)

@@ -10,7 +10,7 @@ from torch import Tensor
 from ..masa_net import MASANet
 from ..matching.block_grid import Size
 from ..stages import stage
-from .halos import halo_of
+from .halos import encoder_halo
 from .rooms import Rooms
 from .spans import Span, scaled, spans
 from .track import ENCODING_PHOTO, Track, untracked
@@ -66,7 +66,7 @@ def lr_spans(net: MASANet, size: Size, tile: int) -> tuple[list[Span], list[Span
         UserError: If the encoder cannot run in tiles.
     """
     cell = _cell(net)
-    halo = math.ceil((halo_of(net.encoder) + net.lr_pyramid.halo) / cell)
+    halo = math.ceil((encoder_halo(net) + net.lr_pyramid.halo) / cell)
     rows, columns = (list(spans(length // cell, max(1, tile // cell), halo)) for length in size)
     return rows, columns
 

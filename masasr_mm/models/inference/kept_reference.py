@@ -17,6 +17,7 @@ from ..matching.extraction import sources, weigh
 from ..matching.groups import groups
 from ..stages import stage
 from .covering import covering
+from .halos import encoder_halo
 from .rooms import Rooms
 from .spans import Span, scaled, span
 from .track import ENCODING_REFERENCE, Track, untracked
@@ -54,7 +55,7 @@ class KeptReference:
         self.net, self.matches, self.dtype = net, matches, dtype
         self.rooms = rooms or Rooms(largest=sys.maxsize)
         self.levels: list[Tensor] = []
-        halo = -(-net.encoder.halo // net.scale)
+        halo = -(-encoder_halo(net) // net.scale)
         rectangles = covering(self._matched().cpu().numpy(), halo, tile)
         tiles = [
             tuple(span(piece, size, halo) for piece, size in zip(rectangle, matches.grid))

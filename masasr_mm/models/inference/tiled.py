@@ -4,19 +4,20 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterator
+from contextlib import nullcontext
 from itertools import product
 
 import torch
 from torch import Tensor
 
-from ..adaptation import Moments
+from ..adaptation import Moments, whole_image_moments
 from ..aggregation import upsample
 from ..masa_net import MASANet
 from ..matching import Matches
 from ..matching.block_grid import Size
 from ..stages import stage
 from .encoded_lr import encode_lr
-from .halos import fusion_halo, halo_of
+from .halos import encoder_halo, fusion_halo
 from .kept_reference import KeptReference, smaller_kind
 from .moments_of_tiles import MomentsOfTiles
 from .rooms import Rooms
@@ -49,7 +50,7 @@ class TiledMASANet:
             ends the run. Default: None.
 
     Raises:
-        UserError: If a part of the network declares no ``halo``, or one without limit.
+        UserError: If a part of the network depends on the whole image.
     """
 
     def __init__(
@@ -68,7 +69,7 @@ class TiledMASANet:
         self.rooms = rooms or Rooms()
         self.examine = examine
         self.halos = [fusion_halo(net, index) for index in range(len(net.refinements))]
-        halo_of(net.encoder)
+        encoder_halo(net)
 
     @torch.no_grad()
     def super_resolve(self, lq: Tensor, ref: Tensor, ref_down: Tensor) -> tuple[Tensor, Matches]:
@@ -134,11 +135,12 @@ class TiledMASANet:
         """Yield the tiles of what a fusion module and what follows it make, and their places."""
         scale, tiles = 2**index, self._tiles(index, kept.matches, self.halos[index])
         height, width = (scale * size for size in kept.matches.fine_index.shape[2:])
-        measured = self._moments(index, feature, kept) if len(tiles) > 1 else ()
+        measured = self._moments(index, feature, kept) if len(tiles) > 1 else None
         for rows, columns in self.track(tiles, fusing(scale)):
             part = _part(index, feature, rows, columns, kept.matches)
             texture = kept.texture(index, rows.outer, columns.outer).to(part.dtype)
-            fused = head(self.net.fuse(index, part, texture, *measured))
+            with whole_image_moments(*measured) if measured else nullcontext():
+                fused = head(self.net.fuse(index, part, texture))
             here = (..., scaled(rows.piece, height), scaled(columns.piece, width))
             yield here, _cut(fused, rows.inner, columns.inner, height, width)
             self.rooms.settle()

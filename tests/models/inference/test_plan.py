@@ -101,9 +101,7 @@ def test_tiles_encode_and_fuse_their_halos_as_well(speed, monkeypatch):
     monkeypatch.setattr(
         net,
         'fuse',
-        lambda index, part, texture, *rest: (
-            _count(seen, index, texture) and fuse(index, part, texture, *rest)
-        ),
+        lambda index, part, texture: _count(seen, index, texture) and fuse(index, part, texture),
     )
     TiledMASANet(net, 4).super_resolve(*inputs)
     speed(1, 0, 0, 1)

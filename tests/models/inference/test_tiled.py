@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
+from threading import Barrier
 
 import pytest
 import torch
@@ -11,12 +12,14 @@ from torch import nn
 from torch.nn import functional as F
 
 from masasr_mm.errors import UserError
-from masasr_mm.models import MASAEncoder, MASANet
+from masasr_mm.models import DualResidualAggregationModule, MASAEncoder, MASANet
 from masasr_mm.models.adaptation import moments
 from masasr_mm.models.aggregation import UPSAMPLE_HALO, upsample
 from masasr_mm.models.convolutions import ResidualBlock
+from masasr_mm.models.inference.halos import probed_halo
 from masasr_mm.models.inference.tiled import MomentsOfTiles, TiledMASANet
 from masasr_mm.models.inference.whole import WholeMASANet
+from masasr_mm.models.lr_pyramid import LRPyramid
 from masasr_mm.models.matching import pruned, squares
 
 
@@ -91,20 +94,21 @@ def test_tiles_that_took_their_own_statistics_would_differ():
 
 
 def test_two_threads_on_one_network_do_as_one_does():
-    """One runs to its end between two tiles of the other, at any of its steps."""
+    """They meet in every tile, so that each has the other's statistics if they are shared."""
     net, dark = network(), images(16, 24, 16, 16)
     bright = [5 * image + 1 for image in images(16, 24, 16, 16)]
-    expected = [TiledMASANet(net, 8).super_resolve(*inputs)[0] for inputs in (dark, bright)]
+    run = TiledMASANet(net, 8).super_resolve
+    expected = [run(*inputs)[0] for inputs in (dark, bright)]
+    together = Barrier(2)
 
-    def interrupt(tiles, description):
-        yield from tiles[:1]
-        with ThreadPoolExecutor(1) as other:
-            have, _ = other.submit(TiledMASANet(net, 8).super_resolve, *bright).result()
-        assert torch.equal(have, expected[1]), description
-        yield from tiles[1:]
+    def meet(*_):
+        together.wait(60)
 
-    have, _ = TiledMASANet(net, 8, track=interrupt).super_resolve(*dark)
-    assert torch.equal(have, expected[0])
+    net.adaptation.register_forward_pre_hook(meet)
+    with ThreadPoolExecutor(2) as threads:
+        have = [threads.submit(run, *inputs) for inputs in (dark, bright)]
+    for result, alone in zip(have, expected):
+        assert torch.equal(result.result()[0], alone)
 
 
 def test_half_precision_reference_features_change_little():
@@ -160,131 +164,117 @@ def test_moments_of_tiles_in_half_precision_are_in_float32():
     torch.testing.assert_close(have.deviation, feature.float().std((2, 3), keepdim=True))
 
 
-def test_halo_of_the_encoder_is_what_it_depends_on():
-    torch.manual_seed(0)
-    encoder = MASAEncoder(channels=2, num_levels=3, num_blocks=2)
-    for parameter in encoder.parameters():  # positive throughout, so that nothing is lost in ReLU
-        torch.nn.init.uniform_(parameter, 0.1, 0.2)
-    size = 160
-    image = torch.rand(1, 3, size, 8, requires_grad=True)
-    row = size // 8
-    encoder(image)[2][:, :, row].sum().backward()
-    touched = image.grad.abs().sum((0, 1, 3)).nonzero().flatten()
-    reach = max(4 * row - touched.min().item(), touched.max().item() - (4 * row + 3))
-    assert reach <= encoder.halo
-    assert reach >= encoder.halo - 4
-
-
-def reaches(function, inputs: list[torch.Tensor], size: int) -> int:
-    """How far from a row of the result, of so many, the rows lie that it depends on."""
-    found = 0
-    for row in (size // 2, size // 2 + 1):
-        leaves = [leaf.clone().requires_grad_() for leaf in inputs]
-        for gradient in torch.autograd.grad(function(*leaves)[:, :, row].sum(), leaves):
-            scale = size // gradient.shape[2]
-            for touched in gradient.abs().sum((0, 1, 3)).nonzero().flatten().tolist():
-                found = max(found, row - scale * touched, scale * touched + scale - 1 - row)
-    return found
-
-
-def positive(part: nn.Module) -> nn.Module:
-    """Weights with which nothing is lost in ReLU or by cancellation."""
-    torch.manual_seed(0)
-    for parameter in part.parameters():
-        nn.init.uniform_(parameter, 0.1, 0.2)
-    return part
-
-
 @pytest.mark.parametrize(
-    ('kind', 'expected'),
+    ('kind', 'options', 'expected'),
     [
-        ('SpatialAdaptationModule', 2),
-        ('SpatiallyAdaptiveNormalization', 2),
-        ('AdaptiveInstanceNormalization', 0),
-        ('NoAdaptation', 0),
+        ('SpatialAdaptationModule', {}, 2),
+        ('SpatiallyAdaptiveNormalization', {}, 2),
+        ('AdaptiveInstanceNormalization', {}, 0),
+        ('NoAdaptation', {}, 0),
+        ('DualResidualAggregationModule', {}, DualResidualAggregationModule.halo),
+        ('DualResidualAggregationModule', dict(ref_branch=False), 3),
+        ('DualResidualAggregationModule', dict(lr_branch=False), 3),
+        ('DualResidualAggregationModule', dict(ref_branch=False, lr_branch=False), 3),
     ],
 )
-def test_halo_of_every_adaptation_is_what_it_depends_on(kind, expected):
-    part = positive(MODELS.build(dict(type=kind, channels=2)))
-    inputs = [torch.rand(1, 2, 16, 4), torch.rand(1, 2, 16, 4)]
-    given = [moments(torch.rand(1, 2, 16, 4)) for _ in inputs]
-
-    def adapt(lr, ref):
-        return part(lr, ref, *given) + 0 * lr
-
-    assert reaches(adapt, inputs, 16) == part.halo == expected
+def test_the_halo_is_how_far_a_part_looks(kind, options, expected):
+    part = MODELS.build(dict(type=kind, channels=2, **options))
+    scale = 0.5 if 'Aggregation' in kind else 1
+    assert probed_halo(part, [(2, scale), (2, 1)]) == expected
 
 
-@pytest.mark.parametrize('lr_branch', [False, True])
-@pytest.mark.parametrize('ref_branch', [False, True])
-def test_halo_of_dram_is_what_it_depends_on(ref_branch, lr_branch):
-    config = dict(channels=2, ref_branch=ref_branch, lr_branch=lr_branch)
-    part = positive(MODELS.build(dict(type='DualResidualAggregationModule', **config)))
-    # Reduced by weights of 0.15, such a reference lies between 1 and 2: no residual is negative.
-    inputs = [torch.ones(1, 2, 8, 8), torch.full((1, 2, 16, 16), 0.5)]
-    assert reaches(part, inputs, 16) == part.halo
+def test_declared_halos_are_how_far_the_parts_look():
+    assert probed_halo(ResidualBlock(2), [(2, 1)]) == ResidualBlock.halo
+    assert probed_halo(Called(upsample), [(2, 0.5)]) == UPSAMPLE_HALO
+    encoder = MASAEncoder(channels=2, num_levels=3, num_blocks=2)
+    assert encoder.halo - 4 < probed_halo(encoder, [(3, 4)]) <= encoder.halo
+    pyramid = LRPyramid(channels=2, num_levels=3, num_blocks=0)
+    levels = Called(lambda *features: pyramid.double()(list(features)))
+    reach = probed_halo(levels, [(2, 1), (2, 0.5), (2, 0.25)])
+    assert pyramid.halo - 4 < reach <= pyramid.halo
 
 
-def test_halos_of_a_residual_block_and_of_enlarging():
-    inputs = [torch.rand(1, 2, 16, 4)]
-    assert reaches(positive(ResidualBlock(2)), inputs, 16) == ResidualBlock.halo
-    assert reaches(upsample, inputs, 32) == UPSAMPLE_HALO
+class Called(nn.Module):
+    """A function as a part of a network."""
+
+    def __init__(self, function) -> None:
+        super().__init__()
+        self.forward = function
 
 
 class Wide(nn.Module):
-    """An adaptation of somebody's own that looks far."""
+    """An adaptation of somebody's own that looks 8 pixels far, and knows nothing of tiles."""
 
     def __init__(self, channels: int) -> None:
         super().__init__()
-        self.blur = nn.Conv2d(channels, channels, 33, padding=16, groups=channels)
+        self.blur = nn.Conv2d(channels, channels, 17, padding=8, groups=channels)
 
-    def forward(self, lr, ref, lr_moments=None, ref_moments=None):
+    def forward(self, lr, ref):
         return self.blur(ref) + lr
 
 
+class Halving(Wide):
+    """One with other sizes inside, whose values decide, and weights that begin at zero."""
+
+    def __init__(self, channels: int) -> None:
+        super().__init__(channels)
+        nn.init.zeros_(self.blur.weight)
+
+    def forward(self, lr, ref):
+        return upsample(F.max_pool2d(super().forward(lr, ref), 2)).where(lr > 0, ref)
+
+
 class WideAndDeclared(Wide):
-    halo = 16
+    halo = 8
 
 
 class Attention(Wide):
-    halo = None
+    def forward(self, lr, ref):
+        return ref * lr.mean((2, 3), keepdim=True)
 
 
 @pytest.fixture
 def _own_parts():
-    for kind in (Wide, WideAndDeclared, Attention):
+    kinds = (Wide, Halving, WideAndDeclared, Attention)
+    for kind in kinds:
         MODELS.register_module(module=kind)
     yield
-    for kind in (Wide, WideAndDeclared, Attention):
+    for kind in kinds:
         MODELS.module_dict.pop(kind.__name__)
 
 
 @pytest.mark.usefixtures('_own_parts')
-def test_tiles_are_as_large_as_a_part_declares():
+@pytest.mark.parametrize('kind', ['Wide', 'Halving'])
+def test_tiles_with_an_adaptation_of_one_s_own_give_the_whole(kind):
+    """Plugged in by config; nothing is declared."""
+    net = network(adaptation=dict(type=kind), matching=dict(block_size=4))
+    inputs = images(36, 28, 24, 24)
+    with torch.no_grad():
+        whole = net(*inputs)
+    have, _ = TiledMASANet(net, 8).super_resolve(*inputs)
+    torch.testing.assert_close(have, whole, rtol=1e-4, atol=1e-4)
+
+
+@pytest.mark.usefixtures('_own_parts')
+def test_a_declared_halo_is_taken(monkeypatch):
     net = network(adaptation=dict(type='WideAndDeclared'), matching=dict(block_size=1))
     inputs = images(36, 28, 24, 24)
     with torch.no_grad():
         whole = net(*inputs)
     have, _ = TiledMASANet(net, 8).super_resolve(*inputs)
     torch.testing.assert_close(have, whole, rtol=1e-4, atol=1e-4)
-    WideAndDeclared.halo = 2
-    try:
-        have, _ = TiledMASANet(net, 8).super_resolve(*inputs)
-    finally:
-        WideAndDeclared.halo = 16
+    monkeypatch.setattr(WideAndDeclared, 'halo', 0)
+    have, _ = TiledMASANet(net, 8).super_resolve(*inputs)
     assert (have - whole).abs().max() > 0.1 * whole.std()  # what a halo too small would do
 
 
 @pytest.mark.usefixtures('_own_parts')
-@pytest.mark.parametrize(
-    ('kind', 'words'),
-    [('Wide', 'Wide declares no halo'), ('Attention', 'Attention depends on the whole image')],
-)
 @pytest.mark.parametrize('place', ['adaptation', 'encoder'])
-def test_a_part_of_unknown_or_unlimited_reach_refuses_tiles(kind, words, place):
+def test_a_part_that_sees_the_whole_image_refuses_tiles(place):
     net = network()
-    setattr(net, place, MODELS.build(dict(type=kind, channels=4)))
-    with pytest.raises(UserError, match=words) as caught:
+    part = Attention(4) if place == 'adaptation' else Called(lambda image: [image.mean() + image])
+    setattr(net, place, part)
+    with pytest.raises(UserError, match=f'{type(part).__name__} depends on the whole') as caught:
         TiledMASANet(net, 8)
     assert '\n' not in str(caught.value)
     assert 'tile=None' in str(caught.value)
