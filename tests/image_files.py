@@ -58,3 +58,21 @@ ORIENTATIONS = {
 }
 """From stored to upright pixels, by the meaning of the tag: 6 has row 0 at the right, column 0 at
 the top, and so on."""
+
+
+def cmyk_profile(nodes: np.ndarray) -> bytes:
+    """A press's ICC profile: Lab colours (2, 2, 2, 2, 3) of full and no ink, 8 bits each."""
+    identity = np.eye(3).ravel() * 65536
+    ramp = bytes(range(256))
+    table = b'mft1' + struct.pack('>I4B9i', 0, 4, 3, 2, 0, *identity.astype(int))
+    table += ramp * 4 + nodes.astype(np.uint8).tobytes() + ramp * 3
+    text = b'desc' + struct.pack('>II', 0, 6) + b'press\0' + bytes(78)
+    white = b'XYZ ' + struct.pack('>4i', 0, 63190, 65536, 54061)
+    tags = {b'desc': text, b'cprt': b'text\0\0\0\0none\0', b'wtpt': white, b'A2B0': table}
+    offset, entries, body = 128 + 4 + 12 * len(tags), struct.pack('>I', len(tags)), b''
+    for name, data in tags.items():
+        entries += name + struct.pack('>II', offset + len(body), len(data))
+        body += data + bytes(-len(data) % 4)
+    header = struct.pack('>I4sI', offset + len(body), b'', 0x02400000) + b'prtrCMYKLab '
+    header = (header + bytes(12) + b'acsp').ljust(68, b'\0') + white[8:]
+    return header.ljust(128, b'\0') + entries + body

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -21,7 +22,8 @@ from ..checkpoints.recognising import load_checkpoint
 from ..checkpoints.state_dicts import PREFIX, check_weights
 from ..checkpoints.stored_config import stored_generator_config
 from ..errors import UserError
-from ..images.io import ImageInput, read_rgb
+from ..images.io import ImageInput, as_photo
+from ..images.pixels import in_bits, is_neutral, white
 from ..models.building import build_part
 from ..models.inference.any_size import super_resolve
 from ..models.inference.track import ALIGNING, untracked
@@ -34,7 +36,8 @@ from .config import load_config
 
 ALIGN = ('auto', 'off')
 DTYPES = ('auto', 'float32', 'bfloat16', 'float16')
-WHITE = 255.0
+LUMA = (0.299, 0.587, 0.114)
+"""Of BT.601, as Pillow makes grey of RGB."""
 
 
 class MASAInferencer:
@@ -172,42 +175,58 @@ class MASAInferencer:
             raise UserError(f'{len(lq)} LR images but {number} references; give a list of as many')
         return [self(*pair, return_matches=return_matches) for pair in zip(lq, ref)]
 
-    def predict(self, lq: ImageInput, ref: ImageInput | Sequence[ImageInput]) -> Prediction:
+    def predict(
+        self, lq: ImageInput, ref: ImageInput | Sequence[ImageInput], bits: int = 8
+    ) -> Prediction:
         """Super-resolve one image and tell all about it.
+
+        A black-and-white image stays so, whatever the colours of its references, which are
+        brought into its colour space. What is transparent takes on the colours beside it.
 
         Args:
             lq (ImageInput): The LR image.
             ref (ImageInput | Sequence[ImageInput]): Its reference or references.
+            bits (int): 16 for a result in 16 bits as well. Default: 8.
 
         Returns:
             Prediction: The SR image, what it was made from, and where its texture came from.
 
         Raises:
-            UserError: If a file cannot be read, or there is not enough memory.
+            UserError: If a file cannot be read, there is not enough memory, or the network makes
+                numbers that are not finite.
         """
         references = ref if isinstance(ref, (list, tuple)) else [ref]
         if not references:
             raise UserError('no reference given')
-        references = [read_rgb(image) for image in references]
-        image = read_rgb(lq)
+        photo = as_photo(lq)
+        references = [
+            photo.in_colors_of(photo) if image is lq else as_photo(image).in_colors_of(photo)
+            for image in references
+        ]
+        deep = photo.visible()
+        image = in_bits(deep, 8)
+        run = partial(self._predict, image, deep=deep, bits=bits)
         if self.align == 'off' or all(np.array_equal(image, other) for other in references):
-            return self._predict(image, references, self.align == 'auto')
+            return run(references, align=self.align == 'auto')
         try:
-            return self._predict(image, references, align=True, least=LOW_AGREEMENT)
+            return run(references, align=True, least=LOW_AGREEMENT)
         except _LittleAgreementError as unlike:
             found = unlike.agreement
-        return self._predict(image, [image], align=False)._replace(left_out=found)
+        return run([image], align=False)._replace(left_out=found)
 
     def _predict(
         self,
         image: np.ndarray,
         references: Sequence[np.ndarray],
         align: bool,
+        deep: np.ndarray,
+        bits: int,
         least: float | None = None,
     ) -> Prediction:
         """Super-resolve one image; end it where the references agree with it less than asked.
 
-        Those with key points of it show the scene, however little.
+        ``image`` are the 8 bits of ``deep``. References with key points of it show the scene,
+        however little.
         """
 
         def examine(maps: list[MatchMaps]) -> None:
@@ -221,7 +240,8 @@ class MASAInferencer:
                 stacked = stack(image, given, self.scale, align)
             shown = any(done.shows_the_scene for done in stacked.alignments)
             examined = None if least is None or shown else examine
-            sr, matches = self._run(image, stacked.ref, stacked.ref_down, examined)
+            sr, matches = self._run(deep, stacked.ref, stacked.ref_down, examined)
+            pixels = _to_pixels(sr, bits, is_neutral(deep))
         except (MemoryError, RuntimeError) as error:
             if not _is_out_of_memory(error):
                 raise
@@ -231,7 +251,17 @@ class MASAInferencer:
                 f'references of {megapixels:.1f} megapixels in all; take fewer or smaller ones'
             ) from error
         ref, ref_down, count, alignments = stacked
-        return Prediction(sr, image, ref, ref_down, count, matches, alignments, tuple(references))
+        return Prediction(
+            in_bits(pixels, 8),
+            image,
+            ref,
+            ref_down,
+            count,
+            matches,
+            alignments,
+            tuple(references),
+            image16=pixels if bits == 16 else None,
+        )
 
     @torch.no_grad()
     def _run(
@@ -240,19 +270,18 @@ class MASAInferencer:
         ref: np.ndarray,
         ref_down: np.ndarray,
         examine: Callable[[list[MatchMaps]], None] | None = None,
-    ) -> tuple[np.ndarray, MatchMaps | None]:
-        """Run the network on 8-bit images."""
+    ) -> tuple[Tensor, MatchMaps | None]:
+        """Run the network on images of 8 or 16 bits; the result is (3, H, W), white is 1."""
         inputs = (self._tensor(image) for image in (lq, ref, ref_down))
         config = dict(self.test_cfg, dtype=self.dtype, examine=examine)
         sr, [matches] = super_resolve(self.generator, *inputs, config)
-        # In place: of large photos there is no room for a second one in float32.
-        pixels = sr[0].mul_(WHITE).clamp_(0, WHITE).round_().byte()
-        return pixels.permute(1, 2, 0).cpu().contiguous().numpy(), matches
+        return sr[0], matches
 
     def _tensor(self, image: np.ndarray) -> Tensor:
         """Return an image as the network takes it, (1, 3, H, W) in [0, 1]."""
-        pixels = torch.from_numpy(image.transpose(2, 0, 1).copy()).to(self.device)
-        return pixels[None].float() / WHITE
+        values = image if image.dtype == np.uint8 else image.astype(np.float32)
+        pixels = torch.from_numpy(values.transpose(2, 0, 1).copy()).to(self.device)
+        return pixels[None].float() / white(image)
 
     def _load(self, checkpoint: str, config: str | None) -> nn.Module:
         """Build the network and load its weights."""
@@ -295,6 +324,22 @@ class _LittleAgreementError(Exception):
     def __init__(self, agreement: float) -> None:
         super().__init__(agreement)
         self.agreement = agreement
+
+
+def _to_pixels(sr: Tensor, bits: int, neutral: bool) -> np.ndarray:
+    """Return the network's result (3, H, W) as uint8 or uint16 (H, W, 3); ``sr`` is used up."""
+    if not torch.stack(torch.aminmax(sr)).isfinite().all():
+        raise UserError(
+            'the network made numbers that are not finite; with --dtype float16 or bfloat16 take '
+            'float32, else its weights are damaged or of another network'
+        )
+    if neutral:
+        luma = torch.einsum('chw,c->hw', sr, sr.new_tensor(LUMA))
+        sr = luma.expand(3, -1, -1).contiguous()
+    most = (1 << bits) - 1
+    # In place: of large photos there is no room for a second one in float32.
+    pixels = sr.mul_(most).clamp_(0, most).round_().to(torch.uint8 if bits == 8 else torch.uint16)
+    return pixels.permute(1, 2, 0).cpu().contiguous().numpy()
 
 
 def _is_out_of_memory(error: Exception) -> bool:

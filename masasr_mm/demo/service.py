@@ -142,12 +142,12 @@ class Service:
             self._check_references(job.refs)
             with _folder_unnamed(*job.files):
                 photo = read_photo(job.photo)
-                references = [read_rgb(path) for path in job.refs]
+                references = [read_photo(path) for path in job.refs]
             report(0.2, SUPER_RESOLVING)
             infer = self._inferencer(job.device)
             infer.test_cfg = dict(tile=job.tile, track=_tracker(job, report))
             with _checking(infer.generator, job):
-                prediction = infer.predict(photo.rgb, references)
+                prediction = infer.predict(photo, references, bits=photo.bits)
             report(0.9, 'drawing the matches')
             enlarged = Image.fromarray(prediction.lq).resize(
                 prediction.image.shape[1::-1], Image.Resampling.BICUBIC
@@ -158,7 +158,7 @@ class Service:
             name = f'{Path(job.photo).stem}_x{scale}.png'
             file = Path(tempfile.mkdtemp(dir=self.folder)) / name
             result, _ = finished(
-                photo, prediction.image, 'png', strip_metadata=not job.keep_metadata
+                photo, prediction.pixels, 'png', strip_metadata=not job.keep_metadata
             )
             write_photo(result, file, 'png')
             message = f'{describe(prediction)} {_describe_metadata(result.metadata)}'

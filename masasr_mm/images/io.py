@@ -4,24 +4,29 @@ from __future__ import annotations
 
 import io
 import os
+import re
 import warnings
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import cv2
 import numpy as np
-from PIL import ExifTags, Image, ImageOps
+from PIL import Image, ImageCms
 from PIL.ExifTags import Base
 from PIL.PngImagePlugin import PngInfo
 
 from ..errors import BrokenFileError, UserError
 from ..files import written_whole
+from .color import cmyk_to_srgb, convert, png_color_chunks, png_space
+from .encoding import rgba_of_grey_tiff, write_deep_png, write_tiff
 from .metadata import NO_METADATA, Metadata, fitting, read_metadata, resized
-
-ImageInput = str | os.PathLike | np.ndarray | Image.Image
+from .pixels import in_bits, resize, spread_visible, stretch, to_grey, unmultiplied, unstretch
 
 #: What can be written: the name on the command line, and Pillow's name.
 FORMATS = dict(png='PNG', jpg='JPEG', webp='WEBP', tiff='TIFF')
+DEEP_FORMATS = ('png', 'tiff')
+"""Those that hold 16 bits."""
 SUFFIXES = {
     '.png': 'png',
     '.jpg': 'jpg',
@@ -33,12 +38,27 @@ SUFFIXES = {
 #: Endings of files that only pillow-heif reads, and what such files begin with after 'ftyp'.
 HEIF_SUFFIXES = ('.heic', '.heif', '.hif')
 HEIF_BRANDS = (b'heic', b'heix', b'heim', b'heis', b'hevc', b'hevx', b'mif1', b'msf1')
+#: What cameras write before anything is developed: by endings of what is TIFF inside, by the first
+#: bytes of the others, and by tags.
+RAW_SUFFIXES = (
+    *('.dng', '.nef', '.nrw', '.cr2', '.arw', '.sr2', '.srf', '.pef', '.srw', '.3fr', '.fff'),
+    *('.iiq', '.erf', '.kdc', '.dcr', '.mef', '.mos', '.rwl', '.gpr', '.orf', '.rw2'),
+)
+RAW_STARTS = re.compile(
+    rb'IIU\0|IIR[OS]|MMOR|FOVb|\0MRM|FUJIFILMCCD-RAW|HEAPCCDR|.{4}ftypcrx |(II\*\0|MM\0\*).{4}CR',
+    re.DOTALL,
+)
+TIFF_STARTS = (b'II*\0', b'MM\0*')
+DNG_VERSION, COLOR_FILTER_ARRAY, LINEAR_RAW = 50706, 32803, 34892
 #: Pillow's modes with at most 8 bits a channel that have one meaning as RGB.
 EIGHT_BIT_MODES = ('1', 'L', 'LA', 'P', 'PA', 'RGB', 'RGBA', 'RGBa', 'RGBX', 'CMYK', 'YCbCr')
 #: Pillow's modes of 16-bit grey.
 SIXTEEN_BIT_MODES = ('I;16', 'I;16L', 'I;16B', 'I;16N')
-GREY_MODES = ('1', 'L', 'LA', *SIXTEEN_BIT_MODES)
+GREY_MODES = ('1', 'L', 'LA', 'La', 'I', *SIXTEEN_BIT_MODES)
+ALPHA_MODES = ('LA', 'La', 'PA', 'RGBA', 'RGBa')
 PROFILE_SPACE = slice(16, 20)  # of an ICC profile: the colour space of the pixels
+LOW = 1 << 14
+"""16-bit values that are all below it are likely to be those of 14 bits or fewer."""
 
 
 class Header(NamedTuple):
@@ -63,18 +83,53 @@ class Photo(NamedTuple):
     """A photo as it was read.
 
     Attributes:
-        rgb (np.ndarray): Pixels, upright, shape (H, W, 3), uint8.
-        alpha (np.ndarray | None): Opacity, shape (H, W), uint8; None if the file has none.
-        icc_profile (bytes | None): Colour profile, if it fits pixels of this kind.
+        rgb (np.ndarray): Pixels, upright, shape (H, W, 3), uint8, or uint16 of a file with more
+            bits, 65535 being white.
+        alpha (np.ndarray | None): Opacity, shape (H, W), of the same type; None if there is none.
+        icc_profile (bytes | None): Colour profile of the pixels; None for sRGB.
         grey (bool): Whether the file holds grey pixels.
-        metadata (Metadata): EXIF and XMP.
+        metadata (Metadata): EXIF, XMP and resolution.
+        levels (tuple[int, int] | None): The values of black and white in the file, where its 16-bit
+            values have a range of their own.
+        png_color (dict[bytes, bytes] | None): The chunks by which a PNG file says what its colours
+            are.
+        warnings (tuple[str, ...]): What somebody should know of how it was read.
     """
 
     rgb: np.ndarray
-    alpha: np.ndarray | None
-    icc_profile: bytes | None
-    grey: bool
+    alpha: np.ndarray | None = None
+    icc_profile: bytes | None = None
+    grey: bool = False
     metadata: Metadata = NO_METADATA
+    levels: tuple[int, int] | None = None
+    png_color: dict[bytes, bytes] | None = None
+    warnings: tuple[str, ...] = ()
+
+    @property
+    def bits(self) -> int:
+        """int: 8 or 16."""
+        return 8 * self.rgb.itemsize
+
+    @property
+    def size(self) -> tuple[int, int]:
+        """tuple[int, int]: Width and height."""
+        return self.rgb.shape[1], self.rgb.shape[0]
+
+    def visible(self) -> np.ndarray:
+        """Return the pixels, uint8 or uint16, with visible colours under what is transparent."""
+        return spread_visible(self.rgb, self.alpha)
+
+    def in_colors_of(self, other: Photo) -> np.ndarray:
+        """Return the visible pixels, uint8, in the colour space of another photo."""
+        rgb = in_bits(self.visible(), 8)
+        source, target = (None if p.grey else p.icc_profile for p in (self, other))
+        try:
+            return convert(rgb, source, target)
+        except ImageCms.PyCMSError:  # a profile without what a conversion takes
+            return rgb
+
+
+ImageInput = str | os.PathLike | np.ndarray | Image.Image | Photo
 
 
 def read_header(path: str | os.PathLike) -> Header:
@@ -87,42 +142,75 @@ def read_header(path: str | os.PathLike) -> Header:
         Header: Upright, as :func:`read_photo` gives the pixels.
 
     Raises:
-        UserError: If the file is missing or no image.
+        UserError: If the file is missing, no image, or a camera's raw file.
     """
     if not Path(path).is_file():
         raise UserError(f'image not found: {path}')
     try:
         with _open(path, str(path)) as image:
+            page, _ = _largest_page(image)
+            image.seek(page)
             width, height = image.size
             # Pillow decodes a whole PNG file to look for an orientation behind the pixels.
             if (image.format != 'PNG' or 'exif' in image.info) and _orientation(image) > 4:
                 width, height = height, width
             return Header(width, height, image.mode, getattr(image, 'n_frames', 1), image.format)
-    except Exception as error:
+    except Image.UnidentifiedImageError:
+        return Header(*read_photo(path).size, 'LA', 1, 'TIFF')  # the kind that has to be read
+    except Exception as error:  # a broken file can end in any error of the libraries
         raise _unreadable(str(path), error) from error
 
 
-def read_photo(path: str | os.PathLike) -> Photo:
+def read_photo(path: str | os.PathLike, stretched: bool = False) -> Photo:
     """Read a photo of any size, mode and format that Pillow, with pillow-heif, reads.
+
+    Of several pages of a TIFF file the largest is taken, of an animation the first picture. CMYK
+    becomes sRGB by its profile.
 
     Args:
         path (str | os.PathLike): The file.
+        stretched (bool): Where a 16-bit file does not say what its range is, take its lowest and
+            highest values for black and white. Default: False.
 
     Returns:
         Photo: Its pixels and what belongs to them.
 
     Raises:
-        UserError: If the file is missing, damaged or no image. Broken metadata is no error.
+        UserError: If the file is missing, damaged, no image, or a camera's raw file. Broken
+            metadata is no error.
     """
-    return decode_photo(read_bytes(path), str(path))
+    return _decode(read_bytes(path), str(path), stretched=stretched)
+
+
+def as_photo(image: ImageInput) -> Photo:
+    """Return a photo of a file, an array or a Pillow image.
+
+    Args:
+        image (str | os.PathLike | np.ndarray | PIL.Image.Image | Photo): A file, or pixels. Arrays
+            are (H, W) grey, (H, W, 3) RGB or (H, W, 4) RGBA, of uint8 or uint16.
+
+    Returns:
+        Photo: Upright.
+
+    Raises:
+        UserError: If the file is missing or damaged, or the array is of another kind.
+    """
+    if isinstance(image, Photo):
+        return image
+    if isinstance(image, (str, os.PathLike)):
+        return read_photo(image)
+    if isinstance(image, Image.Image):
+        return _from_pillow(image)
+    if isinstance(image, np.ndarray):
+        return _from_array(image)
+    raise UserError(f'an image must be a path, an array or a PIL image, not {type(image).__name__}')
 
 
 def read_rgb(image: ImageInput) -> np.ndarray:
     """Return an image as 8-bit RGB, upright; transparency is dropped.
 
     Args:
-        image (str | os.PathLike | np.ndarray | PIL.Image.Image): A file, or pixels. Arrays are
-            (H, W) grey, (H, W, 3) RGB or (H, W, 4) RGBA, of uint8, or uint16 which is scaled.
+        image (str | os.PathLike | np.ndarray | PIL.Image.Image): As for :func:`as_photo`.
 
     Returns:
         np.ndarray: Shape (H, W, 3), uint8.
@@ -132,25 +220,11 @@ def read_rgb(image: ImageInput) -> np.ndarray:
     """
     if isinstance(image, (str, os.PathLike)):
         return decode_rgb(read_bytes(image), str(image))
-    if isinstance(image, Image.Image):
-        return _from_pillow(image)
-    if isinstance(image, np.ndarray):
-        return _from_array(image)
-    raise UserError(f'an image must be a path, an array or a PIL image, not {type(image).__name__}')
+    return in_bits(as_photo(image).rgb, 8)
 
 
 def read_bytes(path: str | os.PathLike) -> bytes:
-    """Return the content of a file.
-
-    Args:
-        path (str | os.PathLike): The file.
-
-    Returns:
-        bytes: All of it.
-
-    Raises:
-        UserError: If there is no such file, or it cannot be read.
-    """
+    """Return the content of an image file, or raise one line."""
     path = Path(path)
     if not path.is_file():
         raise UserError(f'image not found: {path}')
@@ -165,7 +239,7 @@ def decode_rgb(content: bytes, name: str) -> np.ndarray:
 
     The EXIF orientation is applied, if it can be read. Grey, palette and CMYK images become RGB,
     alpha is dropped (the colours under it stay as they are stored), 16-bit grey and RGB become
-    round(v / 257). Of several frames the first is taken.
+    round(v / 257). Of several pages or frames one is taken as by :func:`read_photo`.
 
     Args:
         content (bytes): The whole file: PNG, JPEG, TIFF, HEIC or what else Pillow reads, with
@@ -178,19 +252,14 @@ def decode_rgb(content: bytes, name: str) -> np.ndarray:
     Raises:
         BrokenFileError: If the file is empty, truncated, no image, too large to be an honest image
             (Pillow's limit), or has floating point or other uncommon pixels.
-        UserError: If it is HEIC, and pillow-heif is not installed.
+        UserError: If it is HEIC, and pillow-heif is not installed, or a camera's raw file.
 
     Examples:
         >>> from pathlib import Path
         >>> decode_rgb(Path('photo.jpg').read_bytes(), 'photo.jpg').shape
         (480, 640, 3)
     """
-    return _decode(content, name, pixels_only=True).rgb
-
-
-def decode_photo(content: bytes, name: str) -> Photo:
-    """Return the photo of a whole file, as :func:`read_photo` does; `name` is for errors."""
-    return _decode(content, name, pixels_only=False)
+    return in_bits(_decode(content, name, pixels_only=True).rgb, 8)
 
 
 def super_resolved(photo: Photo, rgb: np.ndarray) -> Photo:
@@ -198,77 +267,94 @@ def super_resolved(photo: Photo, rgb: np.ndarray) -> Photo:
 
     Args:
         photo (Photo): The LR photo.
-        rgb (np.ndarray): The SR pixels, shape (scale·H, scale·W, 3), uint8.
+        rgb (np.ndarray): The SR pixels, shape (scale·H, scale·W, 3), uint8 or uint16.
 
     Returns:
         Photo: With the opacity enlarged bicubically, the same profile and greyness, and the same
-        metadata but for the sizes in it.
+        metadata but for what is counted in pixels.
     """
     height, width = rgb.shape[:2]
     alpha = photo.alpha
     if alpha is not None:
-        image = Image.fromarray(alpha).resize((width, height), Image.Resampling.BICUBIC)
-        alpha = np.asarray(image)
-    metadata = resized(photo.metadata, width, height)
-    return photo._replace(rgb=rgb, alpha=alpha, metadata=metadata)
+        alpha = resize(in_bits(alpha, 8 * rgb.itemsize), width, height)
+    levels = photo.levels if rgb.dtype == np.uint16 else None
+    metadata = resized(photo.metadata, photo.size, (width, height))
+    return photo._replace(rgb=rgb, alpha=alpha, levels=levels, metadata=metadata)
 
 
-def write_photo(photo: Photo, path: str | os.PathLike, kind: str, quality: int = 95) -> None:
+def fitted(photo: Photo, kind: str) -> Photo:
+    """Return what a format, a key of :data:`FORMATS`, holds of a photo, which says what is lost."""
+    metadata = fitting(photo.metadata, kind)
+    photo = photo._replace(metadata=metadata)
+    if kind not in DEEP_FORMATS:
+        alpha = None if photo.alpha is None else in_bits(photo.alpha, 8)
+        photo = photo._replace(rgb=in_bits(photo.rgb, 8), alpha=alpha, levels=None)
+    if kind != 'png' and photo.png_color:
+        if png_space(photo.png_color, None, photo.grey).hdr:
+            told = 'its HDR colours (cICP) fit into PNG alone, so the result looks pale'
+            photo = photo._replace(warnings=(*photo.warnings, told))
+        photo = photo._replace(png_color=None)
+    return photo
+
+
+def write_photo(
+    photo: Photo,
+    path: str | os.PathLike,
+    kind: str,
+    quality: int | str = 95,
+) -> None:
     """Write a photo, whole or not at all.
 
     Grey photos are written grey. JPEG has no transparency: there the photo is laid over white.
-    A TIFF file is compressed, except where its EXIF has parts of its own, such as that on the
-    place, which the compressing library cannot write.
 
     Args:
-        photo (Photo): The photo.
+        photo (Photo): The photo; in 16 bits it is written so where the format holds them.
         path (str | os.PathLike): The file; its folder is made if needed.
         kind (str): A key of :data:`FORMATS`.
-        quality (int): Of JPEG and WebP, 1 to 100. Default: 95.
+        quality (int | str): Of JPEG and WebP, 1 to 100; of WebP also 'lossless'. Default: 95.
 
     Raises:
         UserError: If it cannot be written.
     """
-    image = Image.fromarray(photo.rgb)
-    if photo.grey:
-        image = image.convert('L')
-    if photo.alpha is not None:
-        image = _with_alpha(image, Image.fromarray(photo.alpha), kind)
-    options = dict(
-        png=dict(),
-        jpg=dict(quality=quality, subsampling=0),
-        webp=dict(quality=quality),
-        tiff=dict(compression='tiff_deflate'),
-    )[kind]
-    options.update(_metadata_options(fitting(photo.metadata, kind), kind))
+    photo = fitted(photo, kind)
     with written_whole(path) as temporary:
         try:
-            image.save(temporary, FORMATS[kind], icc_profile=photo.icc_profile, **options)
+            _write(photo, temporary, kind, quality)
         except ValueError as error:  # such as more pixels than WebP can hold
             raise UserError(f'cannot write {path}: {error}') from error
 
 
 def write_picture(rgb: np.ndarray, path: str | os.PathLike) -> None:
-    """Write a drawn picture as PNG, whole or not at all.
-
-    Args:
-        rgb (np.ndarray): Shape (H, W, 3), uint8.
-        path (str | os.PathLike): The file.
-
-    Raises:
-        UserError: If it cannot be written.
-    """
-    write_photo(Photo(rgb, alpha=None, icc_profile=None, grey=False), path, 'png')
+    """Write a drawn picture, (H, W, 3) uint8, as PNG, whole or not at all."""
+    write_photo(Photo(rgb), path, 'png')
 
 
 def _open(file: str | os.PathLike | io.BytesIO, name: str) -> Image.Image:
     """Open an image file by what is in it, whatever its name says; its pixels are not read yet."""
-    try:
-        return Image.open(file)
-    except Image.UnidentifiedImageError:
-        start = file.getvalue()[:12] if isinstance(file, io.BytesIO) else _first_bytes(file)
-        if start[4:8] != b'ftyp' or start[8:12] not in HEIF_BRANDS:
-            raise
+    start = file.getvalue()[:16] if isinstance(file, io.BytesIO) else _first_bytes(file)
+    is_tiff = start.startswith(TIFF_STARTS)
+    raw = RAW_STARTS.match(start) or (is_tiff and name.lower().endswith(RAW_SUFFIXES))
+    if not raw:
+        if start[4:8] == b'ftyp' and start[8:12] in HEIF_BRANDS:
+            _let_pillow_read_heif(name)
+        image = Image.open(file)
+        tags = image.tag_v2 if image.format == 'TIFF' else {}
+        kinds = (COLOR_FILTER_ARRAY, LINEAR_RAW)
+        if DNG_VERSION not in tags and tags.get(Base.PhotometricInterpretation) not in kinds:
+            return image
+        image.close()
+    raise UserError(
+        f'{name}: a raw file of a camera; develop it first, with darktable or RawTherapee for '
+        'instance, and take the TIFF or JPEG file that this gives'
+    )
+
+
+def _first_bytes(path: str | os.PathLike) -> bytes:
+    with open(path, 'rb') as file:
+        return file.read(16)
+
+
+def _let_pillow_read_heif(name: str) -> None:
     try:
         import pillow_heif
     except ImportError as error:
@@ -276,12 +362,6 @@ def _open(file: str | os.PathLike | io.BytesIO, name: str) -> Image.Image:
             f'{name}: an HEIC image, which takes one more package to read: pip install pillow-heif'
         ) from error
     pillow_heif.register_heif_opener()
-    return Image.open(file)
-
-
-def _first_bytes(path: str | os.PathLike) -> bytes:
-    with open(path, 'rb') as file:
-        return file.read(12)
 
 
 def _unreadable(name: str, error: Exception) -> UserError:
@@ -294,24 +374,89 @@ def _unreadable(name: str, error: Exception) -> UserError:
     return BrokenFileError(f'{name}: cannot be read as an image: {reason}')
 
 
-def _decode(content: bytes, name: str, pixels_only: bool) -> Photo:
-    """Return a photo, or its upright 8-bit RGB pixels alone."""
+def _largest_page(image: Image.Image) -> tuple[int, str | None]:
+    """Return which page or picture of a file is taken, and what is said of the others."""
+    # Phones keep a preview or a map of brightness behind a JPEG file, which MPO stands for.
+    count = 1 if image.format == 'MPO' else getattr(image, 'n_frames', 1)
+    if count == 1:
+        return 0, None
+    if image.format != 'TIFF':
+        return image.tell(), f'has {count} pictures; the first is taken'
+    sizes = []
+    for page in range(count):
+        image.seek(page)
+        sizes.append(image.width * image.height)
+    largest = sizes.index(max(sizes))
+    image.seek(0)
+    which = f'page {largest + 1}, the largest,' if largest else 'the first'
+    return largest, f'has {count} pages; {which} is taken'
+
+
+def _decode(content: bytes, name: str, pixels_only: bool = False, stretched: bool = False) -> Photo:
+    """Return a photo; its pixels alone are right where no more is asked for."""
     if not content:
         raise BrokenFileError(f'{name}: the image file is empty')
     try:
         with _open(io.BytesIO(content), name) as image:
-            metadata = NO_METADATA if pixels_only else read_metadata(image)
-            profile = _profile(image)
-            deep = _has_deep_colour(image, content)
-            image.load()
-            # Pillow and OpenCV turn TIFF images upright themselves; Pillow forgets the tag then.
-            orientation = _orientation(image)
-            rgb = Image.fromarray(_read_deep_colour(content)) if deep else _to_rgb(image)
-            alpha = None if pixels_only else _alpha(image, orientation)
-            grey = image.mode in GREY_MODES
-            return Photo(_upright(rgb, orientation), alpha, profile, grey, metadata)
+            page, told = _largest_page(image)
+            image.seek(page)
+            photo = _photo(image, content, page, pixels_only, stretched)
+    except Image.UnidentifiedImageError as error:
+        with suppress(Exception):
+            if content.startswith(TIFF_STARTS) and (other := rgba_of_grey_tiff(content)):
+                return _decode(other, name, pixels_only, stretched)._replace(grey=True)
+        raise _unreadable(name, error) from error
     except Exception as error:  # a broken file can end in any error of the libraries
         raise _unreadable(name, error) from error
+    return photo._replace(warnings=(told, *photo.warnings)) if told else photo
+
+
+def _photo(
+    image: Image.Image,
+    content: bytes = b'',
+    page: int = 0,
+    pixels_only: bool = False,
+    stretched: bool = False,
+) -> Photo:
+    """Return the photo of an opened image, or fail in any way; ``content`` is that of its file."""
+    metadata = NO_METADATA if pixels_only else read_metadata(image)
+    tags = dict(image.tag_v2) if image.format == 'TIFF' else {}
+    is_png = image.format == 'PNG' and content
+    deep = _has_deep_colour(image, content)
+    image.load()
+    # Pillow and OpenCV turn TIFF images upright themselves; Pillow forgets the tag then.
+    orientation = _orientation(image)
+    grey = content[25] in (0, 4) if deep and is_png else image.mode in GREY_MODES
+    problems, levels, alpha = [], None, None
+    # Of PGM files with 16 bits, and of those who make such images, Pillow's I has 16 bits.
+    if deep or image.mode in SIXTEEN_BIT_MODES or (image.mode == 'I' and image.format != 'TIFF'):
+        rgb, alpha = _read_deep(image, content, page, deep)
+        levels = _levels(rgb, _declared_levels(tags), stretched, problems)
+        if levels:
+            rgb = stretch(rgb, *levels)
+        if tags.get(Base.PhotometricInterpretation) == 0:  # white is zero
+            rgb = 65535 - rgb
+        if alpha is not None and tags.get(Base.ExtraSamples) == (1,):
+            rgb = unmultiplied(rgb, alpha)
+    else:
+        if image.mode == 'CMYK':
+            flat, problem = cmyk_to_srgb(image, image.info.get('icc_profile'))
+            problems += [problem] if problem else []
+        else:
+            flat = _to_rgb(image)
+        rgb = np.array(flat)
+        if not pixels_only and (
+            image.mode in ALPHA_MODES or ('transparency' in image.info and image.mode != 'CMYK')
+        ):
+            alpha = np.array(image.convert('RGBA').getchannel('A'))
+    rgb, alpha = _upright(rgb, orientation), _upright(alpha, orientation)
+    if pixels_only:
+        return Photo(rgb)
+    profile = _profile(image, grey, problems)
+    chunks = png_color_chunks(content) if is_png else None
+    if chunks:
+        profile = png_space(chunks, profile, grey).profile
+    return Photo(rgb, alpha, profile, grey, metadata, levels, chunks, tuple(problems))
 
 
 def _orientation(image: Image.Image) -> int:
@@ -319,24 +464,27 @@ def _orientation(image: Image.Image) -> int:
     try:
         with warnings.catch_warnings():
             warnings.simplefilter('ignore')
-            return image.getexif().get(ExifTags.Base.Orientation, 1)
+            return image.getexif().get(Base.Orientation, 1)
     except Exception:  # broken metadata can end in any error; the pixels may be whole
         return 1
 
 
-def _upright(image: Image.Image, orientation: int) -> np.ndarray:
-    """Return writable pixels, turned as a viewer does."""
-    pixels = np.array(image)
-    if orientation == 1:
+def _upright(pixels: np.ndarray | None, orientation: int) -> np.ndarray | None:
+    """Return pixels (H, W, ...) turned as a viewer does, contiguous."""
+    if pixels is None or orientation not in range(2, 9):
         return pixels
-    plain = Image.fromarray(pixels)
-    plain.getexif()[ExifTags.Base.Orientation] = orientation
-    return np.array(ImageOps.exif_transpose(plain))
+    if orientation > 4:
+        pixels = pixels.swapaxes(0, 1)
+    if orientation in (2, 3, 6, 7):
+        pixels = pixels[:, ::-1]
+    if orientation in (3, 4, 7, 8):
+        pixels = pixels[::-1]
+    return pixels.copy()
 
 
 def _has_deep_colour(image: Image.Image, content: bytes) -> bool:
     """Whether Pillow would cut 16-bit pixels of this file to their upper byte."""
-    if image.format == 'PNG':
+    if image.format == 'PNG' and content:
         bit_depth = content[24]  # of the header chunk, which comes first in every PNG file
         return bit_depth == 16
     if image.format == 'TIFF' and image.mode in ('RGB', 'RGBA', 'RGBX'):
@@ -344,66 +492,103 @@ def _has_deep_colour(image: Image.Image, content: bytes) -> bool:
     return False
 
 
-def _read_deep_colour(content: bytes) -> np.ndarray:
-    """Return the 8-bit RGB pixels of a 16-bit PNG or TIFF file, read by OpenCV."""
-    flags = cv2.IMREAD_UNCHANGED | cv2.IMREAD_IGNORE_ORIENTATION
-    pixels = cv2.imdecode(np.frombuffer(content, np.uint8), flags)
-    if pixels is None or pixels.dtype != np.uint16:
-        raise ValueError('16-bit pixels in a form that OpenCV cannot read')
+def _read_deep(
+    image: Image.Image, content: bytes, page: int, deep: bool
+) -> tuple[np.ndarray, np.ndarray | None]:
+    """Return 16-bit RGB (H, W, 3) and opacity (H, W), by OpenCV where Pillow would lose bits."""
+    if deep:
+        flags = cv2.IMREAD_UNCHANGED | cv2.IMREAD_IGNORE_ORIENTATION
+        data = np.frombuffer(content, np.uint8)
+        if page:
+            _, [pixels] = cv2.imdecodemulti(data, flags, range=(page, page + 1))
+        else:
+            pixels = cv2.imdecode(data, flags)
+        if pixels is None or pixels.dtype != np.uint16:
+            raise ValueError('16-bit pixels in a form that OpenCV cannot read')
+    else:
+        pixels = np.asarray(image).clip(0, 65535).astype(np.uint16)
     channels = 1 if pixels.ndim == 2 else pixels.shape[2]
     to_rgb = {1: cv2.COLOR_GRAY2RGB, 3: cv2.COLOR_BGR2RGB, 4: cv2.COLOR_BGRA2RGB}[channels]
-    return cv2.cvtColor(_to_eight_bit(pixels), to_rgb)
+    rgb = cv2.cvtColor(pixels, to_rgb)
+    if image.mode in ALPHA_MODES and channels == 4:
+        return rgb, pixels[..., 3].copy()
+    if image.format == 'PNG' and (key := image.info.get('transparency')) is not None:
+        return rgb, np.where((rgb == np.uint16(key)).all(axis=2), 0, 65535).astype(np.uint16)
+    return rgb, None
+
+
+def _declared_levels(tags: dict[int, Any]) -> tuple[int, int] | None:
+    """Return the values of black and white that a TIFF file declares."""
+
+    def first(tag: int) -> Any:
+        value = tags.get(tag)
+        return value[0] if isinstance(value, tuple) and value else value
+
+    text = str(tags.get(Base.ImageDescription, ''))
+    if found := re.search(r'<Pixels\b[^>]*\bSignificantBits="(\d+)"', text):  # OME-XML
+        return 0, (1 << int(found[1])) - 1
+    if (bits := first(Base.BitsPerSample) or 16) < 16:
+        return 0, (1 << bits) - 1
+    for low, high in ((340, 341), (280, 281)):  # SMin-, SMax-, MinSampleValue, MaxSampleValue
+        if first(high) is not None:
+            return round(float(first(low) or 0)), round(float(first(high)))
+    low, high = (re.search(rf'^{name}=([\d.]+)$', text, re.M) for name in ('min', 'max'))
+    if text.startswith('ImageJ=') and high:
+        return round(float(low[1])) if low else 0, round(float(high[1]))
+    return None
+
+
+def _levels(
+    rgb: np.ndarray, declared: tuple[int, int] | None, stretched: bool, problems: list[str]
+) -> tuple[int, int] | None:
+    """Return the values of black and white if they are not 0 and 65535; warn where it is unsure."""
+    lowest, highest = int(rgb.min()), int(rgb.max())
+    if declared and declared[0] < declared[1] and highest <= declared[1] <= 65535:
+        return None if declared == (0, 65535) else declared
+    if stretched and lowest < highest:
+        return lowest, highest
+    if highest < LOW:
+        problems.append(
+            f'has values from {lowest} to {highest} of 65535 and does not say what is white, so it '
+            'is dark; take --stretch if its values should be stretched to its own range'
+        )
+    return None
 
 
 def _to_rgb(image: Image.Image) -> Image.Image:
     """Return an image that Pillow has read whole as 8-bit RGB."""
-    if image.mode in SIXTEEN_BIT_MODES:
-        image = Image.fromarray(_to_eight_bit(np.asarray(image)))
-    elif image.mode not in EIGHT_BIT_MODES:
+    if image.mode not in EIGHT_BIT_MODES:
         raise ValueError(f'pixels of the kind {image.mode}; save it with 8 or 16 bits a channel')
     if image.mode in ('P', 'PA'):
         image = image.convert('RGBA')  # the step that Pillow asks for where a palette has alpha
     return image.convert('RGB')
 
 
-def _to_eight_bit(pixels: np.ndarray) -> np.ndarray:
-    """Return round(v / 257) of 16-bit values; 257 is odd, so nothing lies half-way."""
-    return ((pixels.astype(np.uint32) + 128) // 257).astype(np.uint8)
-
-
-def _alpha(image: Image.Image, orientation: int) -> np.ndarray | None:
-    """Return the opacity of an image, upright, if it has any."""
-    with_key_colour = 'transparency' in image.info and image.mode in ('1', 'L', 'P', 'RGB')
-    if not with_key_colour and image.mode not in ('LA', 'La', 'PA', 'RGBA', 'RGBa'):
-        return None
-    return _upright(image.convert('RGBA').getchannel('A'), orientation)
-
-
-def _profile(image: Image.Image) -> bytes | None:
+def _profile(image: Image.Image, grey: bool, problems: list[str]) -> bytes | None:
     """Return the colour profile if it is one for the pixels that will be written."""
     profile = image.info.get('icc_profile')
-    space = b'GRAY' if image.mode in GREY_MODES else b'RGB '
-    return profile if profile and profile[PROFILE_SPACE] == space else None
-
-
-def _from_pillow(image: Image.Image) -> np.ndarray:
-    """Return the pixels of a Pillow image."""
-    if image.mode not in EIGHT_BIT_MODES:
-        # The same conversion as for files; PNG holds 16-bit grey without loss.
-        content = io.BytesIO()
-        try:
-            image.save(content, 'PNG')
-        except OSError as error:
-            raise UserError(f'an image of mode {image.mode} cannot be used; convert it') from error
-        return decode_rgb(content.getvalue(), f'image of mode {image.mode}')
+    if not profile or profile[PROFILE_SPACE] != (b'GRAY' if grey else b'RGB '):
+        return None
     try:
-        return _upright(image.convert('RGB'), _orientation(image))
-    except OSError as error:
+        ImageCms.ImageCmsProfile(io.BytesIO(profile))
+    except (OSError, ImageCms.PyCMSError):
+        problems.append('has a broken colour profile, which is left out')
+        return None
+    return profile
+
+
+def _from_pillow(image: Image.Image) -> Photo:
+    """Return the photo of a Pillow image."""
+    try:
+        return _photo(image)
+    except (OSError, ValueError, SyntaxError) as error:
+        if image.mode not in (*EIGHT_BIT_MODES, *SIXTEEN_BIT_MODES):
+            raise UserError(f'an image of mode {image.mode} cannot be used; convert it') from error
         raise UserError(f'the PIL image cannot be read: {error}') from error
 
 
-def _from_array(image: np.ndarray) -> np.ndarray:
-    """Return 8-bit RGB pixels of an array."""
+def _from_array(image: np.ndarray) -> Photo:
+    """Return the photo of an array."""
     channels = 1 if image.ndim == 2 else image.shape[-1]
     if (
         image.dtype not in (np.uint8, np.uint16)
@@ -415,30 +600,75 @@ def _from_array(image: np.ndarray) -> np.ndarray:
             'an image array must be uint8 or uint16 of shape (H, W), (H, W, 3) or (H, W, 4), not '
             f'{image.dtype} of {tuple(image.shape)}'
         )
-    image = image.reshape(*image.shape[:2], channels)[..., :3]
-    if image.dtype == np.uint16:
-        image = _to_eight_bit(image)
-    return np.array(np.broadcast_to(image, (*image.shape[:2], 3)))
+    image = image.reshape(*image.shape[:2], channels)
+    rgb = np.array(np.broadcast_to(image[..., :3], (*image.shape[:2], 3)))
+    return Photo(rgb, image[..., 3].copy() if channels == 4 else None)
 
 
-def _metadata_options(metadata: Metadata, kind: str) -> dict[str, Any]:
-    """Return how Pillow is told what to write besides the pixels."""
-    options = {}
-    if metadata.exif:
-        options['exif'] = metadata.exif
-    if metadata.xmp and kind in ('jpg', 'webp'):
-        options['xmp'] = metadata.xmp
-    if metadata.xmp and kind == 'png':
-        options['pnginfo'] = PngInfo()
-        options['pnginfo'].add_itxt('XML:com.adobe.xmp', metadata.xmp.decode(errors='replace'))
+def _write(photo: Photo, path: Path, kind: str, quality: int | str) -> None:
+    """Write a photo that fits into a format."""
+    pixels = to_grey(photo.rgb) if photo.grey else photo.rgb
+    if photo.levels:
+        pixels = unstretch(pixels, *photo.levels)
     if kind == 'tiff':
-        options['tiffinfo'] = tags = Image.Exif()
-        tags.load(options.pop('exif', b''))
-        if metadata.xmp:
-            tags[Base.XMLPacket] = metadata.xmp
-        if metadata.has_details:
-            options['compression'] = None  # libtiff, which compresses, cannot write them
+        with open(path, 'wb') as file:
+            write_tiff(file, _samples(pixels, photo.alpha), photo.metadata.exif, _tags(photo))
+        return
+    options = _options(photo, kind)
+    if photo.bits == 16:
+        write_deep_png(path, _samples(pixels, photo.alpha), **options)
+        return
+    image = Image.fromarray(pixels)
+    if photo.alpha is not None:
+        image = _with_alpha(image, Image.fromarray(photo.alpha), kind)
+    if kind == 'jpg':
+        options.update(quality=quality, subsampling=0)
+    if kind == 'webp':
+        options.update(dict(lossless=True) if quality == 'lossless' else dict(quality=quality))
+    image.save(path, FORMATS[kind], **options)
+
+
+def _samples(pixels: np.ndarray, alpha: np.ndarray | None) -> np.ndarray:
+    """Return grey or RGB pixels with their opacity, (H, W, 1 to 4)."""
+    pixels = pixels[..., None] if pixels.ndim == 2 else pixels
+    return pixels if alpha is None else np.concatenate([pixels, alpha[..., None]], axis=2)
+
+
+def _options(photo: Photo, kind: str) -> dict[str, Any]:
+    """Return how Pillow is told what to write besides the pixels."""
+    exif, xmp, resolution, _ = photo.metadata
+    options = dict(icc_profile=photo.icc_profile)
+    if exif:
+        options['exif'] = exif
+    if resolution and kind != 'webp':
+        options['dpi'] = resolution
+    if kind == 'png':
+        options['pnginfo'] = PngInfo()
+        for name, data in (photo.png_color or {}).items():
+            options['pnginfo'].add(name, data)
+        if xmp:
+            options['pnginfo'].add_itxt('XML:com.adobe.xmp', xmp.decode(errors='replace'))
+    elif xmp:
+        options['xmp'] = xmp
     return options
+
+
+def _tags(photo: Photo) -> dict[int, Any]:
+    """Return the tags of a TIFF file besides those of its EXIF."""
+    tags = {}
+    if photo.icc_profile:
+        tags[Base.InterColorProfile] = photo.icc_profile
+    if photo.metadata.xmp:
+        tags[Base.XMLPacket] = photo.metadata.xmp
+    if resolution := photo.metadata.resolution:
+        tags[Base.XResolution], tags[Base.YResolution] = resolution
+        tags[Base.ResolutionUnit] = 2
+    if photo.levels:
+        count = (1 if photo.grey else 3) + (photo.alpha is not None)
+        black, white = (float(level) for level in photo.levels)
+        tags[Base.SMinSampleValue] = (black,) * count
+        tags[Base.SMaxSampleValue] = (white,) * count
+    return tags
 
 
 def _with_alpha(image: Image.Image, alpha: Image.Image, kind: str) -> Image.Image:

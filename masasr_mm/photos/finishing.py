@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 from PIL import Image
 
-from ..images.io import Photo, super_resolved
-from ..images.metadata import NO_METADATA, fitting
-from .sizes import FinalSize, reduced
+from ..images.io import Photo, fitted, super_resolved
+from ..images.pixels import resize
+from .sizes import FinalSize
 
 
 def finished(
@@ -21,19 +21,20 @@ def finished(
 
     Args:
         photo (Photo): The LR photo.
-        sr (np.ndarray): The SR pixels, shape (scale·H, scale·W, 3), uint8, RGB.
+        sr (np.ndarray): The SR pixels, shape (scale·H, scale·W, 3), uint8 or uint16, RGB.
         kind (str): Format of the result, a key of :data:`~masasr_mm.images.io.FORMATS`.
         outscale (FinalSize, optional): How large it shall be. Default: None, as large as it is.
         strip_metadata (bool): Leave out date, camera, place and the like. Default: False.
 
     Returns:
-        tuple[Photo, list[str]]: The result, and what could not be done for it.
+        tuple[Photo, list[str]]: The result, and what could not be done for it, or is to be known
+            of how the photo was read.
     """
     problems = []
     if outscale:
-        width, height = outscale.of(photo.rgb.shape[1], photo.rgb.shape[0])
+        width, height = outscale.of(*photo.size)
         if width <= sr.shape[1]:
-            sr = reduced(sr, width, height, Image.Resampling.LANCZOS)
+            sr = resize(sr, width, height, Image.Resampling.LANCZOS)
         else:
             problems.append(
                 f'{width} pixels of width are more than the network makes of it, so the result '
@@ -41,6 +42,6 @@ def finished(
             )
     result = super_resolved(photo, sr)
     if strip_metadata:
-        return result._replace(metadata=NO_METADATA), problems
-    metadata = fitting(result.metadata, kind)
-    return result._replace(metadata=metadata), [*problems, *metadata.problems]
+        result = result._replace(metadata=result.metadata.stripped())
+    result = fitted(result, kind)
+    return result, [*result.warnings, *problems, *result.metadata.problems]

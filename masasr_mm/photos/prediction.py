@@ -36,6 +36,7 @@ class Prediction(NamedTuple):
             (H, W, 3), uint8, RGB.
         left_out (float | None): The agreement of references that showed so little of the photo
             that it became its own reference; None if they were used.
+        image16 (np.ndarray | None): ``image`` as uint16, if it was asked for.
     """
 
     image: np.ndarray
@@ -47,6 +48,12 @@ class Prediction(NamedTuple):
     alignments: tuple[Alignment, ...] = ()
     references: tuple[np.ndarray, ...] = ()
     left_out: float | None = None
+    image16: np.ndarray | None = None
+
+    @property
+    def pixels(self) -> np.ndarray:
+        """np.ndarray: The SR image in as many bits as were asked for."""
+        return self.image if self.image16 is None else self.image16
 
     @property
     def similarity(self) -> float | None:

@@ -7,6 +7,8 @@ from typing import NamedTuple
 import numpy as np
 from PIL import Image
 
+from ..images.pixels import resize
+
 LEAST = 8
 """Pixels of height and width that the network takes."""
 
@@ -48,12 +50,12 @@ def reduced(rgb: np.ndarray, width: int, height: int, kind: Image.Resampling) ->
     """Reduce an image with Pillow.
 
     Args:
-        rgb (np.ndarray): Shape (H, W, 3), uint8.
+        rgb (np.ndarray): Shape (H, W, 3), uint8 or uint16.
         width (int): Pixels.
         height (int): Pixels.
         kind (Image.Resampling): Pillow's filter.
 
     Returns:
-        np.ndarray: Shape (height, width, 3), uint8.
+        np.ndarray: Shape (height, width, 3), of the same type.
     """
-    return np.asarray(Image.fromarray(rgb).resize((width, height), kind))
+    return resize(rgb, width, height, kind)

@@ -301,3 +301,67 @@ def test_the_photo_itself_is_not_left_out(small_checkpoint, photos, monkeypatch)
     assert prediction.agreement < LOW_AGREEMENT
     assert prediction.left_out is None
     assert len(runs) == 1
+
+
+def test_black_and_white_stays_so(infer, photos):
+    """In RGB, with what JPEG adds to it, with a coloured reference; a spot of colour stays, too."""
+    lq, ref, _ = photos
+    grey = np.repeat(np.asarray(Image.fromarray(lq).convert('L'))[..., None], 3, axis=2)
+    noisy = np.clip(grey + np.random.default_rng(0).integers(-1, 2, grey.shape), 0, 255)
+    for image in (grey, noisy.astype(np.uint8)):
+        sr = infer(image, ref)
+        assert np.ptp(sr.astype(int), axis=2).max() == 0
+    expected = Image.fromarray(by_colour(infer, grey, ref)).convert('L')
+    assert np.abs(infer(grey, ref)[..., 0].astype(int) - np.asarray(expected)).max() <= 1
+    grey[20:26, 30:36] = (200, 40, 40)
+    spot = infer(grey, ref)[84:100, 124:140].astype(int)
+    assert (spot[..., 0] - spot[..., 1]).mean() > 60
+
+
+def by_colour(infer, lq, ref):
+    """What the network makes of it."""
+    stacked = inferencer.stack(lq, [ref], 4, align=False)
+    sr, _ = infer._run(lq, stacked.ref, stacked.ref_down)
+    return np.uint8(np.round(np.clip(sr.permute(1, 2, 0).numpy() * 255, 0, 255)))
+
+
+def test_sixteen_bits_go_in_and_out(infer, photos):
+    """The network sees what 8 bits do not hold, and its numbers are rounded once."""
+    lq, ref, _ = photos
+    deep = lq.astype(np.uint16) * 257
+    prediction = infer.predict(deep, ref, bits=16)
+    assert prediction.image16.dtype == np.uint16
+    assert_same(prediction.image, infer(lq, ref))
+    assert_same(np.rint(prediction.image16 / 257).astype(np.uint8), prediction.image)
+    assert len(np.unique(prediction.image16)) > 5000
+    assert infer.predict(lq, ref).image16 is None
+    finer = np.clip(deep.astype(int) + 100, 0, 65535).astype(np.uint16)  # less than half a level
+    brighter = infer.predict(finer, ref, bits=16).image16
+    assert 30 < (brighter.astype(int) - prediction.image16).mean() < 170
+
+
+def test_a_cut_out_has_no_dark_fringes(infer, photos):
+    """Where it can be seen it is as the whole photo is, whatever lies under what is transparent."""
+    lq, ref, _ = photos
+    rows, columns = np.mgrid[: lq.shape[0], : lq.shape[1]]
+    disc = (rows - 28) ** 2 + (columns - 30) ** 2 < 20**2
+    alpha = np.uint8(255 * disc)[..., None]
+    results = [
+        infer(np.concatenate([np.where(disc[..., None], lq, under), alpha], axis=2), ref)
+        for under in (np.uint8(0), np.uint8(255))
+    ]
+    np.testing.assert_array_equal(*results)
+    seen = np.kron(disc, np.ones((4, 4), bool))
+    error = np.abs(results[0].astype(int) - infer(lq, ref))[seen]
+    on_black = infer(np.where(disc[..., None], lq, np.uint8(0)), ref)
+    dark = np.abs(on_black.astype(int) - infer(lq, ref))
+    assert error.max() < 0.5 * dark[seen].max()
+    assert error.mean() < 0.4 * dark[seen].mean()
+
+
+def test_what_is_not_finite_is_an_error(small_checkpoint, photos):
+    infer = MASAInferencer(small_checkpoint, device='cpu', align='off')
+    with torch.no_grad():
+        list(infer.generator.parameters())[-1].fill_(float('nan'))
+    with pytest.raises(UserError, match='not finite'):
+        infer(photos[0], photos[1])

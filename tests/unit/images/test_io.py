@@ -6,6 +6,7 @@ import io
 import struct
 import sys
 
+import cv2
 import numpy as np
 import pytest
 import tifffile
@@ -14,7 +15,7 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from masasr_mm.errors import UserError
-from masasr_mm.images.io import Header, decode_rgb, read_header
+from masasr_mm.images.io import Header, Photo, decode_rgb, read_header, read_photo, write_photo
 from tests.image_files import ORIENTATIONS, encode, encode_png16, exif_with_orientation, png_chunk
 
 rng = np.random.default_rng(0)
@@ -255,3 +256,179 @@ def test_a_header_tells_size_and_frames_before_pixels_are_decoded(tmp_path):
         (tmp_path / 'text.png').write_text('Once upon a time')
         with pytest.raises(UserError, match=name):
             read_header(tmp_path / name)
+
+
+@pytest.mark.parametrize('kind', ['png', 'tiff'])
+@pytest.mark.parametrize('grey', [False, True])
+@pytest.mark.parametrize('opaque', [False, True])
+def test_sixteen_bits_are_written_and_read(kind, grey, opaque, tmp_path):
+    """Told by tifffile, and for PNG by OpenCV, which makes four channels of grey with alpha."""
+    rgb = repeat_grey(DEEP[..., 0]) if grey else DEEP[..., :3]
+    alpha = None if opaque else DEEP[..., 3]
+    write_photo(Photo(rgb, alpha, grey=grey), tmp_path / 'a', kind)
+    expected = [rgb[..., :1] if grey else rgb, *([] if opaque else [alpha[..., None]])]
+    if kind == 'tiff':
+        have = tifffile.imread(tmp_path / 'a').reshape(6, 9, -1)
+        np.testing.assert_array_equal(have, np.concatenate(expected, axis=2))
+    else:
+        colour_type = (tmp_path / 'a').read_bytes()[25]
+        assert colour_type == {(0, 1): 2, (0, 0): 6, (1, 1): 0, (1, 0): 4}[grey, opaque]
+        have = cv2.imread(str(tmp_path / 'a'), cv2.IMREAD_UNCHANGED).reshape(6, 9, -1)
+        np.testing.assert_array_equal(have[..., 2 if have.shape[2] > 1 else 0], rgb[..., 0])
+        if not opaque:
+            np.testing.assert_array_equal(have[..., 3], alpha)
+    photo = read_photo(tmp_path / 'a')
+    assert photo.grey == grey
+    np.testing.assert_array_equal(photo.rgb, rgb)
+    np.testing.assert_array_equal(photo.alpha, alpha)
+    assert not photo.warnings
+
+
+def test_a_large_file_of_many_strips(tmp_path):
+    large = rng.integers(0, 65536, (700, 500, 3), np.uint16)
+    for kind in ('png', 'tiff'):
+        write_photo(Photo(large), tmp_path / 'a', kind)
+        np.testing.assert_array_equal(read_photo(tmp_path / 'a').rgb, large)
+
+
+@pytest.mark.parametrize('count', [1, 3])
+def test_a_key_colour_of_sixteen_bits_is_transparent(count, tmp_path):
+    key = struct.pack(f'>{count}H', *DEEP[2, 3, :count])
+    (tmp_path / 'a.png').write_bytes(encode_png16(DEEP[..., :count], png_chunk(b'tRNS', key)))
+    photo = read_photo(tmp_path / 'a.png')
+    assert photo.grey == (count == 1)
+    expected = np.full((6, 9), 65535)
+    expected[2, 3] = 0
+    np.testing.assert_array_equal(photo.alpha, expected)
+    np.testing.assert_array_equal(photo.rgb[..., :count], DEEP[..., :count])
+
+
+def test_white_is_zero_in_sixteen_bits_too(tmp_path):
+    for pixels in (DEEP[..., 0], RGB[..., 0]):
+        (tmp_path / 'a.tif').write_bytes(tiff(tmp_path, pixels, photometric='miniswhite'))
+        photo = read_photo(tmp_path / 'a.tif')
+        assert photo.grey
+        np.testing.assert_array_equal(photo.rgb[..., 1], np.iinfo(pixels.dtype).max - pixels)
+
+
+def test_colours_multiplied_with_their_opacity_are_divided(tmp_path):
+    alpha = np.full((6, 9, 1), 30000, np.uint16)
+    stored = np.concatenate([DEEP[..., :3] // 4, alpha], axis=2)
+    options = dict(photometric='rgb', extrasamples=['assocalpha'])
+    (tmp_path / 'a.tif').write_bytes(tiff(tmp_path, stored, **options))
+    expected = np.clip(stored[..., :3] * (65535 / 30000), 0, 65535)
+    assert np.abs(read_photo(tmp_path / 'a.tif').rgb - expected).max() <= 0.5
+
+
+TWELVE = (DEEP[..., :3] >> 4).astype(np.uint16)
+TWELVE[0, 0], TWELVE[0, 1] = 0, 4095
+
+
+def packed_twelve_bits() -> bytes:
+    """A grey TIFF file with two values in three bytes, by hand."""
+    rows = [
+        int(f'{a:012b}{b:012b}', 2).to_bytes(3, 'big')
+        for a, b in TWELVE[:, :8, 0].reshape(-1, 2).tolist()
+    ]
+    entries = [
+        (256, 3, 8),
+        (257, 3, 6),
+        (258, 3, 12),
+        (259, 3, 1),
+        (262, 3, 1),
+        (273, 4, 122),
+        (277, 3, 1),
+        (278, 3, 6),
+        (279, 4, 72),
+    ]
+    table = b''.join(struct.pack('<HHII', *entry[:2], 1, entry[2]) for entry in entries)
+    return b'II*\0\x08\0\0\0' + struct.pack('<H', 9) + table + bytes(4) + b''.join(rows)
+
+
+DECLARED = dict(
+    SMaxSampleValue=lambda p: tiff(p, TWELVE, photometric='rgb', metadata=None,
+                                   extratags=[(341, 'd', 3, (4095.0,) * 3, True)]),
+    MaxSampleValue=lambda p: tiff(p, TWELVE, photometric='rgb', metadata=None,
+                                  extratags=[(281, 'H', 3, (4095,) * 3, True)]),
+    OME=lambda p: tiff(p, TWELVE, photometric='rgb', metadata=None,
+                       description='<?xml version="1.0"?><OME><Image><Pixels SizeX="9" '
+                       'Type="uint16" SignificantBits="12"/></Image></OME>'),
+    ImageJ=lambda p: tiff(p, TWELVE, photometric='rgb', metadata=None,
+                          description='ImageJ=1.53\nmin=0.0\nmax=4095.0\n'),
+    BitsPerSample=lambda p: packed_twelve_bits(),
+)  # fmt: skip
+
+
+@pytest.mark.parametrize('how', DECLARED)
+def test_the_range_that_a_file_declares_is_full_range(how, tmp_path):
+    """White is white, in 8 bits as well, and the result has the range of the file."""
+    (tmp_path / 'a.tif').write_bytes(DECLARED[how](tmp_path))
+    photo = read_photo(tmp_path / 'a.tif')
+    stored = repeat_grey(TWELVE[:, :8, 0]) if how == 'BitsPerSample' else TWELVE
+    assert np.abs(photo.rgb - stored * (65535 / 4095)).max() <= 0.5
+    assert not photo.warnings
+    write_photo(photo, tmp_path / 'b.tif', 'tiff')
+    with tifffile.TiffFile(tmp_path / 'b.tif') as file:
+        have = file.pages[0].asarray()
+        np.testing.assert_array_equal(have, stored[..., 0] if photo.grey else stored)
+        high = file.pages[0].tags['SMaxSampleValue'].value
+        assert (high if photo.grey else high[0]) == 4095
+    np.testing.assert_array_equal(read_photo(tmp_path / 'b.tif').rgb, photo.rgb)
+    write_photo(photo, tmp_path / 'b.webp', 'webp', quality='lossless')
+    with Image.open(tmp_path / 'b.webp') as image:
+        expected = np.rint(stored * (255 / 4095))
+        assert np.abs(np.asarray(image.convert('RGB')) - expected).max() <= 1
+
+
+def test_a_range_that_is_not_declared_is_told_and_can_be_stretched(tmp_path):
+    (tmp_path / 'a.tif').write_bytes(tiff(tmp_path, TWELVE + 100, photometric='rgb', metadata=None))
+    photo = read_photo(tmp_path / 'a.tif')
+    [warning] = photo.warnings
+    assert 'values from 100 to 4195 of 65535' in warning
+    np.testing.assert_array_equal(photo.rgb, TWELVE + 100)
+    photo = read_photo(tmp_path / 'a.tif', stretched=True)
+    assert not photo.warnings
+    assert (photo.levels, photo.rgb.min(), photo.rgb.max()) == ((100, 4195), 0, 65535)
+    write_photo(photo, tmp_path / 'b.png', 'png')
+    have = cv2.imread(str(tmp_path / 'b.png'), cv2.IMREAD_UNCHANGED)[..., ::-1]
+    np.testing.assert_array_equal(have, TWELVE + 100)
+    # What uses the whole range, or says that it does, needs no word.
+    (tmp_path / 'a.png').write_bytes(encode_png16(DEEP))
+    assert not read_photo(tmp_path / 'a.png').warnings
+    assert read_photo(tmp_path / 'a.png', stretched=True).levels == (DEEP[..., :3].min(), 65535)
+
+
+def test_of_several_pages_the_largest_is_taken_with_a_word(tmp_path):
+    """In 8 and 16 bits; of pages of one size the first, as of all that moves."""
+    for large, small in ((RGB, RGB[:2, :3]), (DEEP[..., :3], DEEP[:2, :3, :3])):
+        with tifffile.TiffWriter(tmp_path / 'a.tif') as file:
+            for page in (small, large, small):
+                file.write(page, photometric='rgb', metadata=None)
+        photo = read_photo(tmp_path / 'a.tif')
+        np.testing.assert_array_equal(photo.rgb, large)
+        assert photo.warnings == ('has 3 pages; page 2, the largest, is taken',)
+        assert read_header(tmp_path / 'a.tif')[:2] == (9, 6)
+    frames = [Image.fromarray(RGB), Image.fromarray(255 - RGB), Image.fromarray(RGB // 2)]
+    for kind in ('TIFF', 'GIF', 'PNG', 'WEBP'):
+        options = dict(lossless=True) if kind == 'WEBP' else {}
+        content = encode(frames[0], kind, save_all=True, append_images=frames[1:], **options)
+        (tmp_path / 'a').write_bytes(content)
+        photo = read_photo(tmp_path / 'a')
+        assert np.abs(photo.rgb.astype(int) - RGB).mean() < 60
+        [warning] = photo.warnings
+        assert warning.startswith('has 3 ')
+        assert 'the first is taken' in warning
+
+
+def test_raw_files_are_to_be_developed(tmp_path):
+    """A DNG and an NEF file, which are TIFF files with a thumbnail, and one that is none."""
+    tags = [(50706, 'B', 4, (1, 4, 0, 0), True)]
+    dng = tiff(tmp_path, RGB, photometric='rgb', extratags=tags)
+    plain = tiff(tmp_path, RGB, photometric='rgb')
+    for name, content in (('a.tif', dng), ('a.NEF', plain), ('a.raf', b'FUJIFILMCCD-RAW 0201')):
+        (tmp_path / name).write_bytes(content)
+        for read in (read_photo, read_header):
+            with pytest.raises(UserError, match=rf'{name}: a raw file of a camera; develop it'):
+                read(tmp_path / name)
+    (tmp_path / 'a.dng').write_bytes(encode(RGB))  # a PNG file under a wrong name
+    np.testing.assert_array_equal(read_photo(tmp_path / 'a.dng').rgb, RGB)

@@ -168,5 +168,103 @@ def test_sizes_that_are_not_told_are_not_added():
     block = Image.Exif()
     block[Base.Make] = 'Maker'
     have = Image.Exif()
-    have.load(resized(Metadata(block.tobytes()), 60, 80).exif)
+    have.load(resized(Metadata(block.tobytes()), (15, 20), (60, 80)).exif)
     assert dict(have) == {Base.Make: 'Maker'}
+
+
+RESOLUTIONS = dict(
+    jpg=dict(dpi=(300, 300)),
+    png=dict(dpi=(300, 300)),
+    tif=dict(dpi=(300, 300)),
+    webp=dict(exif={Base.XResolution: 300.0, Base.YResolution: 300.0, Base.ResolutionUnit: 2}),
+    heic=dict(exif={Base.XResolution: 118.11, Base.YResolution: 118.11, Base.ResolutionUnit: 3}),
+)
+
+
+@pytest.mark.parametrize('source', RESOLUTIONS)
+@pytest.mark.parametrize('kind', FORMATS)
+def test_the_print_size_stays(source, kind, tmp_path):
+    """10.16 by 7.62 mm at 300 pixels an inch, so 1,200 at four times the size."""
+    options, image = dict(RESOLUTIONS[source]), Image.fromarray(PIXELS)
+    if 'exif' in options:
+        block = Image.Exif()
+        block.update(options['exif'])
+        options['exif'] = block.tobytes()
+    if source == 'heic':
+        image = pytest.importorskip('pillow_heif').from_pillow(image)
+    image.save(tmp_path / f'in.{source}', **options)
+    photo = read_photo(tmp_path / f'in.{source}')
+    result = super_resolved(photo, photo.rgb.repeat(4, axis=0).repeat(4, axis=1))
+    write_photo(result, tmp_path / f'out.{kind}', kind)
+    with Image.open(tmp_path / f'out.{kind}') as image:
+        exif = image.getexif()
+        if kind != 'webp':  # which has no other place
+            assert image.info['dpi'] == pytest.approx((1200, 1200), abs=0.5)
+        if kind == 'webp' or Base.XResolution in exif:
+            unit = {2: 1, 3: 2.54}[exif[Base.ResolutionUnit]]
+            assert float(exif[Base.XResolution]) * unit == pytest.approx(1200, abs=0.5)
+
+
+def test_lengths_that_metadata_counts_in_pixels_grow(tmp_path):
+    block, details = Image.Exif(), {Base.FocalPlaneXResolution: 4000.0, 37396: (20, 15, 8)}
+    block[IFD.Exif] = details
+    xmp = XMP.replace(b'xmp:CreatorTool', b'tiff:XResolution="3000000/10000" xmp:CreatorTool')
+    large = resized(Metadata(block.tobytes(), xmp), (40, 30), (160, 120))
+    have = Image.Exif()
+    have.load(large.exif)
+    assert have.get_ifd(IFD.Exif) == {Base.FocalPlaneXResolution: 16000, 37396: (80, 60, 32)}
+    assert b'tiff:XResolution="12000000/10000"' in large.xmp
+
+
+AREA = (1, 1, 0, 1, 1025, 0, 1, 1)
+POINT = (*AREA[:-1], 2)
+
+
+@pytest.mark.parametrize('keys', [AREA, POINT])
+@pytest.mark.parametrize('how', ['scale', 'matrix'])
+def test_pixels_stay_at_their_place_on_the_earth(keys, how, tmp_path):
+    """By where the corners of the picture lie, before and after."""
+    if how == 'scale':
+        tags = {33550: (10.0, 10.0, 0.0), 33922: (2.0, 3.0, 0.0, 500_000.0, 4_600_000.0, 0.0)}
+    else:
+        matrix = (8.0, 6.0, 0.0, 5e5, 6.0, -8.0, 0.0, 4.6e6, *(0.0,) * 7, 1.0)
+        tags = {34264: matrix}
+    written = [(tag, 'd', len(value), value, True) for tag, value in tags.items()]
+    written.append((34735, 'H', 8, keys, True))
+    tifffile.imwrite(tmp_path / 'in.tif', PIXELS, photometric='rgb', extratags=written)
+    photo = read_photo(tmp_path / 'in.tif')
+    result = super_resolved(photo, photo.rgb.repeat(4, axis=0).repeat(4, axis=1))
+    write_photo(result, tmp_path / 'out.tif', 'tiff')
+
+    def corners(name: str) -> np.ndarray:
+        with tifffile.TiffFile(tmp_path / name) as file:
+            page = file.pages[0]
+            have = {tag.code: tag.value for tag in page.tags}
+            width, height = page.imagewidth, page.imagelength
+        assert have[34735] == keys
+        shift = 0.5 if keys is POINT else 0  # the middle of a pixel is where it is said to be
+        places = np.array([(0, 0), (width, 0), (0, height)]) - shift
+        if how == 'scale':
+            column, row, _, east, north, _ = have[33922]
+            (across, down, _) = have[33550]
+            return np.array(
+                [(east + (x - column) * across, north - (y - row) * down) for x, y in places]
+            )
+        matrix = np.reshape(have[34264], (4, 4))
+        return np.array([(matrix @ (x, y, 0, 1))[:2] for x, y in places])
+
+    np.testing.assert_allclose(corners('out.tif'), corners('in.tif'), rtol=0, atol=1e-6)
+    [problem] = fitting(result.metadata, 'png').problems
+    assert 'GeoTIFF' in problem
+    write_photo(result, tmp_path / 'out.png', 'png')
+    with Image.open(tmp_path / 'out.png') as image:
+        assert not set(image.getexif()) & {33550, 33922, 34264, 34735}
+
+
+def test_what_belongs_to_the_old_pixels_alone_is_left_out_with_a_word(tmp_path):
+    written = [(50844, 'd', 2, (1.0, 2.0), True)]
+    tifffile.imwrite(tmp_path / 'in.tif', PIXELS, photometric='rgb', extratags=written)
+    photo = read_photo(tmp_path / 'in.tif')
+    result = super_resolved(photo, photo.rgb.repeat(4, axis=0).repeat(4, axis=1))
+    [problem] = result.metadata.problems
+    assert 'RPC' in problem
