@@ -1,13 +1,30 @@
-"""Mistakes that a user can mend, told in one line."""
+"""Mistakes that a user can mend, and faults of the machine, in one line each."""
 
 from __future__ import annotations
 
+import errno
 import logging
+import re
 import signal
 import sys
+import traceback
 from collections.abc import Callable
 
-from .faults import explain
+FAULTS = {
+    errno.ENOSPC: 'no space is left there; free some, or choose another folder',
+    errno.EDQUOT: 'the quota is used up; free some space, or choose another folder',
+    errno.EFBIG: 'the file grows beyond the limit that is set for files (ulimit -f)',
+    errno.EROFS: 'it can only be read there; choose another folder',
+    errno.EACCES: 'the permission is missing',
+    errno.EPERM: 'it is not permitted',
+    errno.ENOTDIR: 'a part of the path is a file, no folder',
+    errno.EIO: 'the disk or network fails',
+    errno.ESTALE: 'the network disk has lost it',
+}
+"""What to say of an error number of the operating system; of the others Python's text is best."""
+DEAD_WORKER = re.compile(r'DataLoader worker \(pid(?:\(s\))? ([\d, ]+)\) (.+)')
+TAKEOVER = 'torch.multiprocessing.reductions'
+"""The module in which a process takes a tensor that another one hands over."""
 
 
 class UserError(Exception):
@@ -23,35 +40,49 @@ class BrokenFileError(UserError):
 
 
 def one_line(error: UserError) -> str:
-    """Return the message of ``error`` without what a data loader's worker process wraps around it.
-
-    Args:
-        error (UserError): The error as it was caught, perhaps raised again by ``DataLoader``.
-
-    Returns:
-        str: The message, one line.
-    """
+    """Return the message of an error without what a data loader's worker wraps around it."""
     last = (str(error).strip() or type(error).__name__).splitlines()[-1]
     marker = f'{type(error).__name__}: '
     return last.split(marker, 1)[1] if marker in last else last
 
 
+def explain(error: BaseException) -> str | None:
+    """Return one line on a fault of a disk or of a process that loads data; None for others."""
+    if isinstance(error, OSError) and error.errno in FAULTS:
+        where = error.filename or 'a file could not be written'
+        return f'{where}: {error.strerror}: {FAULTS[error.errno]}'
+    end = _death_of_a_loader_process(error)
+    if end is None:
+        return None
+    return (
+        f'a process that loads data {end}; if the memory was too small, take '
+        'fewer of them (train_dataloader.num_workers); --resume goes on from the last checkpoint'
+    )
+
+
+def _death_of_a_loader_process(error: BaseException) -> str | None:
+    if isinstance(error, RuntimeError) and (dead := DEAD_WORKER.search(str(error))):
+        end = ' '.join(dead.group(2).split('. ')[0].rstrip('.').split())
+        return f'({dead.group(1)}) {end}'
+    if isinstance(error, (ConnectionError, EOFError, FileNotFoundError)):
+        frames = traceback.walk_tb(error.__traceback__)
+        if any(frame.f_globals.get('__name__') == TAKEOVER for frame, _ in frames):
+            return 'ended while it handed over a batch'
+    return None
+
+
 def exit_with_user_errors(main: Callable[[], int | None]) -> None:
-    """Run the ``main`` of a command line tool and leave the process with its exit status.
+    """Run the ``main`` of a command and leave the process with its exit status.
 
-    Args:
-        main (Callable): The tool; returns an exit status or ``None`` for success.
-
-    A :class:`UserError`, or a fault of the machine that :func:`masasr_mm.faults.explain` knows, is
-    printed to standard error as one line and gives exit status 2, an interruption by the keyboard
-    gives 130.
+    A :class:`UserError`, or a fault that :func:`explain` knows, is printed to standard error as
+    one line and gives exit status 2, an interruption by the keyboard gives 130.
     """
     for stream in (sys.stdout, sys.stderr):
         # A console or file of Windows may have no letter such as →.
         if hasattr(stream, 'reconfigure'):
             stream.reconfigure(errors='replace')
     raise_exceptions = logging.raiseExceptions
-    # A disk that is full is told once, at the end, and not at every line of the log.
+    # A full disk is reported once, at the end, and not at every line of the log.
     logging.raiseExceptions = False
     try:
         status = main()
@@ -67,7 +98,7 @@ def exit_with_user_errors(main: Callable[[], int | None]) -> None:
             raise
         if hasattr(signal, 'SIGCHLD'):
             # torch's handler raises, wherever the program is, when the death of a loader process
-            # is told late; that death has been told already.
+            # is reported late; here it is reported already.
             signal.signal(signal.SIGCHLD, signal.SIG_DFL)
         print(f'error: {line}', file=sys.stderr)
         status = 2

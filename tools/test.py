@@ -127,15 +127,14 @@ def main(args: argparse.Namespace) -> None:
     from mmengine.runner import Runner
 
     from masasr_mm import compat
-    from masasr_mm.allocator import keep_freed_memory
     from masasr_mm.apis.config import check_data, load_config
     from masasr_mm.apis.inferencer import check_device
-    from masasr_mm.bfloat16 import warn_of_emulation
     from masasr_mm.checkpoints.downloads import local_file
     from masasr_mm.checkpoints.loading import load_generator
     from masasr_mm.checkpoints.recognising import load_checkpoint
     from masasr_mm.engine.quiet_runner import quiet_runner
     from masasr_mm.evaluation.extra_metrics import add_metrics
+    from masasr_mm.system import keep_freed_memory, warn_of_emulation
 
     keep_freed_memory()
     if args.device:

@@ -190,12 +190,11 @@ def main(args: argparse.Namespace) -> None:
     from mmengine.runner import Runner
 
     from masasr_mm import compat
-    from masasr_mm.allocator import keep_freed_memory
     from masasr_mm.apis.config import check_data, load_config
-    from masasr_mm.bfloat16 import warn_of_emulation
     from masasr_mm.checkpoints.starting import check_start
     from masasr_mm.engine.checkpoint_scheme import through_this_package
     from masasr_mm.engine.quiet_runner import quiet_runner
+    from masasr_mm.system import keep_freed_memory, warn_of_emulation
 
     keep_freed_memory()
     config = load_config(args.config, args.cfg_options, args.work_dir)

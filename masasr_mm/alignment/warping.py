@@ -9,7 +9,7 @@ import numpy as np
 import torch
 from PIL import Image
 
-from ..free_memory import free_memory
+from ..system import free_memory
 
 MOST_OVERSAMPLING = 4
 ROWS_AT_ONCE, COLUMNS_AT_ONCE = 256, 2048

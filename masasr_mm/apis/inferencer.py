@@ -13,7 +13,6 @@ from mmengine.device import get_device
 from torch import Tensor, nn
 
 from ..alignment.agreement import agreement
-from ..bfloat16 import fastest_dtype
 from ..checkpoints.downloads import local_file
 from ..checkpoints.loading import fit_checkpoint, load_weights
 from ..checkpoints.pretrained import find_pretrained, write_pretrained
@@ -31,6 +30,7 @@ from ..models.matching import MatchMaps
 from ..models.peers.network import PeerNetwork
 from ..photos.prediction import LOW_AGREEMENT, Prediction
 from ..photos.references import stack
+from ..system import fastest_dtype
 from ..weights import DEFAULT
 from .config import load_config
 

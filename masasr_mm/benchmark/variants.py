@@ -25,7 +25,7 @@ class Variant(NamedTuple):
         with_cp (bool | tuple[str, ...]): Gradient checkpointing, for a training step: of all parts
             or of some. Default: False.
         give_back (bool): Give freed memory back to the system, as a program does that does not
-            call :func:`masasr_mm.allocator.keep_freed_memory`. Default: False.
+            call :func:`masasr_mm.system.keep_freed_memory`. Default: False.
         unfolded (bool): Match in the released way, see
             :class:`~masasr_mm.benchmark.unfolded_matching.UnfoldedMatching`. Default: False.
     """

@@ -37,11 +37,11 @@ def run(options: argparse.Namespace) -> int:
     Raises:
         UserError: If what is asked for cannot be begun with.
     """
-    from ..allocator import keep_freed_memory
     from ..photos.jobs import plan_jobs
     from ..photos.outcomes import exit_status, summary
     from ..photos.pipeline import PhotoOptions, PhotoPipeline
     from ..photos.report import check_report, write_report
+    from ..system import keep_freed_memory
     from .photo_progress import PhotoProgress
 
     keep_freed_memory()
@@ -99,7 +99,7 @@ def make_inferencer(options: argparse.Namespace) -> MASAInferencer:
     """
     if options.backend == 'torch':
         from ..apis import MASAInferencer
-        from ..bfloat16 import warn_of_emulation
+        from ..system import warn_of_emulation
 
         test_cfg = dict(tile=options.tile, ref_dtype=options.ref_dtype)
         infer = MASAInferencer(

@@ -102,7 +102,7 @@ def main() -> None:
 
 def serve(options: argparse.Namespace) -> None:
     """Serve the page until interrupted."""
-    from ..allocator import keep_freed_memory
+    from ..system import keep_freed_memory
 
     keep_freed_memory()
     # A job scheduler's way to end a process deletes uploads and results, too.

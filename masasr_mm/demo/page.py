@@ -12,8 +12,7 @@ import gradio as gr
 import numpy as np
 from PIL import Image
 
-from ..errors import UserError
-from ..faults import explain
+from ..errors import UserError, explain
 from ..images.io import HEIF_SUFFIXES
 from .service import MAX_WAITING, Job, JobCancelledError, Service, devices
 

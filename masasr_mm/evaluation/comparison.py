@@ -7,7 +7,6 @@ from typing import NamedTuple
 
 import numpy as np
 
-from ..allocator import keep_freed_memory
 from ..apis import MASAInferencer
 from ..benchmark.cases import Case, build_network
 from ..benchmark.fresh_process import in_child
@@ -17,6 +16,7 @@ from ..benchmark.variants import Variant
 from ..datasets import CUFED5Dataset
 from ..images.io import read_rgb
 from ..models import MASANet
+from ..system import keep_freed_memory
 from .complexity import network_costs, peer_costs, total
 from .lpips import LPIPS
 from .real_pairs import Measured, low_resolution, measured

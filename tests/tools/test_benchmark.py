@@ -8,9 +8,9 @@ import pytest
 import torch
 from PIL import Image
 
-from masasr_mm.allocator import keep_freed_memory
 from masasr_mm.benchmark import fresh_process, measuring
 from masasr_mm.benchmark.timing import Clock, StageTimer
+from masasr_mm.system import keep_freed_memory
 from tests.scripts import call_tool, load_tool
 
 CONFIG = 'configs/masa-rec_x4_cufed5.py'

@@ -94,9 +94,9 @@ def measure_all(args: argparse.Namespace, planned: list[tuple], device: str) -> 
     """Measure the yardstick and everything planned, with a progress bar."""
     from rich.progress import Progress
 
-    from masasr_mm.allocator import keep_freed_memory
     from masasr_mm.benchmark import fresh_process, measuring
     from masasr_mm.benchmark.rows import Row
+    from masasr_mm.system import keep_freed_memory
 
     rows = []
     with Progress(transient=True) as progress:

@@ -176,7 +176,6 @@ def main(args: argparse.Namespace) -> None:
     from rich.console import Console
     from rich.progress import Progress
 
-    from masasr_mm.allocator import keep_freed_memory
     from masasr_mm.apis.config import config_files, load_config
     from masasr_mm.benchmark.rows import machine
     from masasr_mm.checkpoints.downloads import local_file
@@ -186,6 +185,7 @@ def main(args: argparse.Namespace) -> None:
     from masasr_mm.evaluation.methods import checkpoints_of, configs_of
     from masasr_mm.evaluation.real_pairs import BICUBIC
     from masasr_mm.files import check_outputs
+    from masasr_mm.system import keep_freed_memory
 
     keep_freed_memory()
     configs = configs_of(args.methods, CONFIGS, args.configs)

@@ -59,12 +59,12 @@ def main(args: argparse.Namespace) -> None:
     from rich.console import Console
     from rich.progress import track
 
-    from masasr_mm.allocator import keep_freed_memory
     from masasr_mm.apis import MASAInferencer
     from masasr_mm.checkpoints.downloads import local_file
     from masasr_mm.errors import UserError
     from masasr_mm.evaluation.real_pairs import count, measure, read_pairs, write_results
     from masasr_mm.files import check_outputs
+    from masasr_mm.system import keep_freed_memory
 
     if args.jpeg is not None and not 1 <= args.jpeg <= 100:
         raise UserError(f'--jpeg {args.jpeg}: the qualities are 1 to 100')

@@ -7,7 +7,7 @@ import math
 from torch import Tensor
 
 from ...errors import UserError
-from ...free_memory import free_memory
+from ...system import free_memory
 from ..masa_net import MASANet
 from .tiled import DEFAULT_TILE
 from .whole import ref_tile

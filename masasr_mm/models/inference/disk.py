@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from ...errors import UserError
-from ...free_memory import folder_on_disk, free_memory, lies_in_memory
+from ...system import folder_on_disk, free_memory, lies_in_memory
 from ..masa_net import MASANet
 from .choosing import needed_in_tiles
 from .rooms import LARGEST_SHARE

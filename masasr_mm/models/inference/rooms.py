@@ -15,7 +15,7 @@ import torch
 from torch import Tensor
 
 from ...errors import UserError
-from ...free_memory import folder_on_disk, free_memory
+from ...system import folder_on_disk, free_memory
 
 LARGEST_SHARE = 1 / 8
 """Of the memory that is free; what takes more of it lies in a file."""

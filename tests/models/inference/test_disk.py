@@ -78,7 +78,7 @@ def test_a_disk_without_room_is_told_before_it_starts(monkeypatch, tmp_path):
 def test_on_a_ram_disk_the_room_is_memory(monkeypatch, tmp_path):
     """Where there is no other disk, either."""
     monkeypatch.setattr('tempfile.tempdir', str(tmp_path))
-    monkeypatch.setattr('masasr_mm.free_memory.lies_in_memory', lambda folder: True)
+    monkeypatch.setattr('masasr_mm.system.lies_in_memory', lambda folder: True)
     monkeypatch.setattr(disk, 'lies_in_memory', lambda folder: True)
     net, inputs = network(), images(40, 48, 10, 12)
     needed = choosing.needed_in_tiles(net, *inputs[:2], 8)

@@ -1,15 +1,18 @@
-"""Mistakes that a user can mend end in one line."""
+"""Mistakes that a user can mend, and faults of the machine, end in one line."""
 
 from __future__ import annotations
 
+import errno
 import os
 import pickle
 import signal
 
 import pytest
+import torch
+import torch.multiprocessing
 from torch.utils.data import DataLoader, Dataset
 
-from masasr_mm.errors import UserError, exit_with_user_errors, one_line
+from masasr_mm.errors import FAULTS, UserError, exit_with_user_errors, explain, one_line
 
 
 class BadPhotos(Dataset):
@@ -95,3 +98,75 @@ def test_a_death_that_is_told_twice_is_one_line(capsys):
         signal.signal(signal.SIGCHLD, before)
     assert caught.value.code == 2
     assert capsys.readouterr().err.count('\n') == 1
+
+
+def fault(function, *arguments) -> BaseException:
+    try:
+        function(*arguments)
+    except Exception as error:
+        return error
+    raise AssertionError('nothing went wrong')
+
+
+def write_to_a_full_device():
+    with open('/dev/full', 'w', encoding='utf-8') as file:
+        file.write('x')
+
+
+class Dies:
+    def __len__(self):
+        return 1
+
+    def __getitem__(self, index):
+        os._exit(1)
+
+
+def test_disks(tmp_path):
+    (tmp_path / 'file').touch()
+    line = explain(fault(os.mkdir, tmp_path / 'file' / 'folder'))
+    assert line == f'{tmp_path}/file/folder: Not a directory: {FAULTS[errno.ENOTDIR]}'
+    assert explain(fault(write_to_a_full_device)) == (
+        'a file could not be written: No space left on device: no space is left there; free some, '
+        'or choose another folder'
+    )
+    assert explain(OSError(errno.EROFS, 'Read-only file system', 'a')).startswith('a: Read-only')
+
+
+def test_a_dead_loader_process():
+    line = explain(fault(list, DataLoader(Dies(), num_workers=1)))
+    assert line.startswith('a process that loads data (')
+    assert ') exited unexpectedly; if the memory' in line
+
+
+def hand_over_and_die(queue):
+    queue.put(torch.zeros(1000))
+    queue.close()
+    queue.join_thread()
+    os._exit(1)
+
+
+def test_a_loader_process_that_dies_before_its_batch_was_taken():
+    context = torch.multiprocessing.get_context('fork')
+    queue = context.Queue()
+    process = context.Process(target=hand_over_and_die, args=(queue,))
+    process.start()
+    process.join()
+    line = explain(fault(queue.get))
+    assert line.startswith('a process that loads data ended while it handed over a batch; if the')
+
+
+@pytest.mark.parametrize(
+    'error',
+    [FileNotFoundError(errno.ENOENT, 'no', 'x'), RuntimeError('shape'), ConnectionResetError()],
+)
+def test_other_errors_may_be_of_the_code(error):
+    assert explain(error) is None
+    with pytest.raises(type(error)):
+        exit_with_user_errors(raising(error))
+
+
+def test_tools_print_the_line(capsys):
+    with pytest.raises(SystemExit) as caught:
+        exit_with_user_errors(write_to_a_full_device)
+    assert caught.value.code == 2
+    assert capsys.readouterr().err.startswith('error: a file could not be written: No space left')

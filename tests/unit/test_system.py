@@ -1,0 +1,225 @@
+"""Free memory, disks, what the allocator keeps, and bfloat16 on CPUs with and without units."""
+
+from __future__ import annotations
+
+import os
+import platform
+import subprocess
+import sys
+from pathlib import Path
+
+import psutil
+import pytest
+import torch
+
+from masasr_mm import system
+from masasr_mm.apis import MASAInferencer
+from masasr_mm.cli.photo_command import make_inferencer
+from masasr_mm.cli.photo_options import parse_args
+from masasr_mm.compat import cpu_has_bfloat16_units
+from masasr_mm.system import (
+    LARGEST,
+    VARIABLES,
+    fastest_dtype,
+    free_memory,
+    keep_freed_memory,
+    warn_of_emulation,
+)
+
+CPU = torch.device('cpu')
+GB = 10**9
+
+
+@pytest.fixture
+def groups(monkeypatch, tmp_path):
+    """Writes control groups and which of them this process is in."""
+    monkeypatch.setattr(system, 'GROUPS', tmp_path / 'cgroup')
+    monkeypatch.setattr(system, 'MEMBERSHIP', tmp_path / 'membership')
+    available = psutil.virtual_memory()._replace(available=50 * GB)
+    monkeypatch.setattr(psutil, 'virtual_memory', lambda: available)
+
+    def write(membership: str, **files: str) -> None:
+        (tmp_path / 'membership').write_text(membership)
+        for name, content in files.items():
+            path = tmp_path / 'cgroup' / Path(*name.split('__'))
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.with_name(path.name.replace('-', '.')).write_text(content)
+
+    return write
+
+
+def test_file_caches_count_as_free():
+    """What is left out where free pages alone are counted."""
+    psutil_says = psutil.virtual_memory().available
+    assert free_memory(CPU) == pytest.approx(psutil_says, rel=0.2)
+
+
+def test_systems_without_control_groups(monkeypatch, tmp_path):
+    monkeypatch.setattr(system, 'MEMBERSHIP', tmp_path / 'none')
+    monkeypatch.delattr('os.sysconf')
+    assert free_memory(CPU) == pytest.approx(psutil.virtual_memory().available, rel=0.2)
+
+
+def test_version_2_with_limits_at_two_levels(groups):
+    stat = 'anon 5\ninactive_file 1000000000\nactive_file 7\n'
+    files = {
+        'job__step__memory-max': 'max\n', 'job__step__memory-current': '3000000000\n',
+        'job__step__memory-stat': stat,
+        'job__memory-max': '8000000000\n', 'job__memory-current': '6000000000\n',
+        'job__memory-stat': stat,
+    }  # fmt: skip
+    groups('0::/job/step\n', **files)
+    assert free_memory(CPU) == 3 * GB
+
+
+def test_a_container_that_names_the_folders_of_its_host(groups):
+    files = {'memory-max': '4000000000', 'memory-current': '1000000000', 'memory-stat': 'anon 3'}
+    groups('0::/docker/abc\n', **files)
+    assert free_memory(CPU) == 3 * GB
+
+
+def test_version_1(groups):
+    files = {
+        'memory__job__memory-limit_in_bytes': '2000000000',
+        'memory__job__memory-usage_in_bytes': '2500000000',
+        'memory__job__memory-stat': 'total_inactive_file 0',
+        'memory__memory-limit_in_bytes': '9223372036854771712',
+        'memory__memory-usage_in_bytes': '5000000000',
+        'memory__memory-stat': 'total_inactive_file 0',
+    }
+    groups('12:cpu,cpuacct:/job\n9:memory:/job\n0::/\n', **files)
+    assert free_memory(CPU) == 0
+
+
+def test_no_limit(groups):
+    groups('0::/\n')
+    assert free_memory(CPU) == 50 * GB
+
+
+def test_what_torch_keeps_of_a_gpu_is_free(monkeypatch):
+    monkeypatch.setattr(torch.cuda, 'mem_get_info', lambda device: (1000, 8000))
+    monkeypatch.setattr(torch.cuda, 'memory_reserved', lambda device: 500)
+    monkeypatch.setattr(torch.cuda, 'memory_allocated', lambda device: 200)
+    assert free_memory(torch.device('cuda')) == 1300
+
+
+# Takes and frees so many bytes again and again; prints how many pages had to come from the system
+# at last.
+WORK = """
+import resource
+import sys
+import torch
+from masasr_mm.system import keep_freed_memory
+
+size = int(sys.argv[1])
+kept = keep_freed_memory() if sys.argv[2:] else None
+for _ in range(2**31 // size):  # until glibc has found where blocks of this size can stay
+    torch.ones(size // 4)
+before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt
+for _ in range(5):
+    torch.ones(size // 4)
+print(kept, resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before)
+"""
+SIZE = 2**26
+PAGES = SIZE // 4096
+
+
+def pages_taken(*arguments: str, size: int = SIZE, **environment: str) -> tuple[str, int]:
+    own = {name: value for name, value in os.environ.items() if name not in VARIABLES}
+    result = subprocess.run(
+        [sys.executable, '-c', WORK, str(size), *arguments],
+        capture_output=True,
+        text=True,
+        check=True,
+        env={**own, **environment},
+    )
+    kept, pages = result.stdout.split()
+    return kept, int(pages)
+
+
+glibc_alone = pytest.mark.skipif(platform.libc_ver()[0] != 'glibc', reason='another C library')
+
+
+@glibc_alone
+def test_a_tensor_lies_where_the_freed_one_lay():
+    assert pages_taken('keep') == ('True', pytest.approx(0, abs=PAGES / 10))
+
+
+@glibc_alone
+def test_a_very_large_tensor_is_given_back():
+    assert pages_taken('keep', size=2 * LARGEST)[1] > 5 * PAGES
+
+
+@glibc_alone
+def test_the_users_own_tuning_is_left_alone():
+    assert pages_taken(MALLOC_MMAP_THRESHOLD_='1000000')[1] > 4 * PAGES
+    kept, pages = pages_taken('keep', MALLOC_MMAP_THRESHOLD_='1000000')
+    assert kept == 'False'
+    assert pages > 4 * PAGES
+
+
+def test_another_c_library_is_left_alone(monkeypatch):
+    monkeypatch.setattr(platform, 'libc_ver', lambda: ('', ''))
+    assert not keep_freed_memory()
+
+
+TESTS = ('_is_avx512_bf16_supported', '_is_amx_tile_supported')
+
+
+@pytest.fixture
+def cpu(monkeypatch):
+    """Makes the CPU one with such instructions, or none."""
+
+    def make(*supported: str) -> None:
+        for name in TESTS:
+            monkeypatch.setattr(torch.cpu, name, lambda name=name: name in supported, raising=False)
+
+    return make
+
+
+@pytest.mark.parametrize('name', TESTS)
+def test_either_kind_of_unit_will_do(cpu, name, capsys):
+    cpu(name)
+    assert cpu_has_bfloat16_units()
+    assert fastest_dtype('cpu') == fastest_dtype('cpu:0') == 'bfloat16'
+    assert fastest_dtype('cuda:0') == 'float32'
+    warn_of_emulation('--amp', 'bfloat16', 'cpu')
+    assert not capsys.readouterr().err
+
+
+def test_without_units_float32_is_faster_and_the_user_is_told(cpu, capsys):
+    cpu()
+    assert fastest_dtype('cpu') == 'float32'
+    for dtype, device in (('bfloat16', 'cuda'), ('float32', 'cpu'), (None, 'cpu')):
+        warn_of_emulation('--amp', dtype, device)
+    assert not capsys.readouterr().err
+    warn_of_emulation('--amp', 'bfloat16', 'cpu:0')
+    assert '--amp bfloat16 is many times slower' in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ('supported', 'given', 'dtype', 'warned'),
+    [
+        (TESTS[:1], [], 'bfloat16', False),
+        ((), [], 'float32', False),
+        ((), ['--dtype', 'bfloat16'], 'bfloat16', True),
+    ],
+)
+def test_the_photo_command(cpu, capsys, monkeypatch, supported, given, dtype, warned):
+    cpu(*supported)
+    monkeypatch.setattr('sys.argv', ['masasr', 'a.png', '--self-ref', '--device', 'cpu', *given])
+    assert make_inferencer(parse_args()).dtype == dtype
+    assert ('--dtype bfloat16 is many times slower' in capsys.readouterr().err) == warned
+
+
+def test_a_torch_that_does_not_tell(monkeypatch):
+    for name in TESTS:
+        monkeypatch.delattr(torch.cpu, name, raising=False)
+    assert not cpu_has_bfloat16_units()
+
+
+@pytest.mark.parametrize(('supported', 'dtype'), [(TESTS[:1], 'bfloat16'), ((), 'float32')])
+def test_auto_takes_the_faster_one(cpu, supported, dtype):
+    cpu(*supported)
+    assert MASAInferencer(device='cpu', dtype='auto').dtype == dtype
+    assert MASAInferencer(device='cpu').dtype == 'float32'
