@@ -1,20 +1,31 @@
-"""Image folders that are packed into one LMDB database."""
+"""Image folders that are packed into one LMDB database: reading and packing."""
 
 from __future__ import annotations
 
 import errno
+import io
+import os
 import posixpath
+from collections.abc import Iterable
 from functools import cache
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from mmengine.fileio import BaseStorageBackend, LmdbBackend, register_backend
+from PIL import Image
 
 from masasr_mm.errors import UserError
+from masasr_mm.files import folder_written_whole
+from masasr_mm.images.io import decode_rgb, read_bytes
+
+if TYPE_CHECKING:
+    import lmdb
 
 PREFIX = 'lmdb://'
 SUFFIX = '.lmdb'
 LISTING = '.files'
 """Key of the names of all files, a line each."""
+FIRST_MAP_SIZE = 2**26
 
 
 @register_backend('lmdb_folder', prefixes='lmdb')
@@ -29,18 +40,7 @@ class LmdbFolderBackend(BaseStorageBackend):
     """
 
     def get(self, filepath: str | Path) -> bytes:
-        """Return the bytes of a file.
-
-        Args:
-            filepath (str | Path): Its address.
-
-        Returns:
-            bytes: The content.
-
-        Raises:
-            FileNotFoundError: If the database has no such file.
-            UserError: If the database cannot be read.
-        """
+        """Return the bytes of a file."""
         database, name = split(str(filepath))
         content = _get(database, name)
         if content is None:
@@ -48,38 +48,15 @@ class LmdbFolderBackend(BaseStorageBackend):
         return content
 
     def get_text(self, filepath: str | Path, encoding: str = 'utf-8') -> str:
-        """Return a file as text.
-
-        Args:
-            filepath (str | Path): Its address.
-            encoding (str): Its encoding. Default: 'utf-8'.
-
-        Returns:
-            str: The content.
-        """
+        """Return a file as text."""
         return self.get(filepath).decode(encoding)
 
     def join_path(self, filepath: str | Path, *filepaths: str | Path) -> str:
-        """Join the parts of an address.
-
-        Args:
-            filepath (str | Path): The first part.
-            *filepaths (str | Path): Further parts.
-
-        Returns:
-            str: The address.
-        """
+        """Join the parts of an address."""
         return posixpath.join(str(filepath), *map(str, filepaths))
 
     def isdir(self, filepath: str | Path) -> bool:
-        """Whether there is such a folder.
-
-        Args:
-            filepath (str | Path): An address.
-
-        Returns:
-            bool: Whether the database has files below it.
-        """
+        """Whether there is such a folder."""
         database, folder = split(str(filepath))
         if not (Path(database) / 'data.mdb').exists():
             return False
@@ -93,18 +70,7 @@ class LmdbFolderBackend(BaseStorageBackend):
         suffix: str | tuple[str, ...] = '',
         recursive: bool = False,
     ) -> list[str]:
-        """Return the names of the files in a folder.
-
-        Args:
-            dir_path (str | Path): Address of the folder.
-            list_dir (bool): Must be False. Default: False.
-            list_file (bool): Must be True. Default: True.
-            suffix (str | tuple[str, ...]): Endings of the files. Default: '', any.
-            recursive (bool): Must be False. Default: False.
-
-        Returns:
-            list[str]: Names without the folder.
-        """
+        """Return the names of the files in a folder."""
         if list_dir or recursive or not list_file:
             raise NotImplementedError('a packed folder lists the files right in it alone')
         database, folder = split(str(dir_path))
@@ -113,17 +79,7 @@ class LmdbFolderBackend(BaseStorageBackend):
 
 
 def split(address: str) -> tuple[str, str]:
-    """Return the database and the file that an address means.
-
-    Args:
-        address (str): Such as ``lmdb://data/train.lmdb/input/000000.png``.
-
-    Returns:
-        tuple[str, str]: Path of the database, and name in it, which may be empty.
-
-    Raises:
-        UserError: If the address names no database.
-    """
+    """Return the database and the file that an address means."""
     path = address[len(PREFIX) :] if address.startswith(PREFIX) else address
     path = path.replace('\\', '/')
     before, found, name = f'{path}/'.partition(f'{SUFFIX}/')
@@ -158,3 +114,80 @@ def _listing(database: str) -> list[str]:
             'tools/dataset_converters/cufed_to_lmdb.py'
         )
     return listing.decode('ascii').splitlines()
+
+
+def pack(paths: Iterable[str], root: str, out: str | os.PathLike, decoded: bool = False) -> int:
+    """Write images into a database that :class:`LmdbFolderBackend` reads, whole or not at all.
+
+    Every image is decoded once, so that none in the database is broken.
+
+    Args:
+        paths (Iterable[str]): The image files, such as ``RefSRDataset.image_paths()``.
+        root (str): The folder that the names in the database are relative to.
+        out (str | os.PathLike): The database, a folder that must not be there; ends in ``.lmdb``.
+        decoded (bool): Store the pixels (as PPM) in place of the files: more bytes, but nothing to
+            decode in training. Default: False.
+
+    Returns:
+        int: How many images were written.
+
+    Raises:
+        UserError: If an image cannot be read, a name is no ASCII, or ``out`` cannot be written.
+    """
+    import lmdb
+
+    out = Path(out)
+    if out.suffix != SUFFIX:
+        raise UserError(f'{out}: the name of the database must end in {SUFFIX}')
+    with folder_written_whole(out) as made:
+        try:
+            return _write(paths, root, made, decoded)
+        except lmdb.Error as error:
+            raise UserError(f'cannot write {out}: {error}') from error
+
+
+def _write(paths: Iterable[str], root: str, folder: Path, decoded: bool) -> int:
+    """Write images and their listing into a new database; return how many there are."""
+    import lmdb
+
+    names = []
+    # Nothing is on the disk for certain before the last line, which is why the folder is temporary.
+    with lmdb.open(str(folder), map_size=FIRST_MAP_SIZE, sync=False) as environment:
+        for path in paths:
+            names.append(Path(os.path.relpath(path, root)).as_posix())
+            _put(environment, _key(names[-1], path), _content(path, decoded))
+        _put(environment, LISTING.encode(), '\n'.join(sorted(names)).encode())
+        environment.sync(True)
+    return len(names)
+
+
+def _key(name: str, path: str) -> bytes:
+    """Return the name of an image as mmengine's LmdbBackend writes it."""
+    try:
+        return name.encode('ascii')
+    except UnicodeEncodeError as error:
+        raise UserError(f'{path}: LMDB takes names in ASCII alone; rename the file') from error
+
+
+def _content(path: str, decoded: bool) -> bytes:
+    """Return what is stored of an image file."""
+    content = read_bytes(path)
+    pixels = decode_rgb(content, path)
+    if not decoded:
+        return content
+    buffer = io.BytesIO()
+    Image.fromarray(pixels).save(buffer, 'PPM')
+    return buffer.getvalue()
+
+
+def _put(environment: lmdb.Environment, key: bytes, value: bytes) -> None:
+    """Store a value, making room for it where needed."""
+    import lmdb
+
+    while True:
+        try:
+            with environment.begin(write=True) as transaction:
+                transaction.put(key, value)
+            return
+        except lmdb.MapFullError:
+            environment.set_mapsize(2 * environment.info()['map_size'])

@@ -9,8 +9,7 @@ import numpy as np
 from PIL import Image
 
 from ..alignment import Alignment, align_all
-from ..datasets.transforms.pad_to_multiple import PadToMultiple
-from ..datasets.transforms.stack_references import StackReferences
+from ..datasets.transforms.references import PadToMultiple, StackReferences
 
 
 class StackedReferences(NamedTuple):

@@ -9,7 +9,7 @@ import numpy as np
 
 from ..alignment import Alignment, Part
 from ..alignment.warping import resize
-from ..datasets.transforms.stack_references import StackReferences
+from ..datasets.transforms.references import StackReferences
 from ..models.matching import MatchMaps
 
 LARGEST = 2

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from tests.datasets.folders import make_cufed, make_cufed5, make_sun80, write_images
+from tests.data_folders import make_cufed, make_cufed5, make_sun80, write_images
 from tests.scripts import call_tool, load_tool, run_tool
 
 check_refsr = load_tool('dataset_converters/check_refsr.py')

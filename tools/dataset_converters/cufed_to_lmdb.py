@@ -32,7 +32,7 @@ def main(args: argparse.Namespace) -> None:
     from rich.progress import track
 
     from masasr_mm.datasets import CUFED5Dataset, CUFEDDataset
-    from masasr_mm.datasets.lmdb_packing import pack
+    from masasr_mm.datasets.lmdb_folder import pack
 
     dataset = dict(cufed=CUFEDDataset, cufed5=CUFED5Dataset)[args.dataset](args.root)
     paths = dataset.image_paths()

@@ -9,7 +9,7 @@ from mmengine.hooks import Hook
 from mmengine.runner import Runner
 from torch.utils.data import Dataset
 
-from ...datasets.refsr_dataset import RefSRDataset
+from ...datasets.refsr_datasets import RefSRDataset
 
 SHOWN = 10
 

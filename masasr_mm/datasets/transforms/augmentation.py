@@ -1,0 +1,238 @@
+"""Augmentation and degradation of training pairs."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import cv2
+import numpy as np
+from mmagic.registry import TRANSFORMS
+from mmcv.transforms import BaseTransform
+
+
+@TRANSFORMS.register_module()
+class RandomSwap(BaseTransform):
+    """Swap two images with a probability; what the loader wrote about them follows.
+
+    Modified keys: both ``keys``, and ``{key}_path``, ``ori_{key}_shape`` and ``ori_{key}`` where
+    they exist for both.
+
+    Args:
+        keys (Sequence[str]): The two images. Defaults to ('gt', 'ref').
+        prob (float): Probability, in [0, 1]. Defaults to 0.5.
+    """
+
+    COMPANIONS = ('{}', '{}_path', 'ori_{}_shape', 'ori_{}')
+
+    def __init__(self, keys: Sequence[str] = ('gt', 'ref'), prob: float = 0.5) -> None:
+        self.first, self.second = keys
+        self.prob = prob
+
+    def transform(self, results: dict) -> dict:
+        """Swap the two images, or do nothing."""
+        if np.random.random() >= self.prob:
+            return results
+        for template in self.COMPANIONS:
+            first, second = template.format(self.first), template.format(self.second)
+            if first in results and second in results:
+                results[first], results[second] = results[second], results[first]
+        return results
+
+    def __repr__(self) -> str:
+        return f'{type(self).__name__}(keys={(self.first, self.second)}, prob={self.prob})'
+
+
+@TRANSFORMS.register_module()
+class RandomColorChange(BaseTransform):
+    """Change one of two images, drawn with equal chance, to ``|contrast · x + brightness|``.
+
+    The result is rounded and limited to [0, 255]. It comes before LR and Ref↓ are made, so that
+    they change with their image.
+
+    Modified keys: one of ``keys``.
+
+    Args:
+        keys (Sequence[str]): The two images, (H, W, 3) uint8. Defaults to ('gt', 'ref').
+        contrast (tuple[float, float]): Range of the factor. Defaults to (0.7, 1.3).
+        brightness (tuple[float, float]): Range of the offset, in grey levels.
+            Defaults to (-20, 20).
+    """
+
+    def __init__(
+        self,
+        keys: Sequence[str] = ('gt', 'ref'),
+        contrast: tuple[float, float] = (0.7, 1.3),
+        brightness: tuple[float, float] = (-20, 20),
+    ) -> None:
+        self.first, self.second = keys
+        self.contrast = contrast
+        self.brightness = brightness
+
+    def transform(self, results: dict) -> dict:
+        """Change the colours of one of the two images."""
+        key = self.first if np.random.random() < 0.5 else self.second
+        alpha = np.random.uniform(*self.contrast)
+        beta = np.random.uniform(*self.brightness)
+        results[key] = cv2.convertScaleAbs(results[key], alpha=alpha, beta=beta)
+        return results
+
+    def __repr__(self) -> str:
+        return (
+            f'{type(self).__name__}(keys={(self.first, self.second)}, '
+            f'contrast={self.contrast}, brightness={self.brightness})'
+        )
+
+
+@TRANSFORMS.register_module()
+class RandomRotation90(BaseTransform):
+    """Rotate images together by k·90° anticlockwise, k uniform in 0..3, with a probability.
+
+    Images that are not square are turned by 180° where they would be by 270°, and left as they are
+    where they would be by 90°: those of a batch are stacked and must keep one shape.
+
+    Modified keys: all ``keys``, each an array (H, W, C) or a list of them.
+
+    Args:
+        keys (str | Sequence[str]): The images that are rotated by the same angle.
+        prob (float): Probability, in [0, 1], that an angle is drawn; a quarter of the angles
+            drawn is 0°. Defaults to 0.5.
+    """
+
+    def __init__(self, keys: str | Sequence[str], prob: float = 0.5) -> None:
+        self.keys = [keys] if isinstance(keys, str) else list(keys)
+        self.prob = prob
+
+    def transform(self, results: dict) -> dict:
+        """Rotate the images, or do nothing."""
+        if np.random.random() >= self.prob:
+            return results
+        turns = np.random.randint(4)
+        if not all(_is_square(results[key]) for key in self.keys):
+            turns = turns // 2 * 2
+        for key in self.keys:
+            value = results[key]
+            if isinstance(value, list):
+                results[key] = [self._rotate(image, turns) for image in value]
+            else:
+                results[key] = self._rotate(value, turns)
+        return results
+
+    @staticmethod
+    def _rotate(image: np.ndarray, turns: int) -> np.ndarray:
+        """Return an image after quarter turns, contiguous as OpenCV and torch need it."""
+        return np.ascontiguousarray(np.rot90(image, turns))
+
+    def __repr__(self) -> str:
+        return f'{type(self).__name__}(keys={self.keys}, prob={self.prob})'
+
+
+def _is_square(value: np.ndarray | list[np.ndarray]) -> bool:
+    """Tell whether an image, or every one of a list, is as wide as high."""
+    images = value if isinstance(value, list) else [value]
+    return all(image.shape[0] == image.shape[1] for image in images)
+
+
+@TRANSFORMS.register_module()
+class RandomViewpoint(BaseTransform):
+    """Turn, scale, shift and tilt an image, so that a network learns to match other views.
+
+    The image keeps its size; what comes in from outside is mirrored. All draws are uniform, the
+    scale's on its logarithm. It belongs before Ref↓ is made.
+
+    Modified keys: ``key``.
+
+    Args:
+        key (str): The image, (H, W, 3) uint8. Defaults to 'ref'.
+        prob (float): Probability of a new viewpoint, in [0, 1]; else the image is only shifted.
+            Defaults to 0.6.
+        angle (float): Largest turn to either side, in degrees. Defaults to 15.
+        scale (float): Largest factor by which it is enlarged or reduced. Defaults to 1.3.
+        tilt (float): Largest shift of each corner by perspective, as a part of the sides.
+            Defaults to 0.06.
+        shift (float): Largest shift of the whole, as a part of the sides. Defaults to 0.12.
+    """
+
+    def __init__(
+        self,
+        key: str = 'ref',
+        prob: float = 0.6,
+        angle: float = 15,
+        scale: float = 1.3,
+        tilt: float = 0.06,
+        shift: float = 0.12,
+    ) -> None:
+        self.key = key
+        self.prob = prob
+        self.angle = angle
+        self.scale = scale
+        self.tilt = tilt
+        self.shift = shift
+
+    def transform(self, results: dict) -> dict:
+        """Draw a viewpoint and show the image from there."""
+        image = results[self.key]
+        results[self.key] = warped(image, self._draw(*image.shape[:2]))
+        return results
+
+    def _draw(self, height: int, width: int) -> np.ndarray:
+        """Return a homography from the image to itself, shape (3, 3)."""
+        sides = np.array([width, height])
+        corners = np.array([[-0.5, -0.5], [0.5, -0.5], [0.5, 0.5], [-0.5, 0.5]]) * sides
+        moved = corners + np.random.uniform(-self.shift, self.shift, 2) * sides
+        if np.random.random() < self.prob:
+            angle = np.radians(np.random.uniform(-self.angle, self.angle))
+            scale = self.scale ** np.random.uniform(-1, 1)
+            turn = np.array([[np.cos(angle), np.sin(angle)], [-np.sin(angle), np.cos(angle)]])
+            moved = scale * moved @ turn
+            moved += np.random.uniform(-self.tilt, self.tilt, (4, 2)) * sides
+        centre = (sides - 1) / 2
+        return cv2.getPerspectiveTransform(
+            (corners + centre).astype(np.float32), (moved + centre).astype(np.float32)
+        )
+
+    def __repr__(self) -> str:
+        return (
+            f'{type(self).__name__}(key={self.key}, prob={self.prob}, angle={self.angle}, '
+            f'scale={self.scale}, tilt={self.tilt}, shift={self.shift})'
+        )
+
+
+def warped(image: np.ndarray, homography: np.ndarray) -> np.ndarray:
+    """Return an image after a homography, without aliasing down to half the size."""
+    height, width = image.shape[:2]
+    # Drawn at twice the size and averaged, since warpPerspective alone does not filter.
+    twice = np.array([[2, 0, 0.5], [0, 2, 0.5], [0, 0, 1]])
+    drawn = cv2.warpPerspective(
+        image,
+        twice @ homography,
+        (2 * width, 2 * height),
+        flags=cv2.INTER_CUBIC,
+        borderMode=cv2.BORDER_REFLECT_101,
+    )
+    return cv2.resize(drawn, (width, height), interpolation=cv2.INTER_AREA)
+
+
+@TRANSFORMS.register_module()
+class RoundToUint8(BaseTransform):
+    """Round images to whole grey levels and limit them to [0, 255].
+
+    It comes before JPEG compression: noise and blur leave floating-point numbers, with numpy 2 of
+    64 bits, which OpenCV compresses with a warning or not at all.
+
+    Modified keys: ``keys``.
+
+    Args:
+        keys (Sequence[str]): Images, (H, W, 3), of any type, in grey levels.
+    """
+
+    def __init__(self, keys: Sequence[str]) -> None:
+        self.keys = keys
+
+    def transform(self, results: dict) -> dict:
+        """Round the images."""
+        for key in self.keys:
+            results[key] = np.clip(np.rint(results[key]), 0, 255).astype(np.uint8)
+        return results
+
+    def __repr__(self) -> str:
+        return f'{type(self).__name__}(keys={self.keys})'

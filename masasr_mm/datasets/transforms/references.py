@@ -1,0 +1,217 @@
+"""References as the network takes them: aligned, stacked, padded."""
+
+from __future__ import annotations
+
+import mmcv
+import numpy as np
+from mmagic.registry import TRANSFORMS
+from mmcv.transforms import BaseTransform
+
+from masasr_mm.alignment import align_all
+from masasr_mm.errors import UserError
+
+
+@TRANSFORMS.register_module()
+class AlignReferences(BaseTransform):
+    """Align references with the LR image, see :func:`masasr_mm.alignment.align`.
+
+    A reference becomes up to two images, one warped onto the SR frame and one at its scale and
+    angle; ``StackReferences(size=None)`` makes one reference of them all.
+
+    Required keys: ``lq_key``, an array (h, w, 3) RGB uint8, and ``key``, an array (H, W, 3) or a
+    list of them.
+
+    Modified keys: ``key``, a list of arrays. Added keys: ``alignments``, a tuple with what was done
+    with each reference (:class:`masasr_mm.alignment.Alignment`).
+
+    Args:
+        key (str): The reference or references. Defaults to 'ref'.
+        lq_key (str): The LR image. Defaults to 'img'.
+        scale (int): The scale of the super-resolution. Defaults to 4.
+
+    Examples:
+        >>> results = dict(img=lq, ref=[photo_of_12_megapixels])
+        >>> results = AlignReferences()(results)
+        >>> results['alignments'][0].in_words()
+        'aligned: reference ×0.40, turned 90°, 86 matches'
+    """
+
+    def __init__(self, key: str = 'ref', lq_key: str = 'img', scale: int = 4) -> None:
+        self.key = key
+        self.lq_key = lq_key
+        self.scale = scale
+
+    def transform(self, results: dict) -> dict:
+        """Align the references, each by itself."""
+        value = results[self.key]
+        references = value if isinstance(value, (list, tuple)) else [value]
+        alignments, parts = align_all(results[self.lq_key], references, self.scale)
+        results.update({'alignments': alignments, self.key: parts})
+        return results
+
+    def __repr__(self) -> str:
+        return f'{type(self).__name__}(key={self.key}, lq_key={self.lq_key}, scale={self.scale})'
+
+
+@TRANSFORMS.register_module()
+class PadToMultiple(BaseTransform):
+    """Pad an image, by repeating its border pixels, to a multiple of a number.
+
+    Required keys: ``key``, an array (H, W, C).
+
+    Added or modified keys: ``output_key`` with its ``{output_key}_channel_order`` where the image
+    has one, and ``crop_key`` where it is given: the tuple of ints (top, left, height, width) that
+    tells where the image lies in the padded one.
+
+    Args:
+        key (str): The image to pad.
+        divisor (int): What the padded height and width are multiples of.
+        position (str): 'center' pads all sides evenly with the odd pixel at the bottom and right,
+            'bottom_right' pads there alone. Defaults to 'center'.
+        output_key (str, optional): Where the padded image goes. Defaults to None (``key``).
+        crop_key (str, optional): Where the crop box goes. Defaults to None (nowhere).
+
+    Raises:
+        UserError: If ``position`` or ``divisor`` has no meaning.
+
+    Examples:
+        >>> pad = PadToMultiple('gt', 32, output_key='gt_padded', crop_key='crop_box')
+        >>> results = pad(dict(gt=np.zeros((100, 64, 3), np.uint8)))
+        >>> results['gt_padded'].shape, results['crop_box']
+        ((128, 64, 3), (14, 0, 100, 64))
+    """
+
+    POSITIONS = ('center', 'bottom_right')
+
+    def __init__(
+        self,
+        key: str,
+        divisor: int,
+        position: str = 'center',
+        output_key: str | None = None,
+        crop_key: str | None = None,
+    ) -> None:
+        if position not in self.POSITIONS:
+            raise UserError(
+                f'PadToMultiple: position={position!r} is not one of {", ".join(self.POSITIONS)}'
+            )
+        if divisor < 1:
+            raise UserError(f'PadToMultiple: divisor={divisor} is not a positive number')
+        self.key = key
+        self.divisor = divisor
+        self.position = position
+        self.output_key = output_key or key
+        self.crop_key = crop_key
+
+    def transform(self, results: dict) -> dict:
+        """Pad the image."""
+        image = results[self.key]
+        height, width = image.shape[:2]
+        padded, (top, left) = replicate_pad(
+            image,
+            round_up(height, self.divisor),
+            round_up(width, self.divisor),
+            centered=self.position == 'center',
+        )
+        results[self.output_key] = padded
+        # What is made of the padded image must be known as RGB, or its red and blue are swapped.
+        if f'{self.key}_channel_order' in results:
+            results[f'{self.output_key}_channel_order'] = results[f'{self.key}_channel_order']
+        if self.crop_key is not None:
+            results[self.crop_key] = (top, left, height, width)
+        return results
+
+    def __repr__(self) -> str:
+        return (
+            f'{type(self).__name__}(key={self.key}, divisor={self.divisor}, '
+            f'position={self.position}, output_key={self.output_key}, crop_key={self.crop_key})'
+        )
+
+
+def round_up(length: int, divisor: int) -> int:
+    """Return the lowest multiple of ``divisor`` that is not below ``length``."""
+    return -(-length // divisor) * divisor
+
+
+@TRANSFORMS.register_module()
+class StackReferences(BaseTransform):
+    """Pad references to one size and stack them from top to bottom to a single reference.
+
+    The padding repeats the border pixels on all sides, with the odd pixel at the bottom and
+    right. CUFED5's five references become one image of 2560×512 this way.
+
+    One array that is in no list is the reference of one similarity level (``CUFED5Dataset`` with a
+    ``level``). Nothing is stacked then, and so ``size`` is not its size: as in the released test
+    it is padded at the bottom and right to multiples of 16.
+
+    Required keys: ``key``, a list of arrays (H, W, C), or one array; ``{key}_path`` is named in
+    errors where it exists.
+
+    Modified keys: ``key``, one array (n·height, width, C) for n references.
+
+    Args:
+        key (str): The references. Defaults to 'ref'.
+        size (tuple[int, int], optional): Height and width of each padded reference. None takes
+            the largest height and width among the references of the item, rounded up to a
+            multiple of 16. Defaults to (512, 512).
+
+    Raises:
+        UserError: When called, if a reference is larger than ``size``.
+    """
+
+    DIVISOR = 16
+
+    def __init__(self, key: str = 'ref', size: tuple[int, int] | None = (512, 512)) -> None:
+        self.key = key
+        self.size = size
+
+    def transform(self, results: dict) -> dict:
+        """Stack the references."""
+        value = results[self.key]
+        alone = not isinstance(value, (list, tuple))
+        if alone and self.size:
+            results[self.key] = self._pad_alone(value)
+            return results
+        references = [value] if alone else list(value)
+        height, width = self.size or self._common_size(references)
+        for index, reference in enumerate(references):
+            if reference.shape[0] > height or reference.shape[1] > width:
+                raise UserError(
+                    f'{self._name(results, index)}: the reference is {reference.shape[1]} wide and '
+                    f'{reference.shape[0]} high, more than {width} and {height}; '
+                    'make it smaller, or set size=None in StackReferences'
+                )
+        padded = [replicate_pad(reference, height, width)[0] for reference in references]
+        results[self.key] = np.concatenate(padded, axis=0)
+        return results
+
+    def _pad_alone(self, reference: np.ndarray) -> np.ndarray:
+        """Return one reference, padded as the released test of one level does."""
+        height, width = (round_up(length, self.DIVISOR) for length in reference.shape[:2])
+        return replicate_pad(reference, height, width, centered=False)[0]
+
+    def _common_size(self, references: list[np.ndarray]) -> tuple[int, int]:
+        """Return the least height and width that hold every reference."""
+        height, width = (
+            round_up(max(image.shape[axis] for image in references), self.DIVISOR)
+            for axis in (0, 1)
+        )
+        return height, width
+
+    def _name(self, results: dict, index: int) -> str:
+        """Return the path of a reference, or a name if it has none."""
+        paths = results.get(f'{self.key}_path', f'{self.key} {index + 1}')
+        return str(paths if isinstance(paths, str) else paths[index])
+
+    def __repr__(self) -> str:
+        return f'{type(self).__name__}(key={self.key}, size={self.size})'
+
+
+def replicate_pad(
+    image: np.ndarray, height: int, width: int, centered: bool = True
+) -> tuple[np.ndarray, tuple[int, int]]:
+    """Return an image padded to a size by repeating its border pixels."""
+    rows, columns = height - image.shape[0], width - image.shape[1]
+    top, left = (rows // 2, columns // 2) if centered else (0, 0)
+    padding = (left, top, columns - left, rows - top)
+    return mmcv.impad(image, padding=padding, padding_mode='edge'), (top, left)
