@@ -156,11 +156,11 @@ def small_checkpoint(small_model, tmp_path_factory) -> Path:
     """A file as a training writes it: weights, and the config as text."""
     from mmengine.config import Config
 
-    from masasr_mm.checkpoints.saving import save_checkpoint
+    from masasr_mm.tensor_files import write_tensors
 
     path = tmp_path_factory.mktemp('checkpoint') / 'small.pth'
     text = Config(dict(model=MODEL, train_cfg=dict(max_iters=1))).pretty_text
-    save_checkpoint(dict(state_dict=small_model.state_dict(), meta=dict(cfg=text)), path)
+    write_tensors(dict(state_dict=small_model.state_dict(), meta=dict(cfg=text)), path)
     return path
 
 

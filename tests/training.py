@@ -20,7 +20,7 @@ from mmengine.runner import Runner
 from PIL import Image
 from torch.multiprocessing import ProcessExitedException, start_processes
 
-from masasr_mm.checkpoints.newest import newest_whole_checkpoint
+from masasr_mm.checkpoints.loading import newest_checkpoint
 from tests.conftest import REPOSITORY, plain_configs
 
 MAX_ITERS = 7
@@ -161,7 +161,7 @@ def _train(rank: int, processes: int, store: str, config: Config, hooks: list[Ho
 
 def train_here(config: Config, hooks: Iterable[Hook] = ()) -> Runner:
     """Train in this process, from the newest whole checkpoint if there is one."""
-    if start := newest_whole_checkpoint(config.work_dir):
+    if start := newest_checkpoint(config.work_dir):
         config.resume, config.load_from = True, str(start)
     gc.freeze()
     with plain_configs():

@@ -96,18 +96,19 @@ def check_written(config: Config, checkpoint: str, datasets: list, args) -> None
 
     Args:
         config (Config): The config.
-        checkpoint (str): The file of the checkpoint.
+        checkpoint (str): The checkpoint.
         datasets (list): The data sets that are tested.
         args (argparse.Namespace): The command line.
 
     Raises:
         UserError: If it would, or two images have one name.
     """
-    from masasr_mm.apis.config import config_files
+    from masasr_mm.checkpoints.hub import files_of
+    from masasr_mm.config import config_files
     from masasr_mm.engine.hooks.save_images import image_file
     from masasr_mm.files import check_outputs
 
-    read = [*config_files(config), checkpoint]
+    read = [*config_files(config), *files_of(checkpoint)]
     for dataset in datasets:
         read += getattr(dataset, 'image_paths', list)()
     written = [Path(config.work_dir, Path(config.filename).name)]
@@ -127,11 +128,9 @@ def main(args: argparse.Namespace) -> None:
     from mmengine.runner import Runner
 
     from masasr_mm import compat
-    from masasr_mm.apis.config import check_data, load_config
     from masasr_mm.apis.inferencer import check_device
-    from masasr_mm.checkpoints.downloads import local_file
-    from masasr_mm.checkpoints.loading import load_generator
-    from masasr_mm.checkpoints.recognising import load_checkpoint
+    from masasr_mm.checkpoints.loading import load_generator, read_checkpoint
+    from masasr_mm.config import check_data, load_config
     from masasr_mm.engine.quiet_runner import quiet_runner
     from masasr_mm.evaluation.extra_metrics import add_metrics
     from masasr_mm.system import keep_freed_memory, warn_of_emulation
@@ -139,7 +138,6 @@ def main(args: argparse.Namespace) -> None:
     keep_freed_memory()
     if args.device:
         check_device(args.device)
-    checkpoint = local_file(args.checkpoint)
     config = load_config(args.config, args.cfg_options, args.work_dir)
     config.launcher = args.launcher
     config.load_from, config.resume = None, False
@@ -159,16 +157,16 @@ def main(args: argparse.Namespace) -> None:
     warn_of_emulation('--dtype', given.get('dtype'), args.device or get_device())
     if args.limit:
         limit_images(config, args.limit)
-    check_written(config, checkpoint, check_data(config, 'test'), args)
+    check_written(config, args.checkpoint, check_data(config, 'test'), args)
     add_metrics(config.test_evaluator, config.get('extra_metrics', []))
-    load_checkpoint(checkpoint)
+    read_checkpoint(args.checkpoint)
 
     compat.load_weights_only()
     compat.init_process_group_without_gpu(args.launcher)
     runner = (quiet_runner if args.quiet else Runner.from_cfg)(config)
     if args.device:
         runner.model.to(args.device)
-    load_generator(runner.model, checkpoint)
+    load_generator(runner.model, args.checkpoint)
     runner.test()
 
 

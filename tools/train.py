@@ -133,12 +133,12 @@ def choose_start(config: Config, resume: str | None) -> None:
     """
     from mmengine.dist import is_main_process
 
-    from masasr_mm.checkpoints.newest import newest_for_all
+    from masasr_mm.checkpoints.loading import newest_checkpoint
 
     if resume is None and config.resume and not config.load_from:
         resume = 'auto'
     if resume == 'auto':
-        resume = newest_for_all(config.work_dir)
+        resume = newest_checkpoint(config.work_dir)
         config.resume = resume is not None
         # Weights to begin with serve a run that has not saved yet, and no other.
         config.load_from = str(resume) if resume else config.load_from
@@ -168,12 +168,12 @@ def check_work_dir(config: Config) -> None:
     Raises:
         UserError: If a config, or the checkpoint that it begins with, would be written over.
     """
-    from masasr_mm.apis.config import config_files
-    from masasr_mm.checkpoints.downloads import local_file
+    from masasr_mm.checkpoints.hub import files_of
+    from masasr_mm.config import config_files
     from masasr_mm.errors import UserError
     from masasr_mm.files import check_outputs
 
-    start = [local_file(config.load_from)] if config.load_from else []
+    start = files_of(config.load_from) if config.load_from else []
     copy = Path(config.work_dir, Path(config.filename).name)
     check_outputs([copy], [*config_files(config), *start])
     if start and not config.resume and Path(start[0]).resolve().parent == copy.parent.resolve():
@@ -190,8 +190,8 @@ def main(args: argparse.Namespace) -> None:
     from mmengine.runner import Runner
 
     from masasr_mm import compat
-    from masasr_mm.apis.config import check_data, load_config
-    from masasr_mm.checkpoints.starting import check_start
+    from masasr_mm.checkpoints.loading import check_start
+    from masasr_mm.config import check_data, load_config
     from masasr_mm.engine.checkpoint_scheme import through_this_package
     from masasr_mm.engine.quiet_runner import quiet_runner
     from masasr_mm.system import keep_freed_memory, warn_of_emulation

@@ -10,20 +10,14 @@ from typing import Any
 import numpy as np
 import torch
 from mmengine.device import get_device
-from torch import Tensor, nn
+from torch import Tensor
 
 from ..alignment.agreement import agreement
-from ..checkpoints.downloads import local_file
-from ..checkpoints.loading import fit_checkpoint, load_weights
-from ..checkpoints.pretrained import find_pretrained, write_pretrained
-from ..checkpoints.reading import load_tensors
-from ..checkpoints.recognising import load_checkpoint
-from ..checkpoints.state_dicts import PREFIX, check_weights
-from ..checkpoints.stored_config import stored_generator_config
+from ..checkpoints.hub import files_of, pretrained_folder, save_pretrained
+from ..checkpoints.loading import build_generator
 from ..errors import UserError
 from ..images.io import ImageInput, as_photo
 from ..images.pixels import in_bits, is_neutral, white
-from ..models.building import build_part
 from ..models.inference.any_size import super_resolve
 from ..models.inference.track import ALIGNING, untracked
 from ..models.matching import MatchMaps
@@ -32,7 +26,6 @@ from ..photos.prediction import LOW_AGREEMENT, Prediction
 from ..photos.references import stack
 from ..system import fastest_dtype
 from ..weights import DEFAULT
-from .config import load_config
 
 ALIGN = ('auto', 'off')
 DTYPES = ('auto', 'float32', 'bfloat16', 'float16')
@@ -94,9 +87,9 @@ class MASAInferencer:
         self.test_cfg = dict(tile='auto') if test_cfg is None else test_cfg
         self.device = check_device(device or get_device())
         self.dtype = fastest_dtype(self.device) if dtype == 'auto' else dtype
-        checkpoint = local_file(checkpoint)
-        self._read = [checkpoint] if config is None else [checkpoint, config]
-        self.generator = self._load(checkpoint, config).to(self.device).eval()
+        network, self.config = build_generator(checkpoint, config)
+        self.generator = network.to(self.device).eval()
+        self._read = [*files_of(checkpoint), *([] if config is None else [config])]
 
     @classmethod
     def from_pretrained(cls, name: str | os.PathLike, **options: Any) -> MASAInferencer:
@@ -114,7 +107,7 @@ class MASAInferencer:
         Raises:
             UserError: If there are none, or they cannot be used.
         """
-        return cls(find_pretrained(name), **options)
+        return cls(pretrained_folder(name), **options)
 
     def save_pretrained(
         self, folder: str | os.PathLike, dtype: torch.dtype = torch.float32
@@ -129,7 +122,7 @@ class MASAInferencer:
         Raises:
             UserError: If it cannot be written, or would be written over what it was loaded from.
         """
-        write_pretrained(self.generator, self.config, folder, dtype, self._read)
+        save_pretrained(self.generator, self.config, folder, dtype, self._read)
 
     @property
     def scale(self) -> int:
@@ -282,36 +275,6 @@ class MASAInferencer:
         values = image if image.dtype == np.uint8 else image.astype(np.float32)
         pixels = torch.from_numpy(values.transpose(2, 0, 1).copy()).to(self.device)
         return pixels[None].float() / white(image)
-
-    def _load(self, checkpoint: str, config: str | None) -> nn.Module:
-        """Build the network and load its weights."""
-        generator = self._generator_config(checkpoint, config)
-        weights = load_checkpoint(checkpoint)
-        try:
-            with torch.device('meta'):  # no memory for a network that does not fit
-                outline = build_part(generator)
-            weights = fit_checkpoint(outline, weights)
-            check_weights(outline, weights['state_dict'], checkpoint, PREFIX)
-            network = build_part(generator)
-        except UserError:
-            raise
-        except Exception as error:  # whatever a wrong argument leads to
-            reason = ' '.join(str(error).split())
-            raise UserError(f'the model of {checkpoint} cannot be built: {reason}') from error
-        load_weights(network, weights, checkpoint)
-        self.config = generator
-        return network
-
-    @staticmethod
-    def _generator_config(checkpoint: str, config: str | None) -> dict:
-        """Return the config of the network: that of the config file, or of the checkpoint."""
-        if config is None:
-            stored = stored_generator_config(load_tensors(checkpoint), checkpoint)
-            return stored or dict(type='MASANet')
-        model = load_config(config).get('model')
-        if not isinstance(model, dict) or 'generator' not in model:
-            raise UserError(f'{config} has no model; give the config that the checkpoint is of')
-        return model['generator']
 
 
 class _LittleAgreementError(Exception):

@@ -10,7 +10,7 @@ from mmagic.structures import DataSample
 from torch import Tensor
 from torch.nn import functional as F
 
-from ..apis.config import load_config
+from ..config import load_config
 from ..errors import UserError
 from ..models import MASANet
 from ..models.peers import PeerNetwork

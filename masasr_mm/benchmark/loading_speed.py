@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 from mmengine.runner import Runner
 
-from ..apis.config import load_config
+from ..config import load_config
 
 
 class LoadingSpeed(NamedTuple):

@@ -12,7 +12,7 @@ from mmagic.registry import MODELS
 from mmengine.optim import build_optim_wrapper
 from torch import nn
 
-from ..apis.config import load_config
+from ..config import load_config
 from ..errors import UserError
 from ..models import MASANet
 from ..models.convolutions import convolution

@@ -1,1 +1,1 @@
-"""Checkpoints: finding, fetching, reading, recognising, loading and writing them."""
+"""Checkpoints: where they are, in which format, what network they are of, and loading them."""

@@ -24,7 +24,7 @@ NO_SIZES = ('max_elements',)
 KINDS = (inspect.Parameter.POSITIONAL_OR_KEYWORD, inspect.Parameter.KEYWORD_ONLY)
 
 
-def stored_generator_config(checkpoint: dict, path: str | os.PathLike) -> dict | None:
+def stored_config(checkpoint: dict, path: str | os.PathLike) -> dict | None:
     """Return the config of the generator that a checkpoint holds, after looking at all of it.
 
     mmengine stores the whole config as Python text, of which ``model = dict(...)`` made of literals

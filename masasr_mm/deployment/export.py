@@ -9,14 +9,14 @@ from pathlib import Path
 from mmagic.registry import MODELS
 from mmengine.config import Config
 
-from ..apis.config import config_files
-from ..checkpoints.downloads import local_file
+from ..checkpoints.formats import PREFIX
+from ..checkpoints.hub import files_of
 from ..checkpoints.loading import load_generator
-from ..checkpoints.safetensors_file import write_safetensors
-from ..checkpoints.state_dicts import PREFIX
+from ..config import config_files
 from ..errors import UserError
 from ..files import check_outputs
 from ..models.masa_net import MASANet
+from ..tensor_files import SAFETENSORS, write_tensors
 from .interface import Interface
 from .openvino_file import save_openvino, weights_file
 from .program import export_program, interface_of, save_program
@@ -55,13 +55,15 @@ def export(
         raise UserError('--lq and --ref do not go with --format safetensors; weights have no size')
     if kind == 'openvino' and Path(out).suffix != '.xml':
         raise UserError(f'{out}: a file of OpenVINO is named *.xml, its weights go into *.bin')
+    if kind == 'safetensors' and Path(out).suffix != SAFETENSORS:
+        raise UserError(f'{out}: a file of safetensors is named *{SAFETENSORS}')
     outputs = [out, weights_file(out)] if kind == 'openvino' else [out]
-    check_outputs(outputs, [*config_files(config), local_file(checkpoint)])
+    check_outputs(outputs, [*config_files(config), *files_of(checkpoint)])
     network = load_network(config, checkpoint)
     if kind == 'safetensors':
         weights = {PREFIX + key: value for key, value in network.state_dict().items()}
         stored = Config(dict(model=dict(generator=config.model.generator.to_dict())))
-        write_safetensors(weights, dict(cfg=stored.pretty_text), out)
+        write_tensors(dict(state_dict=weights, meta=dict(cfg=stored.pretty_text)), out)
         return None
     interface = interface_of(network, *sizes)
     program = export_program(network, interface)
@@ -94,5 +96,5 @@ def load_network(config: Config, checkpoint: str | os.PathLike) -> MASANet:
         raise UserError(f'{config.filename}: its model has no generator of type MASANet')
     networks = dict(discriminator=None, gan_loss=None, perceptual_loss=None)
     editor = MODELS.build(dict(model, **networks))
-    load_generator(editor, local_file(checkpoint))
+    load_generator(editor, checkpoint)
     return editor.generator.eval()

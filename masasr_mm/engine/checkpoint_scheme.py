@@ -13,7 +13,7 @@ def through_this_package(checkpoint: str | os.PathLike) -> str:
     """Return how mmengine is told of a checkpoint that this package is to read.
 
     Args:
-        checkpoint (str | os.PathLike): As :func:`~masasr_mm.checkpoints.downloads.local_file`
+        checkpoint (str | os.PathLike): As :func:`~masasr_mm.checkpoints.hub.local_file`
             takes it.
 
     Returns:
@@ -38,7 +38,6 @@ def load_from_masasr_mm(filename: str, map_location: str | None = None) -> dict:
     Raises:
         UserError: If it cannot be read.
     """
-    from ..checkpoints.downloads import local_file
-    from ..checkpoints.recognising import read_checkpoint
+    from ..checkpoints.loading import read_checkpoint
 
-    return read_checkpoint(local_file(filename))
+    return read_checkpoint(filename)

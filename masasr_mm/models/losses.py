@@ -14,9 +14,8 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 from torchvision.models import get_model, get_model_weights
 
-from ..checkpoints.reading import load_tensors
-from ..checkpoints.state_dicts import state_dict_of
 from ..errors import UserError
+from ..tensor_files import read_tensors, weights_of
 
 LIBRARIES = ('timm', 'torchvision')
 
@@ -149,7 +148,7 @@ def _feature_extractor(backbone: str, layers: list[str], weights: Path) -> nn.Mo
         network = create_model(name)
     except Exception as error:
         raise UserError(f'FeatureLoss: {library} has no backbone {name} ({error})') from error
-    network.load_state_dict(_renamed(state_dict_of(load_tensors(weights)), network, weights))
+    network.load_state_dict(_renamed(weights_of(read_tensors(weights)), network, weights))
     for layer in layers:
         if layer not in dict(network.named_modules()):
             raise UserError(f'FeatureLoss: {backbone} has no layer {layer}')

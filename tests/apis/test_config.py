@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from mmengine.runner import Runner
 
-from masasr_mm.apis.config import load_config
+from masasr_mm.config import load_config
 from masasr_mm.errors import UserError
 
 

@@ -113,8 +113,8 @@ def test_a_missing_onnxruntime_is_told(monkeypatch, tmp_path):
 
 def test_the_inferencer_gives_what_the_editor_gives(exported, network, photos):
     from masasr_mm.apis.inferencer import MASAInferencer
-    from masasr_mm.checkpoints.saving import save_checkpoint
     from masasr_mm.deployment.onnx_inferencer import ONNXInferencer
+    from masasr_mm.tensor_files import write_tensors
 
     lq, ref, other = photos
     infer = ONNXInferencer(exported / 'any.onnx')
@@ -124,7 +124,7 @@ def test_the_inferencer_gives_what_the_editor_gives(exported, network, photos):
     weights = {f'generator.{key}': value for key, value in network.state_dict().items()}
     path = exported / 'weights.pth'
     text = f'model = dict(generator={config!r})'
-    save_checkpoint(dict(state_dict=weights, meta=dict(cfg=text)), path)
+    write_tensors(dict(state_dict=weights, meta=dict(cfg=text)), path)
     expected = MASAInferencer(path, device='cpu').predict(lq, [ref, other])
     have = infer.predict(lq, [ref, other])
     assert infer.scale == 2

@@ -6,14 +6,14 @@ import torch
 from mmengine.runner import CheckpointLoader
 
 from masasr_mm import weights
-from masasr_mm.checkpoints.recognising import load_checkpoint
-from masasr_mm.checkpoints.released import to_released
+from masasr_mm.checkpoints.formats import to_released
+from masasr_mm.checkpoints.loading import read_checkpoint
 from masasr_mm.engine.checkpoint_scheme import through_this_package
 
 
 def test_every_format_is_read_alike(tmp_path):
     folder = weights.folder('bicubic')
-    expected = load_checkpoint(folder)['state_dict']
+    expected = read_checkpoint(folder)['state_dict']
     torch.save(dict(state_dict=expected), tmp_path / 'ours.pth')
     torch.save(to_released(expected), tmp_path / 'released.pth')
     for place in ('bicubic', folder, tmp_path / 'ours.pth', tmp_path / 'released.pth'):

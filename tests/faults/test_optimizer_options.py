@@ -11,8 +11,7 @@ from mmagic.registry import MODELS
 from mmengine.optim import build_optim_wrapper
 from mmengine.optim.optimizer import amp_optimizer_wrapper
 
-from masasr_mm.checkpoints.reading import load_tensors
-from masasr_mm.checkpoints.saving import save_checkpoint
+from masasr_mm.tensor_files import read_tensors, write_tensors
 from tests.engine.hooks.test_non_finite_guard import GAN, MODEL, item
 
 NETWORKS = ('generator', 'discriminator')
@@ -59,7 +58,7 @@ def test_gradients_of_both_networks_are_clipped():
 
 
 def test_clipping_can_be_asked_for_on_the_command_line(small_config):
-    from masasr_mm.apis.config import load_config
+    from masasr_mm.config import load_config
 
     options = {'optim_wrapper.generator.clip_grad.max_norm': 0.5}
     config = load_config(str(small_config), options)
@@ -93,11 +92,11 @@ def test_the_loss_scaler_is_resumed(tmp_path, monkeypatch):
     assert saved[0]['scale'] == 512  # after the overflow
     assert saved[0]['_growth_tracker'] == 2  # good steps since then; one more doubles it
     content = dict(state_dict=model.state_dict(), optimizer=optim_wrapper.state_dict())
-    save_checkpoint(content, tmp_path / 'iter_4.pth')
+    write_tensors(content, tmp_path / 'iter_4.pth')
     run(model, optim_wrapper, range(4, 9))
 
     resumed, resumed_wrapper = start()
-    checkpoint = load_tensors(tmp_path / 'iter_4.pth')
+    checkpoint = read_tensors(tmp_path / 'iter_4.pth')
     resumed.load_state_dict(checkpoint['state_dict'])
     resumed_wrapper.load_state_dict(checkpoint['optimizer'])
     assert scales(resumed_wrapper) == saved

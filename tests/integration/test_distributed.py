@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from masasr_mm.checkpoints.reading import load_tensors
+from masasr_mm.tensor_files import read_tensors
 from tests.training import make_data, plain_descent, train
 
 
@@ -20,7 +20,7 @@ def test_two_processes_train_what_one_does_with_their_batch(tmp_path, gan):
             del config.optim_wrapper.discriminator
         assert train(config, processes) == 0
         weights.append(
-            [load_tensors(tmp_path / name / f'iter_{i}.pth')['state_dict'] for i in (1, 2)]
+            [read_tensors(tmp_path / name / f'iter_{i}.pth')['state_dict'] for i in (1, 2)]
         )
     (start, one), (_, two) = weights
     for part in ('generator.', 'discriminator.')[: 1 + gan]:

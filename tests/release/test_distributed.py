@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from masasr_mm.checkpoints.reading import load_tensors
+from masasr_mm.tensor_files import read_tensors
 from tests.commands import run, run_python, succeed
 from tests.training import (
     MAX_ITERS,
@@ -85,7 +85,7 @@ def test_the_tools_train_and_test(gan_config, tmp_path):
     ]
     assert test.stdout.count('│ MASA') == 1
 
-    state = load_tensors(tmp_path / 'iter_2.pth')['state_dict']
+    state = read_tensors(tmp_path / 'iter_2.pth')['state_dict']
     assert any(key.startswith('discriminator.') for key in state)
     assert not any(key.startswith('perceptual_loss') for key in state)
     assert all(

@@ -21,10 +21,10 @@ from torch.nn import functional as F
 
 import masasr_mm  # noqa: F401
 from masasr_mm.apis import MASAInferencer
-from masasr_mm.checkpoints.saving import save_checkpoint
 from masasr_mm.errors import UserError
 from masasr_mm.models.inference.tiled import TiledMASANet
 from masasr_mm.models.matching import MatchMaps
+from masasr_mm.tensor_files import write_tensors
 
 # The same cases in every run.
 cases = partial(
@@ -134,7 +134,7 @@ def inferencer(kind: Kind) -> MASAInferencer:
     text = Config(dict(model=editor_config(kind))).pretty_text
     with TemporaryDirectory() as folder:
         path = Path(folder) / 'a.pth'
-        save_checkpoint(dict(state_dict=editor(kind).state_dict(), meta=dict(cfg=text)), path)
+        write_tensors(dict(state_dict=editor(kind).state_dict(), meta=dict(cfg=text)), path)
         return MASAInferencer(path, device='cpu', test_cfg={})
 
 

@@ -16,7 +16,7 @@ from mmagic.registry import TRANSFORMS
 from mmcv.transforms import BaseTransform
 from mmengine.logging import MMLogger
 
-from masasr_mm.checkpoints.reading import load_tensors
+from masasr_mm.tensor_files import read_tensors
 from tests.scripts import call_tool, load_tool
 
 
@@ -101,7 +101,7 @@ def saved(work_dir: Path) -> list[str]:
     """The checkpoints in a folder, each of which can be read whole."""
     paths = sorted(work_dir.glob('*.pth'))
     for path in paths:
-        weights = load_tensors(path)['state_dict']
+        weights = read_tensors(path)['state_dict']
         assert all(value.isfinite().all() for value in weights.values() if value.numel())
     return [path.name for path in paths]
 

@@ -23,7 +23,7 @@ from mmengine.config import Config
 from rich.console import Console
 from rich.table import Table
 
-from masasr_mm.checkpoints.reading import load_tensors
+from masasr_mm.tensor_files import read_tensors
 from tests.conftest import REPOSITORY
 from tests.training import make_data, plain_descent, tiny_config, train
 
@@ -83,7 +83,7 @@ def training(folder: Path, data: Path) -> tuple[str, bool]:
         raise SystemExit((folder / 'node 0').read_text()[-2000:])
     train(configs[1])
     ours, one = (
-        load_tensors(folder / name / 'iter_2.pth')['state_dict'] for name in ('machines', 'one')
+        read_tensors(folder / name / 'iter_2.pth')['state_dict'] for name in ('machines', 'one')
     )
     apart = max(float((ours[key] - one[key]).abs().max()) for key in one)
     size = max(float(value.abs().max()) for key, value in one.items() if 'conv' in key)

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from masasr_mm.apis.config import load_config
 from masasr_mm.benchmark.loading_speed import measure_loading
+from masasr_mm.config import load_config
 from masasr_mm.datasets import CUFED5Dataset, CUFEDDataset
 from tests.data_folders import make_cufed, make_cufed5
 from tests.scripts import call_tool, load_tool

@@ -17,7 +17,7 @@ import torch
 from mmengine.config import Config
 from mmengine.runner import Runner
 
-from masasr_mm.checkpoints.reading import load_tensors
+from masasr_mm.tensor_files import read_tensors
 from tests.commands import error_line, run_python, succeed
 from tests.scripts import call_tool, load_tool
 
@@ -65,7 +65,7 @@ def test_training_leaves_checkpoints_and_logs_where_they_belong(trained):
 
 
 def test_a_checkpoint_holds_the_generator_and_plain_values(trained):
-    checkpoint = load_tensors(trained / 'best_PSNR_iter_2.pth')
+    checkpoint = read_tensors(trained / 'best_PSNR_iter_2.pth')
     generator = [key for key in checkpoint['state_dict'] if key.startswith('generator.')]
     assert set(checkpoint['state_dict']) - set(generator) == {'step_counter'}
 
@@ -73,7 +73,7 @@ def test_a_checkpoint_holds_the_generator_and_plain_values(trained):
 def test_bfloat16_trains_on_a_cpu_and_float16_is_refused_in_one_line(tool, small_config, tmp_path):
     command = ('train.py', small_config, '--work-dir', tmp_path)
     succeed(tool(*command, '--amp', 'bfloat16', '--cfg-options', 'train_cfg.max_iters=2'))
-    weights = load_tensors(tmp_path / 'iter_2.pth')['state_dict']
+    weights = read_tensors(tmp_path / 'iter_2.pth')['state_dict']
     assert all(weight.isfinite().all() for weight in weights.values())
     if not torch.cuda.is_available():
         line = error_line(tool(*command, '--amp'))
@@ -197,7 +197,7 @@ def test_one_seed_gives_one_training(tool, small_config, tmp_path):
     for name in ('a', 'b'):
         options = ['--seed', '3', '--deterministic', '--cfg-options', 'train_cfg.max_iters=1']
         succeed(tool('train.py', small_config, '--work-dir', tmp_path / name, *options))
-        weights.append(load_tensors(tmp_path / name / 'iter_1.pth')['state_dict'])
+        weights.append(read_tensors(tmp_path / name / 'iter_1.pth')['state_dict'])
     assert all(torch.equal(weights[0][key], weights[1][key]) for key in weights[0])
 
 

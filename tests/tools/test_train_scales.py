@@ -10,7 +10,7 @@ from mmengine.runner import Runner
 from PIL import Image
 
 from masasr_mm.apis import MASAInferencer
-from masasr_mm.apis.config import load_config
+from masasr_mm.config import load_config
 from tests.conftest import REPOSITORY
 
 ITERATIONS = 16

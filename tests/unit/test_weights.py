@@ -15,8 +15,8 @@ from skimage.metrics import peak_signal_noise_ratio
 
 from masasr_mm import weights
 from masasr_mm.apis import MASAInferencer
-from masasr_mm.checkpoints.downloads import local_file
-from masasr_mm.checkpoints.starting import check_start
+from masasr_mm.checkpoints.hub import local_file
+from masasr_mm.checkpoints.loading import check_start
 from tests.conftest import REPOSITORY
 
 MODEL = Config.fromfile(REPOSITORY / 'configs' / 'masa-rec_x4_photos.py').model.to_dict()

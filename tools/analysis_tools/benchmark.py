@@ -58,9 +58,9 @@ def parse_args() -> argparse.Namespace:
 
 def plan(args: argparse.Namespace) -> list[tuple]:
     """Return what to measure: sections, cases and variants."""
-    from masasr_mm.apis.config import load_config
     from masasr_mm.benchmark.cases import Case, build_network, check_case
     from masasr_mm.benchmark.variants import Variant
+    from masasr_mm.config import load_config
 
     net = build_network(args.config, args.cfg_options)
     base = Variant().changed(f'dtype={args.dtype}')
@@ -160,9 +160,9 @@ def main(args: argparse.Namespace) -> None:
     from mmengine.device import get_device
     from rich.console import Console
 
-    from masasr_mm.apis.config import check_data, config_files, load_config
     from masasr_mm.benchmark.rows import IDLE_LOAD, machine
     from masasr_mm.benchmark.timing import spread
+    from masasr_mm.config import check_data, config_files, load_config
     from masasr_mm.errors import UserError
     from masasr_mm.files import check_outputs, written_whole
 

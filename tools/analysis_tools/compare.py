@@ -176,10 +176,10 @@ def main(args: argparse.Namespace) -> None:
     from rich.console import Console
     from rich.progress import Progress
 
-    from masasr_mm.apis.config import config_files, load_config
     from masasr_mm.benchmark.rows import machine
-    from masasr_mm.checkpoints.downloads import local_file
-    from masasr_mm.checkpoints.recognising import read_checkpoint
+    from masasr_mm.checkpoints.hub import files_of
+    from masasr_mm.checkpoints.loading import read_checkpoint
+    from masasr_mm.config import config_files, load_config
     from masasr_mm.evaluation import comparison
     from masasr_mm.evaluation import comparison_report as report
     from masasr_mm.evaluation.methods import checkpoints_of, configs_of
@@ -195,8 +195,8 @@ def main(args: argparse.Namespace) -> None:
     for config in configs.values():
         read += config_files(load_config(config))
     for file in files.values():
-        read.append(local_file(file))
-        read_checkpoint(read[-1])
+        read += files_of(file)
+        read_checkpoint(file)
     sets = read_sets(args)
     check_outputs(outputs(args, sets), read)
     device, console = args.device or get_device(), Console()

@@ -140,8 +140,8 @@ def main(args: argparse.Namespace) -> None:
     """Count."""
     from rich.console import Console
 
-    from masasr_mm.apis.config import config_files, load_config
     from masasr_mm.benchmark.cases import Case, build_network, check_case
+    from masasr_mm.config import config_files, load_config
     from masasr_mm.errors import UserError
     from masasr_mm.evaluation import complexity
     from masasr_mm.evaluation.matching_sweep import sweep

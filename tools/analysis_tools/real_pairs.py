@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+from itertools import chain
 from pathlib import Path
 
 from masasr_mm.version import add_version
@@ -60,7 +61,7 @@ def main(args: argparse.Namespace) -> None:
     from rich.progress import track
 
     from masasr_mm.apis import MASAInferencer
-    from masasr_mm.checkpoints.downloads import local_file
+    from masasr_mm.checkpoints.hub import files_of
     from masasr_mm.errors import UserError
     from masasr_mm.evaluation.real_pairs import count, measure, read_pairs, write_results
     from masasr_mm.files import check_outputs
@@ -69,7 +70,9 @@ def main(args: argparse.Namespace) -> None:
     if args.jpeg is not None and not 1 <= args.jpeg <= 100:
         raise UserError(f'--jpeg {args.jpeg}: the qualities are 1 to 100')
     if args.out:
-        check_outputs([args.out], [args.data, *map(local_file, args.checkpoints)])
+        check_outputs(
+            [args.out], [args.data, *chain.from_iterable(map(files_of, args.checkpoints))]
+        )
     keep_freed_memory()
     test_cfg = dict(tile='auto', ensemble=args.ensemble)
     networks = {

@@ -37,9 +37,9 @@ def load(path: str, checkpoint: str, options: dict | None, written: list[Path]):
     from mmagic.registry import MODELS
     from mmengine.device import get_device
 
-    from masasr_mm.apis.config import check_data, config_files, load_config
-    from masasr_mm.checkpoints.downloads import local_file
+    from masasr_mm.checkpoints.hub import files_of
     from masasr_mm.checkpoints.loading import load_generator
+    from masasr_mm.config import check_data, config_files, load_config
     from masasr_mm.errors import UserError
     from masasr_mm.files import check_outputs
 
@@ -48,10 +48,10 @@ def load(path: str, checkpoint: str, options: dict | None, written: list[Path]):
     if not isinstance(config.test_dataloader, dict):
         raise UserError(f'{path}: it tests several data sets; take a config that tests one')
     images = getattr(datasets[0], 'image_paths', list)()
-    check_outputs(written, [*config_files(config), local_file(checkpoint), *images])
+    check_outputs(written, [*config_files(config), *files_of(checkpoint), *images])
     config.model.update(discriminator=None, gan_loss=None, perceptual_loss=None)
     model = MODELS.build(config.model)
-    load_generator(model, local_file(checkpoint))
+    load_generator(model, checkpoint)
     return config, model.to(get_device()).eval()
 
 

@@ -48,7 +48,7 @@ def parse_args() -> argparse.Namespace:
 
 def main(args: argparse.Namespace) -> None:
     """Export and say what the file takes."""
-    from masasr_mm.apis.config import load_config
+    from masasr_mm.config import load_config
     from masasr_mm.deployment.export import export
 
     config = load_config(args.config)

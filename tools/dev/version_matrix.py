@@ -53,7 +53,7 @@ FAST_TESTS = (
     'tests/models',
     'tests/datasets',
     'tests/engine',
-    'tests/checkpoints',
+    'tests/unit/checkpoints',
     'tests/photos',
     'tests/apis',
     'tests/tools/test_train_and_test.py',

@@ -22,21 +22,19 @@ def parse_args() -> argparse.Namespace:
 def main(args: argparse.Namespace) -> None:
     """Convert and report."""
     import masasr_mm
-    from masasr_mm.checkpoints.reading import load_tensors
-    from masasr_mm.checkpoints.released import from_released, to_released
-    from masasr_mm.checkpoints.saving import save_checkpoint
-    from masasr_mm.checkpoints.state_dicts import state_dict_of
+    from masasr_mm.checkpoints.formats import from_released, to_released
     from masasr_mm.files import check_outputs
+    from masasr_mm.tensor_files import read_tensors, weights_of, write_tensors
 
     check_outputs([args.output], [args.input])
-    state_dict = state_dict_of(load_tensors(args.input))
+    state_dict = weights_of(read_tensors(args.input))
     if args.reverse:
         result = to_released(state_dict, args.input)
     else:
         meta = dict(masasr_mm_version=masasr_mm.__version__, source='released')
         result = dict(state_dict=from_released(state_dict, args.input), meta=meta)
-    save_checkpoint(result, args.output)
-    count = sum(value.numel() for value in state_dict_of(result).values())
+    write_tensors(result, args.output)
+    count = sum(value.numel() for value in weights_of(result).values())
     print(f'{args.output}: {count:,} parameters written')
 
 

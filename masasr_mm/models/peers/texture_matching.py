@@ -13,6 +13,7 @@ from torch import Tensor, nn
 from torchvision.models.vgg import make_layers
 
 from ...errors import UserError
+from ...tensor_files import check_weights, read_tensors
 from .network import PeerNetwork, built_on_cpu, enlarge
 
 VGG_MEAN, VGG_STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
@@ -47,11 +48,8 @@ class TextureExtractor(LTE):
         Raises:
             UserError: If the file cannot be read, or is no VGG19.
         """
-        from ...checkpoints.reading import load_tensors
-        from ...checkpoints.state_dicts import check_weights
-
         names = {key: f'features.{key.partition(".")[2]}' for key in self._layer_keys()}
-        weights = load_tensors(path)
+        weights = read_tensors(path)
         missing = next((name for name in names.values() if name not in weights), None)
         if missing is not None:
             raise UserError(f"{path}: no VGG19 of torchvision, it has no key '{missing}'")

@@ -6,9 +6,9 @@ from types import SimpleNamespace
 
 import pytest
 
-from masasr_mm.checkpoints.reading import load_tensors
 from masasr_mm.engine.loops import ResumableTrainLoop
 from masasr_mm.errors import UserError
+from masasr_mm.tensor_files import read_tensors
 from tests.training import MAX_ITERS, make_data, tiny_config, train
 
 
@@ -35,7 +35,7 @@ def test_weights_to_begin_with_bring_no_steps_along(tmp_path, wrapped):
     make_data(tmp_path / 'data')
 
     def steps_of(name: str, iteration: int) -> int:
-        checkpoint = load_tensors(tmp_path / name / f'iter_{iteration}.pth')
+        checkpoint = read_tensors(tmp_path / name / f'iter_{iteration}.pth')
         return int(checkpoint['state_dict']['step_counter'])
 
     first = tiny_config(tmp_path / 'data', tmp_path / 'first')

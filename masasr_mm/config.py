@@ -10,7 +10,7 @@ from mmengine.config import Config
 from mmengine.dataset import BaseDataset
 from mmengine.registry import init_default_scope
 
-from ..errors import UserError
+from .errors import UserError
 
 
 def load_config(path: str, options: dict | None = None, work_dir: str | None = None) -> Config:

@@ -10,10 +10,9 @@ import pytest
 from mmagic.registry import MODELS
 
 from masasr_mm.apis import MASAInferencer
-from masasr_mm.checkpoints.safetensors_file import write_safetensors
-from masasr_mm.checkpoints.saving import save_checkpoint
-from masasr_mm.checkpoints.stored_config import stored_generator_config
+from masasr_mm.checkpoints.stored_config import stored_config
 from masasr_mm.errors import UserError
+from masasr_mm.tensor_files import write_tensors
 from tests.conftest import MODEL
 
 
@@ -31,7 +30,7 @@ def test_the_generator_of_a_real_config_is_read():
         matching=dict(ref_block_ratio=1.5, dilations=[1, 2]),
         init_cfg=dict(type='Pretrained', checkpoint='start.pth'),
     )
-    assert stored_generator_config(of(generator), 'a.pth') == dict(
+    assert stored_config(of(generator), 'a.pth') == dict(
         type='MASANet',
         fusion_blocks=(12, 8, 4),
         matching=dict(type='MatchExtractionModule', ref_block_ratio=1.5, dilations=[1, 2]),
@@ -55,9 +54,7 @@ def test_the_generator_of_a_real_config_is_read():
 def test_code_is_refused_and_not_run(text, tmp_path):
     target = tmp_path / 'touched'
     with pytest.raises(UserError, match=r'a\.pth: refused, .* cannot be read as plain values'):
-        stored_generator_config(
-            dict(meta=dict(cfg=text.replace('{!r}', repr(str(target))))), 'a.pth'
-        )
+        stored_config(dict(meta=dict(cfg=text.replace('{!r}', repr(str(target))))), 'a.pth')
     assert not target.exists()
 
 
@@ -127,7 +124,7 @@ def test_nothing_but_parts_of_ours_and_plain_values(kind, changes):
     generator = {**MODEL['generator'], **changes}
     for checkpoint in (of(generator), dict(meta=dict(generator=generator))):
         with pytest.raises(UserError, match=WORDS[kind]) as caught:
-            stored_generator_config(checkpoint, 'a.pth')
+            stored_config(checkpoint, 'a.pth')
         line = str(caught.value)
         assert line.startswith('a.pth: refused')
         assert '\n' not in line
@@ -148,12 +145,12 @@ def test_no_file_imports_a_module(changes, tmp_path, small_model):
     generator, weights = {**MODEL['generator'], **changes}, small_model.state_dict()
     folder = tmp_path / 'folder'
     network = {name.removeprefix('generator.'): value for name, value in weights.items()}
-    write_safetensors(network, {}, folder / 'model.safetensors')
+    write_tensors(dict(state_dict=network), folder / 'model.safetensors')
     (folder / 'config.json').write_text(json.dumps(generator))
     files = [tmp_path / name for name in ('text.pth', 'dict.pth', 'text.safetensors')]
-    save_checkpoint(dict(of(generator), state_dict=weights), files[0])
-    save_checkpoint(dict(state_dict=weights, meta=dict(generator=generator)), files[1])
-    write_safetensors(weights, of(generator)['meta'], files[2])
+    write_tensors(dict(of(generator), state_dict=weights), files[0])
+    write_tensors(dict(state_dict=weights, meta=dict(generator=generator)), files[1])
+    write_tensors(dict(of(generator), state_dict=weights), files[2])
     ways = [(MASAInferencer, path) for path in (*files, folder)]
     for load, path in (*ways, (MASAInferencer.from_pretrained, folder)):
         with pytest.raises(UserError, match='refused, the config inside'):
@@ -161,9 +158,9 @@ def test_no_file_imports_a_module(changes, tmp_path, small_model):
 
 
 def test_nothing_stored_is_none():
-    assert stored_generator_config({}, 'a') is None
-    assert stored_generator_config(dict(meta={}), 'a') is None
-    assert stored_generator_config(dict(meta=dict(cfg='train_cfg = dict()')), 'a') is None
+    assert stored_config({}, 'a') is None
+    assert stored_config(dict(meta={}), 'a') is None
+    assert stored_config(dict(meta=dict(cfg='train_cfg = dict()')), 'a') is None
 
 
 def defaults(kind: str) -> dict:
@@ -188,7 +185,7 @@ def test_defaults_of_every_part_may_be_written_out():
         'AdaptiveInstanceNormalization',
         'SpatiallyAdaptiveNormalization',
     ):
-        have = stored_generator_config(of({**generator, 'adaptation': defaults(kind)}), 'a.pth')
+        have = stored_config(of({**generator, 'adaptation': defaults(kind)}), 'a.pth')
         assert have['matching']['max_elements'] == 2**23
         net = MODELS.build(have)
         assert sum(weight.numel() for weight in net.parameters()) > 3_800_000
