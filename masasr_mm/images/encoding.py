@@ -17,9 +17,10 @@ from PIL.TiffImagePlugin import ImageFileDirectory_v2
 
 PNG_SIGNATURE = b'\x89PNG\r\n\x1a\n'
 PNG_COLOR_TYPES = {1: 0, 2: 4, 3: 2, 4: 6}
-#: What such a file has kept: text, date, resolution, XMP, profile, range, place on the earth.
+#: What is kept of such a file: text, date, how it lies, resolution, XMP, profile, range, place on
+#: the earth.
 KEPT_TAGS = (
-    *(270, 271, 272, 282, 283, 296, 305, 306, 315, 340, 341, 700, 33432, 34675),
+    *(270, 271, 272, 274, 282, 283, 296, 305, 306, 315, 340, 341, 700, 33432, 34675),
     *(33550, 33922, 34264, 34735, 34736, 34737),
 )
 STRIP = 1 << 20
@@ -60,22 +61,26 @@ def write_deep_png(path: str | os.PathLike, samples: np.ndarray, **options: Any)
         putchunk(file, b'IEND', b'')
 
 
-def rgba_of_grey_tiff(content: bytes) -> bytes | None:
-    """Return a TIFF file of 16-bit grey and opacity, which Pillow does not open, as RGBA."""
+def rgba_tiff(content: bytes) -> bytes | None:
+    """Return a TIFF file of 16-bit grey and opacity, or of colours in planes, as one of RGB(A)."""
     directory, file = ImageFileDirectory_v2(content[:8]), io.BytesIO(content)
     file.seek(directory.next)
     directory.load(file)
-    if directory.get(Base.BitsPerSample) != (16, 16):
+    if set(directory.get(Base.BitsPerSample, ())) != {16}:
         return None
     import tifffile
 
     file.seek(0)
     with tifffile.TiffFile(file) as tiff:
         page = tiff.pages[0]
+        if page.dtype != np.uint16:
+            return None
         samples = np.moveaxis(page.asarray(), page.axes.index('S'), -1)
+    if samples.shape[-1] == 2:
+        samples = samples[..., [0, 0, 0, 1]]
     buffer = io.BytesIO()
     tags = {tag: directory[tag] for tag in KEPT_TAGS if tag in directory}
-    write_tiff(buffer, samples[..., [0, 0, 0, 1]], None, tags)
+    write_tiff(buffer, samples, None, tags)
     return buffer.getvalue()
 
 

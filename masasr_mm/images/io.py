@@ -19,7 +19,7 @@ from PIL.PngImagePlugin import PngInfo
 from ..errors import BrokenFileError, UserError
 from ..files import written_whole
 from .color import cmyk_to_srgb, convert, png_color_chunks, png_space
-from .encoding import rgba_of_grey_tiff, write_deep_png, write_tiff
+from .encoding import rgba_tiff, write_deep_png, write_tiff
 from .metadata import NO_METADATA, Metadata, fitting, read_metadata, resized
 from .pixels import in_bits, resize, spread_visible, stretch, to_grey, unmultiplied, unstretch
 
@@ -400,10 +400,12 @@ def _decode(content: bytes, name: str, pixels_only: bool = False, stretched: boo
         with _open(io.BytesIO(content), name) as image:
             page, told = _largest_page(image)
             image.seek(page)
+            if _is_in_deep_planes(image):
+                return _decode(rgba_tiff(content), name, pixels_only, stretched)
             photo = _photo(image, content, page, pixels_only, stretched)
     except Image.UnidentifiedImageError as error:
         with suppress(Exception):
-            if content.startswith(TIFF_STARTS) and (other := rgba_of_grey_tiff(content)):
+            if content.startswith(TIFF_STARTS) and (other := rgba_tiff(content)):
                 return _decode(other, name, pixels_only, stretched)._replace(grey=True)
         raise _unreadable(name, error) from error
     except Exception as error:  # a broken file can end in any error of the libraries
@@ -431,7 +433,9 @@ def _photo(
     # Of PGM files with 16 bits, and of those who make such images, Pillow's I has 16 bits.
     if deep or image.mode in SIXTEEN_BIT_MODES or (image.mode == 'I' and image.format != 'TIFF'):
         rgb, alpha = _read_deep(image, content, page, deep)
-        levels = _levels(rgb, _declared_levels(tags), stretched, problems)
+        declared = (0, _ppm_white(content)) if image.format == 'PPM' and deep else None
+        declared = declared or _declared_levels(tags)
+        levels = _levels(rgb, declared, stretched, problems)
         if levels:
             rgb = stretch(rgb, *levels)
         if tags.get(Base.PhotometricInterpretation) == 0:  # white is zero
@@ -487,9 +491,24 @@ def _has_deep_colour(image: Image.Image, content: bytes) -> bool:
     if image.format == 'PNG' and content:
         bit_depth = content[24]  # of the header chunk, which comes first in every PNG file
         return bit_depth == 16
+    if image.format == 'PPM' and image.mode == 'RGB':
+        return (_ppm_white(content) or 255) > 255
     if image.format == 'TIFF' and image.mode in ('RGB', 'RGBA', 'RGBX'):
         return set(image.tag_v2.get(Base.BitsPerSample, ())) == {16}
     return False
+
+
+def _ppm_white(content: bytes) -> int | None:
+    """Return the value of white that a PPM file declares."""
+    found = re.match(rb'P6(?:\s+|#[^\n]*\n)+\d+\s+\d+\s+(\d+)\s', content)
+    return int(found[1]) if found else None
+
+
+def _is_in_deep_planes(image: Image.Image) -> bool:
+    """Whether a TIFF file holds 16-bit colours one after another, which OpenCV misreads."""
+    if image.format != 'TIFF' or image.tag_v2.get(Base.PlanarConfiguration) != 2:
+        return False
+    return _has_deep_colour(image, b'')
 
 
 def _read_deep(

@@ -320,6 +320,21 @@ def test_colours_multiplied_with_their_opacity_are_divided(tmp_path):
     assert np.abs(read_photo(tmp_path / 'a.tif').rgb - expected).max() <= 0.5
 
 
+def test_planes_and_ppm_of_sixteen_bits(tmp_path):
+    """OpenCV misreads the one, Pillow cuts the other to 8 bits."""
+    colour = DEEP[..., :3]
+    planes = tiff(tmp_path, np.moveaxis(colour, -1, 0), photometric='rgb', planarconfig='separate')
+    (tmp_path / 'a.tif').write_bytes(planes)
+    np.testing.assert_array_equal(read_photo(tmp_path / 'a.tif').rgb, colour)
+    for white in (65535, 4095):
+        pixels = np.minimum(colour, white)
+        content = b'P6\n# a comment\n9 6\n%d\n' % white + pixels.astype('>u2').tobytes()
+        (tmp_path / 'a.ppm').write_bytes(content)
+        photo = read_photo(tmp_path / 'a.ppm')
+        assert np.abs(photo.rgb - pixels * (65535 / white)).max() <= 0.5
+        assert not photo.warnings
+
+
 TWELVE = (DEEP[..., :3] >> 4).astype(np.uint16)
 TWELVE[0, 0], TWELVE[0, 1] = 0, 4095
 
