@@ -39,8 +39,9 @@ class RandomNudge(Hook):
 
     def after_train_iter(self, runner: Runner, **kwargs: Any) -> None:
         nudge = random.random() + np.random.rand() + float(torch.rand(()))
-        generator = getattr(runner.model.generator, 'module', runner.model.generator)
-        generator.to_image.bias.data.add_(1e-3 * nudge)
+        weights = dict(runner.model.named_parameters())
+        [bias] = [weight for name, weight in weights.items() if name.endswith('to_image.bias')]
+        bias.data.add_(1e-3 * nudge)
 
 
 def config(data: Path, work_dir: Path, **options: Any):
