@@ -105,7 +105,7 @@ def check_written(config: Config, checkpoint: str, datasets: list, args) -> None
     """
     from masasr_mm.checkpoints.hub import files_of
     from masasr_mm.config import config_files
-    from masasr_mm.engine.hooks.save_images import image_file
+    from masasr_mm.engine.hooks.testing import image_file
     from masasr_mm.files import check_outputs
 
     read = [*config_files(config), *files_of(checkpoint)]
