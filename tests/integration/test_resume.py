@@ -12,7 +12,7 @@ import torch
 from mmengine.hooks import Hook
 from mmengine.runner import Runner
 
-from masasr_mm.checkpoints.reading import load_tensors
+from masasr_mm.tensor_files import read_tensors
 from tests.training import (
     MAX_ITERS,
     SignalAt,
@@ -113,7 +113,7 @@ def test_weights_to_begin_with_bring_no_steps_along(data, tmp_path, wrapped):
     """A warm-up is that of the config; it is over only for a run that goes on."""
 
     def steps_of(name: str, iteration: int) -> int:
-        checkpoint = load_tensors(tmp_path / name / f'iter_{iteration}.pth')
+        checkpoint = read_tensors(tmp_path / name / f'iter_{iteration}.pth')
         return int(checkpoint['state_dict']['step_counter'])
 
     first = tiny_config(data, tmp_path / 'first', train_cfg__max_iters=2)
