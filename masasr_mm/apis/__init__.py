@@ -1,5 +1,5 @@
-"""Python interface: inference."""
+"""Python interfaces: inference, and configs."""
 
-from ..photos.inferencer import MASAInferencer
+from .inferencer import MASAInferencer
 
 __all__ = ['MASAInferencer']

@@ -87,24 +87,42 @@ def build_generator(
         UserError: If a file cannot be read, or the weights do not fit the network.
     """
     content = read_checkpoint(checkpoint)
+    generator = _generator_config(content, checkpoint, config)
+    with torch.device('meta'):  # no memory for a network that does not fit
+        state_dict = _weights_for(_built(generator, checkpoint), content, checkpoint)
+    network = _built(generator, checkpoint)
+    network.load_state_dict(state_dict)
+    return network, generator
+
+
+def network_scale(checkpoint: str | os.PathLike, config: str | os.PathLike | None = None) -> int:
+    """Return how many times larger the network of :func:`build_generator` makes photos."""
+    generator = _generator_config(read_checkpoint(checkpoint), checkpoint, config)
+    with torch.device('meta'):
+        return _built(generator, checkpoint).scale
+
+
+def _generator_config(
+    content: dict, checkpoint: str | os.PathLike, config: str | os.PathLike | None
+) -> dict:
+    """Return the config of a network: that of its config file, or in its checkpoint."""
     if config is None:
-        generator = stored_config(content, checkpoint) or dict(type='MASANet')
-    else:
-        model = load_config(config).get('model')
-        if not isinstance(model, dict) or 'generator' not in model:
-            raise UserError(f'{config} has no model; give the config that the checkpoint is of')
-        generator = model['generator']
+        return stored_config(content, checkpoint) or dict(type='MASANet')
+    model = load_config(config).get('model')
+    if not isinstance(model, dict) or 'generator' not in model:
+        raise UserError(f'{config} has no model; give the config that the checkpoint is of')
+    return model['generator']
+
+
+def _built(generator: dict, checkpoint: str | os.PathLike) -> nn.Module:
+    """Build a network."""
     try:
-        with torch.device('meta'):  # no memory for a network that does not fit
-            state_dict = _weights_for(build_part(generator), content, checkpoint)
-        network = build_part(generator)
+        return build_part(generator)
     except UserError:
         raise
     except Exception as error:  # whatever a wrong argument leads to
         reason = ' '.join(str(error).split())
         raise UserError(f'the model of {checkpoint} cannot be built: {reason}') from error
-    network.load_state_dict(state_dict)
-    return network, generator
 
 
 def check_start(checkpoint: str | os.PathLike, model: dict, resume: bool) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import signal
 import sys
+from dataclasses import fields
 from typing import TYPE_CHECKING
 
 from ..errors import UserError, exit_with_user_errors
@@ -37,33 +38,41 @@ def run(options: argparse.Namespace) -> int:
     Raises:
         UserError: If what is asked for cannot be begun with.
     """
-    from ..photos.jobs import plan_jobs
+    from ..checkpoints.hub import files_of
+    from ..checkpoints.loading import network_scale
+    from ..photos.jobs import PhotoOptions, plan_jobs
     from ..photos.outcomes import exit_status, summary
-    from ..photos.pipeline import PhotoOptions, PhotoPipeline
-    from ..photos.report import check_report, write_report
+    from ..photos.pipeline import PhotoPipeline
+    from ..photos.report import write_report
     from ..system import keep_freed_memory
     from .photo_progress import PhotoProgress
 
     keep_freed_memory()
-    if options.report:
-        check_report(options.report)
-    infer = make_inferencer(options)
-    if options.matches and not infer.tells_matches:
-        raise UserError(
-            f'--matches: the network of {options.config or options.checkpoint} does not tell where '
-            'its texture comes from; leave the option out'
-        )
-    progress = PhotoProgress()
-    infer.test_cfg.update(
-        ensemble=options.ensemble, track=progress.track, announce=progress.announce
+    asked = PhotoOptions(
+        **{field.name: getattr(options, field.name) for field in fields(PhotoOptions)}
     )
-    refs = None if options.self_ref else options.ref
-    suffix = options.suffix
-    if suffix is None:
-        suffix = options.outscale.suffix() if options.outscale else f'_x{infer.scale}'
-    jobs, kind = plan_jobs(options.lq, refs, options.out, suffix, options.format)
-    asked = PhotoOptions(*(getattr(options, name) for name in PhotoOptions._fields))
-    super_resolve = PhotoPipeline(infer, kind, asked)
+    # An exported network tells its scale once it is loaded.
+    reads = [*files_of(options.checkpoint), *([options.config] if options.config else [])]
+    infer = None if options.backend == 'torch' else make_inferencer(options)
+    scale = infer.scale if infer else network_scale(options.checkpoint, options.config)
+    jobs, kind, notes = plan_jobs(asked, scale, reads)
+    for note in notes:
+        print(note, file=sys.stderr)
+    super_resolve = PhotoPipeline(kind, asked)
+    progress = PhotoProgress()
+    ahead = [job for job in jobs if not (job.done or job.problem)]
+    if ahead:
+        if options.ref and len({job.refs for job in ahead}) == 1:
+            super_resolve.read_references(ahead[0].refs)
+        infer = super_resolve.infer = infer or make_inferencer(options)
+        if options.matches and not infer.tells_matches:
+            raise UserError(
+                f'--matches: the network of {options.config or options.checkpoint} does not tell '
+                'where its texture comes from; leave the option out'
+            )
+        infer.test_cfg.update(
+            ensemble=options.ensemble, track=progress.track, announce=progress.announce
+        )
     outcomes = []
     # A job scheduler's way to end a process leaves no half of a file either.
     signal.signal(signal.SIGTERM, signal.default_int_handler)

@@ -3,21 +3,30 @@
 from __future__ import annotations
 
 import argparse
+import textwrap
 from collections.abc import Sequence
 
+from ..photos.jobs import PHOTO_SUFFIXES
 from ..version import add_version
 from ..weights import DEFAULT
-from .values import final_size, number, tile, whole_number
+from .values import final_size, number, quality, tile
 
 DESCRIPTION = 'Super-resolve your own photos with the texture of sharp ones.'
 
-EPILOG = """
+EPILOG = f"""
 examples:
   masasr photo.jpg --ref sharp.jpg
   masasr photos --ref sharp1.jpg sharp2.jpg --out results --checkpoint masa_rec.pth
   masasr photos --ref references --compare
       photos/a.jpg goes with references/a.png, or with all in references/a/
+      (all of references for every photo: --ref 'references/*')
+  masasr album --recursive --ref sharp.jpg --out results
+      the folders of album are made in results, too
   masasr 'photos/**/*.png' --self-ref --out results --format webp
+
+of folders and patterns files are taken that end in
+{textwrap.fill(' '.join(PHOTO_SUFFIXES), 78, initial_indent='  ', subsequent_indent='  ')}
+with --recursive and patterns, what lies in --out is left out, and so are references
 
 exit status: 0 all written, 1 some photo failed, 2 wrong use, 130 interrupted
 """
@@ -50,6 +59,12 @@ def parse_args(arguments: Sequence[str] | None = None) -> argparse.Namespace:
     )
     source.add_argument(
         '--self-ref', action='store_true', help='no reference: every photo is its own'
+    )
+    parser.add_argument(
+        '--recursive',
+        action='store_true',
+        help='take folders with all that is in them, and make the same folders below --out; a '
+        'folder as --ref pairs folder by folder',
     )
     parser.add_argument(
         '--checkpoint',
@@ -113,6 +128,12 @@ def parse_args(arguments: Sequence[str] | None = None) -> argparse.Namespace:
         help='make photos N times smaller before they are super-resolved: for large soft ones, '
         'which hold no more detail than that (default: 1)',
     )
+    parser.add_argument(
+        '--stretch',
+        action='store_true',
+        help='where a 16-bit photo does not say what its range is, as of microscopes and scanners, '
+        'take its lowest and highest values for black and white',
+    )
     output = parser.add_argument_group('output')
     output.add_argument(
         '--out',
@@ -137,16 +158,25 @@ def parse_args(arguments: Sequence[str] | None = None) -> argparse.Namespace:
         help='of the results (default: as the name that --out gives, or png)',
     )
     output.add_argument(
+        '--depth',
+        type=int,
+        choices=(8, 16),
+        help='bits of png and tiff results (default: as many as the photo has)',
+    )
+    output.add_argument(
         '--quality',
-        type=whole_number(1, 100),
+        type=quality,
         default=95,
-        metavar='1-100',
-        help='of jpg and webp (default: 95)',
+        metavar='1-100|lossless',
+        help='of jpg and webp; lossless for webp (default: 95)',
     )
     output.add_argument(
         '--strip-metadata',
         action='store_true',
         help='leave out date, camera, place and whatever else EXIF and XMP tell of the photo',
+    )
+    output.add_argument(
+        '--keep-time', action='store_true', help='give results the time of their photos'
     )
     output.add_argument(
         '--report',
@@ -161,6 +191,9 @@ def parse_args(arguments: Sequence[str] | None = None) -> argparse.Namespace:
         '--matches', action='store_true', help='also draw where the texture came from'
     )
     output.add_argument(
-        '--skip-existing', action='store_true', help='leave out photos whose result is there'
+        '--skip-existing',
+        action='store_true',
+        help='leave out photos whose result and pictures are there, and newer than photo and '
+        'references',
     )
     return parser.parse_args(arguments)

@@ -71,6 +71,11 @@ def tile(text: str) -> int | str | None:
     return int(text)
 
 
+def quality(text: str) -> int | str:
+    """Read ``--quality``: a whole number from 1 to 100, or ``lossless``."""
+    return text if text == 'lossless' else whole_number(1, 100)(text)
+
+
 def final_size(text: str) -> FinalSize:
     """Read what ``--outscale`` says.
 

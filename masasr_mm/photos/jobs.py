@@ -1,16 +1,77 @@
-"""Which photo goes with which references, and where the result goes: files in, files out."""
+"""Which photos there are, which references go with each, and which files will be written."""
 
 from __future__ import annotations
 
+import glob
 import os
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from functools import cache
+from itertools import takewhile
 from pathlib import Path
 from typing import NamedTuple
 
 from ..errors import UserError
-from ..images.io import SUFFIXES
-from .finding import find_images, paired_references
+from ..files import check_outputs
+from ..images.io import SUFFIXES, read_header
+from .sizes import LEAST, FinalSize, reduced_size, result_size
+
+PHOTO_SUFFIXES = (
+    *('.jpg', '.jpeg', '.jpe', '.jfif', '.mpo', '.png', '.webp', '.avif', '.heic', '.heif', '.hif'),
+    *('.tif', '.tiff', '.bmp', '.gif', '.jp2', '.j2k', '.ppm', '.pgm', '.pnm', '.tga'),
+)
+"""Endings of what is taken of folders and patterns."""
+
+LONGEST = dict(jpg=65_500, webp=16_383)
+"""Pixels of width and height that a format holds; the others hold whatever fits into memory."""
+
+PICTURES = ('compare', 'matches')
+"""What can be drawn beside a result."""
+
+
+@dataclass(frozen=True)
+class PhotoOptions:
+    """What the command is asked to do with photos.
+
+    Attributes:
+        lq: Files, folders and patterns.
+        ref: Files and patterns, for every photo; or one folder, whose files pair by name. None
+            makes every photo its own reference.
+        recursive: Take folders with all that is in them, and mirror them below ``out``.
+        out: A file for one photo, or a folder; None for beside the photo or the folder.
+        suffix: Goes between the name of a photo and the ending of its result; None for the scale.
+        format: Of the results; None for what ``out`` says, or else PNG.
+        reduce_first: Make photos so many times smaller before they are super-resolved.
+        outscale: How large results shall be; None for what the network makes.
+        depth: Bits of results, 8 or 16, of formats that hold 16; None for those of the photo.
+        stretch: Where a 16-bit photo does not say what its range is, take that of its values.
+        quality: Of JPEG and WebP, 1 to 100, or 'lossless' for WebP.
+        strip_metadata: Leave out date, camera, place and the like.
+        keep_time: Give results the time of their photos.
+        compare: Also write bicubic, result and reference in a row.
+        matches: Also draw where the texture came from.
+        skip_existing: Leave out photos for which there is nothing to do.
+        report: Where to write what became of every photo.
+    """
+
+    lq: Sequence[str]
+    ref: Sequence[str] | None = None
+    recursive: bool = False
+    out: str | None = None
+    suffix: str | None = None
+    format: str | None = None
+    reduce_first: float = 1.0
+    outscale: FinalSize | None = None
+    depth: int | None = None
+    stretch: bool = False
+    quality: int | str = 95
+    strip_metadata: bool = False
+    keep_time: bool = False
+    compare: bool = False
+    matches: bool = False
+    skip_existing: bool = False
+    report: str | None = None
 
 
 class Job(NamedTuple):
@@ -18,70 +79,256 @@ class Job(NamedTuple):
 
     Attributes:
         lq (Path): The LR photo.
-        refs (tuple[Path, ...]): Its references; empty if none was found.
+        refs (tuple[Path, ...]): Its references; empty if there are none.
         out (Path): The file to write.
-        ref_folder (Path | None): Where references of its name were looked for; None where all
-            photos share theirs.
+        pictures (dict[str, Path]): What to draw beside it, of :data:`PICTURES`, and where.
+        done (bool): Whether all of it is there, and newer than what it is made from.
+        problem (str | None): Why it must fail, where that is known already.
     """
 
     lq: Path
     refs: tuple[Path, ...]
     out: Path
-    ref_folder: Path | None = None
+    pictures: dict[str, Path] = {}
+    done: bool = False
+    problem: str | None = None
 
 
-def plan_jobs(
-    lq: Sequence[str], refs: Sequence[str] | None, out: str | None, suffix: str, kind: str | None
-) -> tuple[list[Job], str]:
-    """Say what is to be done, before anything is.
+class Plan(NamedTuple):
+    """All that is going to be done.
+
+    Attributes:
+        jobs (list[Job]): One for each photo.
+        format (str): Of the results, a key of :data:`~masasr_mm.images.io.FORMATS`.
+        notes (list[str]): What was found and left out.
+    """
+
+    jobs: list[Job]
+    format: str
+    notes: list[str]
+
+
+class Found(NamedTuple):
+    """A file that a name stands for.
+
+    Attributes:
+        path (Path): The file.
+        searched (Path | None): The folder in which it was found; None if it was named itself.
+        below (Path): Its folder as seen from there, if sub-folders are mirrored.
+    """
+
+    path: Path
+    searched: Path | None
+    below: Path = Path()
+
+
+def plan_jobs(options: PhotoOptions, scale: int, reads: Iterable[str | os.PathLike] = ()) -> Plan:
+    """Say what is going to be done, and refuse what cannot be or must not be, before anything is.
 
     Args:
-        lq (Sequence[str]): Files, folders and patterns.
-        refs (Sequence[str], optional): Files and patterns, for every photo; or one folder, whose
-            files pair by name. None makes every photo its own reference.
-        out (str, optional): A file for one photo, or a folder. Default: beside a photo, or beside
-            a folder with ``suffix`` at the end of its name.
-        suffix (str): Goes between the name of a photo and the suffix of its result's file.
-        kind (str, optional): Format of the results; by default what ``out`` says, or else PNG.
+        options (PhotoOptions): What is asked for.
+        scale (int): How many times larger the network makes photos.
+        reads (Iterable[str | os.PathLike]): What is read besides photos and references:
+            checkpoint and config.
 
     Returns:
-        tuple[list[Job], str]: The jobs, and their format.
+        Plan: With a job for each photo.
 
     Raises:
-        UserError: If a path does not exist, or two results would go to one file, or a result over
-            a photo.
+        UserError: If a name stands for nothing, photos find no references at all, a result is
+            larger than its format holds, or a file cannot be written or would take the place of
+            one that is read or of another result.
     """
-    photos = find_images(lq)
-    named_alone = len(lq) == 1 and Path(lq[0]).is_file()
-    out_file = Path(out) if out and named_alone and _names_a_file(out) else None
-    kind = _format(kind, out_file)
-    if out_file:
-        outs = [out_file]
+    folder, shared = _named_references(options.ref)
+    photos, notes = _photos(options, folder, shared)
+    kind, outs = _results(options, photos, scale)
+    if folder:
+        references = _paired(photos, folder)
     else:
-        out_folder = None if named_alone and not out else _out_folder(lq, out, suffix)
-        outs = _result_paths(photos, out_folder, suffix, kind)
-    _check_results(photos, outs, from_folder=not named_alone)
-    if refs is None:
-        return [Job(photo, (photo,), path) for photo, path in zip(photos, outs)], kind
-    if not _pairs_by_name(refs):
-        shared = tuple(find_images(refs))
-        return [Job(photo, shared, path) for photo, path in zip(photos, outs)], kind
-    folder = Path(refs[0])
-    jobs = [
-        Job(photo, paired_references(photo, folder), path, folder)
-        for photo, path in zip(photos, outs)
-    ]
-    return jobs, kind
+        references = [
+            (_others(shared, p.path, shared) if options.ref else (p.path,), None) for p in photos
+        ]
+    jobs = []
+    for photo, (refs, problem), out in zip(photos, references, outs):
+        asked = {name: _picture(out, name) for name in PICTURES if getattr(options, name)}
+        jobs.append(Job(photo.path, refs, out, asked, problem=problem))
+    _check_files(jobs, options, reads)
+    if options.skip_existing:
+        jobs = [job._replace(done=_is_done(job, options.keep_time)) for job in jobs]
+    _check_sizes([job for job in jobs if not job.done], options, kind, scale)
+    return Plan(jobs, kind, notes)
 
 
-def _pairs_by_name(refs: Sequence[str]) -> bool:
-    folders = [name for name in refs if Path(name).is_dir()]
-    if folders and len(refs) > 1:
+def find_images(names: Sequence[str], recursive: bool = False) -> list[Found]:
+    """Return the image files that files, folders and patterns stand for.
+
+    Files that are named are taken whatever their ending is; of folders and patterns those that
+    end as photos do, and of folders hidden ones are left out.
+
+    Args:
+        names (Sequence[str]): Files, folders, and patterns with ``*``, ``?``, ``[...]``, ``**``.
+        recursive (bool): Take folders with all that is in them. Default: False.
+
+    Returns:
+        list[Found]: Sorted within each name, each file once.
+
+    Raises:
+        UserError: If a name stands for nothing.
+    """
+    real = cache(os.path.realpath)
+    found: dict[tuple[str, str], Found] = {}
+    for name in names:
+        path = Path(name)
+        if path.is_file():
+            files, searched, top = [path], None, path.parent
+        elif path.is_dir():
+            files, searched = images_in(path, recursive), path
+            top = Path(os.path.abspath(path)).parent if len(names) > 1 else path
+            if not files:
+                more = not recursive and images_in(path, recursive=True)
+                hint = ', but in folders below it: add --recursive' if more else ''
+                raise UserError(f'no image files in the folder {name}{hint}')
+        else:
+            matches = map(Path, sorted(glob.glob(name, recursive=True)))
+            files = [match for match in matches if is_photo_name(match.name) and match.is_file()]
+            fixed = takewhile(lambda part: glob.escape(part) == part, path.parts)
+            searched = top = Path(*fixed)
+            if not files:
+                raise UserError(f'no such file, folder or pattern of image files: {name}')
+        relative = cache(lambda folder, top=top: Path(os.path.relpath(folder, top)))
+        for file in files:
+            below = relative(file.parent) if recursive and searched else Path()
+            found.setdefault((real(file.parent), file.name), Found(file, searched, below))
+    return list(found.values())
+
+
+def images_in(folder: Path, recursive: bool = False) -> list[Path]:
+    """Return the files of a folder that end as photos do, sorted; hidden ones are left out."""
+
+    def refuse(error: OSError) -> None:
+        raise UserError(f'{error.filename}: cannot be read: {error.strerror}') from error
+
+    files = []
+    for base, folders, names in os.walk(folder, onerror=refuse):
+        folders[:] = sorted(name for name in folders if recursive and not name.startswith('.'))
+        photos = (name for name in sorted(names) if is_photo_name(name) and name[0] != '.')
+        files += [Path(base, name) for name in photos]
+    return [path for path in files if path.is_file()]
+
+
+def is_photo_name(name: str) -> bool:
+    """Whether files with this ending are images that photographs come in."""
+    return os.path.splitext(name)[1].lower() in PHOTO_SUFFIXES
+
+
+def _named_references(names: Sequence[str] | None) -> tuple[Path | None, list[Path]]:
+    """Return the folder whose files pair with photos by name, or the references of every photo."""
+    folders = [name for name in names or () if Path(name).is_dir()]
+    if not folders:
+        return None, [ref.path for ref in find_images(names or ())]
+    if len(names) > 1:
         raise UserError(
             f'--ref: {folders[0]} is a folder; give either one folder, whose files pair with the '
             'photos by name, or files, which serve every photo'
         )
-    return bool(folders)
+    return Path(folders[0]), []
+
+
+def _photos(
+    options: PhotoOptions, ref_folder: Path | None, shared: Sequence[Path]
+) -> tuple[list[Found], list[str]]:
+    """Return the photos without the results and references among what was found, and say so."""
+    real = cache(os.path.realpath)
+    references = {(real(ref.parent), ref.name) for ref in shared}
+
+    @cache
+    def are_in(folder: Path, searched: Path, inner: str) -> bool:
+        """Whether the files of a folder are in one inside that which was searched."""
+        place, inside = Path(real(folder)), Path(real(inner))
+        return Path(real(searched)) in inside.parents and inside in (place, *place.parents)
+
+    def is_result(photo: Found) -> bool:
+        return bool(options.out) and are_in(photo.path.parent, photo.searched, options.out)
+
+    def is_reference(photo: Found) -> bool:
+        if ref_folder and are_in(photo.path.parent, photo.searched, str(ref_folder)):
+            return True
+        return (real(photo.path.parent), photo.path.name) in references
+
+    photos, notes = find_images(options.lq, options.recursive), []
+    for why, leave_out in (
+        (f'in {options.out}, where the results go', is_result),
+        ('given as references', is_reference),
+    ):
+        left = [photo for photo in photos if not (photo.searched and leave_out(photo))]
+        if not left:
+            raise UserError(f'no photos: all {len(photos)} files found are {why}')
+        if number := len(photos) - len(left):
+            count = f'{number} of the files found are' if number > 1 else 'a file found is'
+            notes.append(f'{count} {why}, and left out of the photos')
+        photos = left
+    return photos, notes
+
+
+def _paired(photos: Sequence[Found], folder: Path) -> list[tuple[tuple[Path, ...], str | None]]:
+    """Return the references of each photo by its name, or what is wrong if there are none."""
+    listed = cache(_by_stem)
+    pairs = []
+    for photo in photos:
+        inside = folder / photo.below / photo.path.stem
+        refs = [*listed(inside.parent).get(inside.name, ())]
+        refs += images_in(inside) if inside.is_dir() else []
+        if len(photos) == 1 and not _others(refs, photo.path, ()):
+            refs = images_in(folder)
+            if not _others(refs, photo.path, ()):
+                raise UserError(f'no image files in the folder {folder} but for the photo')
+        expected = f'expected {inside}.* or images in {inside}{os.sep}'
+        problem = None if refs else f'{photo.path}: no reference of that name; {expected}'
+        pairs.append((_others(refs, photo.path, refs), problem))
+    if not any(refs for refs, _ in pairs):
+        pattern = os.path.join(glob.escape(str(folder)), '*')
+        raise UserError(
+            f'nothing in {folder} has the name of a photo, such as {inside}.*; to use all its '
+            f"images for every photo, give them as a pattern: --ref '{pattern}'"
+        )
+    return pairs
+
+
+def _by_stem(folder: Path) -> dict[str, list[Path]]:
+    """Return the image files of a folder by their names without endings."""
+    files: dict[str, list[Path]] = {}
+    for path in images_in(folder) if folder.is_dir() else ():
+        files.setdefault(path.stem, []).append(path)
+    return files
+
+
+def _others(refs: Sequence[Path], photo: Path, otherwise: Sequence[Path]) -> tuple[Path, ...]:
+    """Return references without the photo itself; something else if there are no others."""
+    others = [ref for ref in refs if ref.name != photo.name or not ref.samefile(photo)]
+    return tuple(others or otherwise)
+
+
+def _results(options: PhotoOptions, photos: Sequence[Found], scale: int) -> tuple[str, list[Path]]:
+    """Return the format of the results and the file of each."""
+    named_alone = len(options.lq) == 1 and photos[0].searched is None
+    out_file = None
+    if options.out and named_alone and _names_a_file(options.out):
+        out_file = Path(options.out)
+    kind = _format(options.format, out_file)
+    if options.quality == 'lossless' and kind == 'jpg':
+        raise UserError('--quality lossless: JPEG cannot do that; take webp, png or tiff')
+    if out_file:
+        return kind, [out_file]
+    suffix = options.suffix
+    if suffix is None:
+        suffix = options.outscale.suffix() if options.outscale else f'_x{scale}'
+    elif '/' in suffix or os.sep in suffix:
+        raise UserError(f'--suffix {suffix}: a part of a name, no path; name a folder with --out')
+    folder = None if named_alone and not options.out else _out_folder(options, suffix)
+    outs = _result_paths(photos, folder, suffix, kind)
+    if not named_alone:
+        _check_folders(photos, outs)
+    return kind, outs
 
 
 def _names_a_file(out: str) -> bool:
@@ -103,7 +350,8 @@ def _format(kind: str | None, out_file: Path | None) -> str:
     return told
 
 
-def _out_folder(lq: Sequence[str], out: str | None, suffix: str) -> Path:
+def _out_folder(options: PhotoOptions, suffix: str) -> Path:
+    out, lq = options.out, options.lq
     if out:
         if Path(out).is_file() or (_names_a_file(out) and Path(out).suffix.lower() in SUFFIXES):
             raise UserError(
@@ -112,37 +360,97 @@ def _out_folder(lq: Sequence[str], out: str | None, suffix: str) -> Path:
         return Path(out)
     if len(lq) == 1 and Path(lq[0]).is_dir():
         folder = Path(lq[0]).resolve()
-        return folder.with_name(f'{folder.name}{suffix or "_sr"}')
+        return folder.parent / f'{folder.name}{suffix or "_sr"}'
     raise UserError('several photos: say with --out which folder the results go to')
 
 
-def _result_paths(photos: list[Path], folder: Path | None, suffix: str, kind: str) -> list[Path]:
-    """Return the file of each result; photos that differ in their suffix alone keep it."""
-    count = Counter(photo.stem for photo in photos)
-    names = [photo.stem if count[photo.stem] == 1 else photo.name for photo in photos]
-    return [
-        (folder or photo.parent) / f'{name}{suffix}.{kind}' for photo, name in zip(photos, names)
-    ]
+def _result_paths(
+    photos: Sequence[Found], folder: Path | None, suffix: str, kind: str
+) -> list[Path]:
+    """Return the file of each result; photos that differ in their endings alone keep them."""
+    count = Counter((photo.below, photo.path.stem) for photo in photos)
+    outs: dict[Path, Path] = {}
+    for found in photos:
+        photo = found.path
+        name = photo.stem if count[found.below, photo.stem] == 1 else photo.name
+        parent = photo.parent if folder is None else folder / found.below
+        out = parent / f'{name}{suffix}.{kind}'
+        if out in outs:
+            raise UserError(
+                f'{outs[out]} and {photo} would both be written to {out}; rename one of them, or '
+                'keep folders apart with --recursive'
+            )
+        outs[out] = photo
+    return list(outs)
 
 
-def _check_results(photos: list[Path], outs: list[Path], from_folder: bool) -> None:
-    """See that every result has a file of its own, and that none is taken for a photo later."""
-    taken: dict[Path, Path] = {}
-    inputs = {photo.resolve() for photo in photos}
-    folders = {photo.parent for photo in inputs}
-    for photo, out in zip(photos, outs):
-        target = out.resolve()
-        if target in inputs:
-            raise UserError(
-                f'{out} is a photo; the result would take its place: choose --suffix or --out'
-            )
-        if target in taken:
-            raise UserError(
-                f'{taken[target]} and {photo} would both be written to {out}; rename one of them'
-            )
-        if from_folder and target.parent in folders:
+def _check_folders(photos: Sequence[Found], outs: Sequence[Path]) -> None:
+    """See that no result is taken for a photo in the next run."""
+    real = cache(os.path.realpath)
+    folders = {real(photo.path.parent) for photo in photos}
+    for out in outs:
+        if real(out.parent) in folders:
             raise UserError(
                 f'--out {out.parent} is where the photos are, so that the next run would take the '
                 'results for photos; choose another folder'
             )
-        taken[target] = photo
+
+
+def _picture(out: Path, name: str) -> Path:
+    """Return the file of a picture beside a result."""
+    return out.with_name(f'{out.stem}_{name}.png')
+
+
+def _check_files(
+    jobs: Sequence[Job], options: PhotoOptions, reads: Iterable[str | os.PathLike]
+) -> None:
+    """See that all files can be written, and none of them over another or over what is read."""
+    outputs = [job.out for job in jobs]
+    if options.skip_existing:
+        # Pictures of an earlier run must not be taken for results, so all have their place.
+        outputs += [_picture(job.out, name) for job in jobs for name in PICTURES]
+    else:
+        outputs += [path for job in jobs for path in job.pictures.values()]
+    if options.report:
+        if Path(options.report).suffix.lower() not in ('.csv', '.json'):
+            raise UserError(f'--report {options.report}: name a file that ends in .csv or .json')
+        outputs.append(Path(options.report))
+    inputs = [path for job in jobs for path in (job.lq, *job.refs)]
+    check_outputs(outputs, dict.fromkeys([*inputs, *reads]))
+
+
+def _is_done(job: Job, keep_time: bool) -> bool:
+    """Whether a result and its pictures are there, and none is older than what it is made from."""
+    if job.problem:
+        return False
+    try:
+        # A result with the time of its photo tells when it was made by the time of its change.
+        made = [path.stat() for path in (job.out, *job.pictures.values())]
+        oldest = min(max(m.st_mtime_ns, m.st_ctime_ns if keep_time else 0) for m in made)
+        return all(path.stat().st_mtime_ns <= oldest for path in (job.lq, *job.refs))
+    except OSError:
+        return False
+
+
+def _check_sizes(jobs: Sequence[Job], options: PhotoOptions, kind: str, scale: int) -> None:
+    """See that photos are large enough, and results not too large for their format."""
+    if kind not in LONGEST and options.reduce_first == 1:
+        return
+    for job in jobs:
+        try:
+            size = read_header(job.lq)[:2]
+        except UserError:
+            continue  # told when its turn comes
+        if options.reduce_first != 1:
+            width, height = reduced_size(*size, options.reduce_first)
+            if min(width, height) < LEAST:
+                raise UserError(
+                    f'{job.lq}: {options.reduce_first:g} times smaller it is {width}×{height}, too '
+                    'small; take a smaller --reduce-first'
+                )
+        width, height = result_size(*size, scale, options.reduce_first, options.outscale)
+        if max(width, height) > LONGEST.get(kind, max(width, height)):
+            raise UserError(
+                f'{job.lq}: its result of {width}×{height} pixels is more than {kind} holds, '
+                f'{LONGEST[kind]} a side; take --format png or tiff, or a smaller --outscale'
+            )

@@ -112,7 +112,7 @@ def _what_came_of_it(prediction: Prediction) -> str:
 
 
 def skipped(job: Job) -> Outcome:
-    """Tell of a photo whose result was there already.
+    """Tell of a photo for which there was nothing to do.
 
     Args:
         job (Job): The photo.
@@ -120,7 +120,7 @@ def skipped(job: Job) -> Outcome:
     Returns:
         Outcome: Nothing was done.
     """
-    return Outcome(job, SKIPPED, f'{job.out}: exists, skipped')
+    return Outcome(job, SKIPPED, f'{job.out}: nothing to do, skipped')
 
 
 def failed(job: Job, error: Exception) -> Outcome:

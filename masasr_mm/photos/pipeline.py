@@ -6,53 +6,35 @@ import os
 import time
 from collections.abc import Sequence
 from pathlib import Path
-from typing import NamedTuple, Protocol
-
-import numpy as np
-from PIL import Image
+from typing import Protocol
 
 from ..errors import UserError
-from ..images.io import ImageInput, read_photo, write_photo, write_picture
+from ..images.io import (
+    DEEP_FORMATS,
+    ImageInput,
+    Photo,
+    read_photo,
+    write_photo,
+    write_picture,
+)
+from ..images.pixels import resize
 from .finishing import finished
-from .jobs import Job
+from .jobs import Job, PhotoOptions
 from .outcomes import Outcome, failed, skipped, written
 from .prediction import Prediction
-from .sizes import LEAST, FinalSize, reduced
-
-
-class PhotoOptions(NamedTuple):
-    """What can be asked for of every photo.
-
-    Attributes:
-        self_ref (bool): Every photo is its own reference.
-        reduce_first (float): Make photos so many times smaller before they are super-resolved.
-        outscale (FinalSize | None): How large results shall be; None for what the network makes.
-        quality (int): Of JPEG and WebP, 1 to 100.
-        strip_metadata (bool): Leave out date, camera, place and the like.
-        compare (bool): Also write bicubic, result and reference in a row.
-        matches (bool): Also draw where the texture came from.
-        skip_existing (bool): Leave out photos whose result is there.
-    """
-
-    self_ref: bool = False
-    reduce_first: float = 1.0
-    outscale: FinalSize | None = None
-    quality: int = 95
-    strip_metadata: bool = False
-    compare: bool = False
-    matches: bool = False
-    skip_existing: bool = False
+from .sizes import reduced_size
 
 
 class Predictor(Protocol):
     """What super-resolves: :class:`~masasr_mm.apis.MASAInferencer`, or what does the same."""
 
-    def predict(self, lq: ImageInput, ref: Sequence[ImageInput]) -> Prediction:
+    def predict(self, lq: ImageInput, ref: Sequence[ImageInput], bits: int) -> Prediction:
         """Super-resolve one image.
 
         Args:
             lq (ImageInput): The LR image.
             ref (Sequence[ImageInput]): Its references.
+            bits (int): 8 or 16, of the result.
 
         Returns:
             Prediction: The SR image, and all about it.
@@ -63,15 +45,16 @@ class PhotoPipeline:
     """What is done with every photo: read, super-resolve, finish, report, write.
 
     Args:
-        infer (Predictor): The network.
         kind (str): Format of the results, a key of :data:`~masasr_mm.images.io.FORMATS`.
         options (PhotoOptions): What is asked for.
+        infer (Predictor, optional): The network; needed where there is something to do.
     """
 
-    def __init__(self, infer: Predictor, kind: str, options: PhotoOptions) -> None:
-        self.infer = infer
+    def __init__(self, kind: str, options: PhotoOptions, infer: Predictor | None = None) -> None:
         self.kind = kind
         self.options = options
+        self.infer = infer
+        self._references: tuple[tuple[Path, ...], list[Photo]] = ((), [])
 
     def __call__(self, job: Job) -> Outcome:
         """Do one photo, and tell what became of it.
@@ -82,58 +65,52 @@ class PhotoPipeline:
         Returns:
             Outcome: Also where it failed: no photo stops those that follow.
         """
-        if self.options.skip_existing and job.out.exists():
+        if job.done:
             return skipped(job)
         try:
             return self._super_resolve(job)
         except Exception as error:
             return failed(job, error)
 
+    def read_references(self, refs: tuple[Path, ...]) -> list[Photo]:
+        """Return references; those of the photo before are not read again."""
+        if self._references[0] != refs:
+            self._references = ((), [])
+            self._references = refs, [read_photo(path) for path in refs]
+        return self._references[1]
+
     def _super_resolve(self, job: Job) -> Outcome:
         """Go through the steps; the result's file comes last, so that it stands for all of them."""
-        start = time.perf_counter()
-        photo = read_photo(job.lq)
-        lq = self._reduced_first(job, photo.rgb)
-        prediction = self.infer.predict(lq, self._references(job, lq))
-        options = self.options
+        if job.problem:
+            raise UserError(job.problem)
+        start, options = time.perf_counter(), self.options
+        photo, changed = read_photo(job.lq, options.stretch), job.lq.stat()
+        lq = self._reduced_first(photo)
+        refs = self.read_references(job.refs) if options.ref else [lq]
+        bits = options.depth or photo.bits
+        prediction = self.infer.predict(lq, refs, bits if self.kind in DEEP_FORMATS else 8)
         result, problems = finished(
-            photo, prediction.image, self.kind, options.outscale, options.strip_metadata
+            photo, prediction.pixels, self.kind, options.outscale, options.strip_metadata
         )
-        self._write_pictures(prediction, job.out)
+        self._write_pictures(prediction, job.pictures)
         seconds = time.perf_counter() - start
         outcome = written(job, photo, prediction, result, seconds, problems)
         write_photo(result, job.out, self.kind, options.quality)
+        if options.keep_time:
+            os.utime(job.out, ns=(changed.st_atime_ns, changed.st_mtime_ns))
         return outcome
 
-    def _reduced_first(self, job: Job, rgb: np.ndarray) -> np.ndarray:
+    def _reduced_first(self, photo: Photo) -> Photo:
         """Return the photo as the network shall see it."""
-        times = self.options.reduce_first
-        if times == 1:
-            return rgb
-        height, width = (round(length / times) for length in rgb.shape[:2])
-        if min(height, width) < LEAST:
-            raise UserError(
-                f'{job.lq}: {times:g} times smaller it is {width}×{height}, too small; '
-                'take a smaller --reduce-first'
-            )
-        # As the LR images of the training were made.
-        return reduced(rgb, width, height, Image.Resampling.BICUBIC)
+        if self.options.reduce_first == 1:
+            return photo
+        size = reduced_size(*photo.size, self.options.reduce_first)
+        # As the LR images of the training were made: bicubically.
+        return photo._replace(rgb=resize(photo.visible(), *size), alpha=None)
 
-    def _references(self, job: Job, lq: np.ndarray) -> list[np.ndarray]:
-        """Return what the network shall take texture from."""
-        if self.options.self_ref:
-            return [lq]
-        if not job.refs:
-            inside = job.ref_folder / job.lq.stem
-            raise UserError(
-                f'{job.lq}: no reference of that name; expected {inside}.* or images in '
-                f'{inside}{os.sep}'
-            )
-        return [read_photo(path).rgb for path in job.refs]
-
-    def _write_pictures(self, prediction: Prediction, out: Path) -> None:
+    def _write_pictures(self, prediction: Prediction, pictures: dict[str, Path]) -> None:
         """Write the pictures that were asked for beside the result."""
-        if not (self.options.compare or self.options.matches):
+        if not pictures:
             return
         # matplotlib, which takes as long to import as a photo to super-resolve
         from ..visualization.match_picture import draw_matches
@@ -144,8 +121,8 @@ class PhotoPipeline:
             ref, count = prediction.ref, prediction.num_refs
         else:
             ref, count, matches, texture = prediction.shown()
-        if self.options.compare:
-            write_picture(compare(lq, image, ref, count), out.with_name(f'{out.stem}_compare.png'))
-        if self.options.matches:
+        if 'compare' in pictures:
+            write_picture(compare(lq, image, ref, count), pictures['compare'])
+        if 'matches' in pictures:
             picture = draw_matches(lq, image, ref, matches, count, texture)
-            write_picture(picture, out.with_name(f'{out.stem}_matches.png'))
+            write_picture(picture, pictures['matches'])

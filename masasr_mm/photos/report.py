@@ -9,22 +9,8 @@ import os
 from collections.abc import Sequence
 from pathlib import Path
 
-from ..errors import UserError
 from ..files import written_whole
 from .outcomes import FAILED, Figures, Outcome
-
-
-def check_report(path: str | os.PathLike) -> None:
-    """See that a report can be written, before there is anything to report.
-
-    Args:
-        path (str | os.PathLike): The file.
-
-    Raises:
-        UserError: If its format is unknown.
-    """
-    if Path(path).suffix.lower() not in ('.csv', '.json'):
-        raise UserError(f'--report {path}: name a file that ends in .csv or .json')
 
 
 def write_report(outcomes: Sequence[Outcome], path: str | os.PathLike) -> None:

@@ -4,11 +4,6 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-import numpy as np
-from PIL import Image
-
-from ..images.pixels import resize
-
 LEAST = 8
 """Pixels of height and width that the network takes."""
 
@@ -46,16 +41,15 @@ class FinalSize(NamedTuple):
         return f'_x{self.times:g}' if self.width is None else f'_{self.width}px'
 
 
-def reduced(rgb: np.ndarray, width: int, height: int, kind: Image.Resampling) -> np.ndarray:
-    """Reduce an image with Pillow.
+def reduced_size(width: int, height: int, times: float) -> tuple[int, int]:
+    """Return width and height of a photo that is made so many times smaller."""
+    return round(width / times), round(height / times)
 
-    Args:
-        rgb (np.ndarray): Shape (H, W, 3), uint8 or uint16.
-        width (int): Pixels.
-        height (int): Pixels.
-        kind (Image.Resampling): Pillow's filter.
 
-    Returns:
-        np.ndarray: Shape (height, width, 3), of the same type.
-    """
-    return resize(rgb, width, height, kind)
+def result_size(
+    width: int, height: int, scale: int, reduce_first: float, outscale: FinalSize | None
+) -> tuple[int, int]:
+    """Return width and height of the result of a photo."""
+    made = tuple(length * scale for length in reduced_size(width, height, reduce_first))
+    wanted = outscale.of(width, height) if outscale else made
+    return wanted if wanted[0] <= made[0] else made

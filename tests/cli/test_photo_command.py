@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -16,10 +18,13 @@ from PIL import Image
 from PIL.ExifTags import IFD, Base
 
 from masasr_mm.apis import MASAInferencer
+from masasr_mm.cli import photo_command
 from masasr_mm.cli.photo_command import make_inferencer, run
 from masasr_mm.cli.photo_options import parse_args
 from masasr_mm.errors import UserError
+from masasr_mm.images.io import read_photo
 from masasr_mm.models.inference.kept_reference import KeptReference
+from masasr_mm.photos import pipeline
 from masasr_mm.visualization.match_picture import draw_matches
 from masasr_mm.weights import DEFAULT
 from tests.commands import run_python, succeed
@@ -151,7 +156,18 @@ def test_options_of_the_output(tool, folder, small_checkpoint, capsys):
     assert first.stat().st_size < size / 2
 
 
-def test_existing_results_can_be_skipped(tool, folder, small_checkpoint, capsys):
+@pytest.fixture
+def no_network(monkeypatch):
+    """What is refused, or needs no work, must not get as far as a network."""
+
+    def load(*arguments):
+        raise AssertionError('weights were loaded')
+
+    monkeypatch.setattr(photo_command, 'make_inferencer', load)
+
+
+def test_existing_results_can_be_skipped(tool, folder, small_checkpoint, capsys, monkeypatch):
+    """What is newer is kept, what is older or lacks its picture is made; then nothing is to do."""
     (folder / 'out').mkdir()
     (folder / 'out' / 'a_x4.png').write_text('done before')
     arguments = [
@@ -162,6 +178,83 @@ def test_existing_results_can_be_skipped(tool, folder, small_checkpoint, capsys)
     assert '1 written, 1 skipped' in capsys.readouterr().out
     assert (folder / 'out' / 'a_x4.png').read_text() == 'done before'
     assert read(folder / 'out' / 'b_x4.png').shape[2] == 3
+    later = (folder / 'out' / 'a_x4.png').stat().st_mtime + 5
+    os.utime(folder / 'photos' / 'a.png', (later, later))
+    assert tool(*arguments) == 0
+    assert '1 written, 1 skipped' in capsys.readouterr().out
+    assert read(folder / 'out' / 'a_x4.png').shape == (224, 240, 3)
+    os.utime(folder / 'photos' / 'a.png', (0, 0))
+    assert tool(*arguments, '--compare') == 0
+    assert '2 written' in capsys.readouterr().out
+    assert (folder / 'out' / 'b_x4_compare.png').exists()
+    monkeypatch.setattr(photo_command, 'make_inferencer', None)
+    assert tool(*arguments, '--compare') == 0
+    assert '2 skipped' in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ('arguments', 'words'),
+    [
+        (['photos/a.png', '--ref', 'a_x4.png', '--out', '.'], r'a_x4\.png is read'),
+        (['photos', '--ref', 'refs', '--out', 'refs', '--suffix', ''], r'refs/a\.png is read'),
+        (['photos/a.png', '--self-ref', '--report', 'c.json', '--config', 'c.json'], 'c.json is'),
+        (['photos', '--self-ref', '--report', 'ref.png/r.csv'], 'ref.png is a file'),
+        (['wide.png', '--self-ref', '--format', 'webp'], '16384×80 pixels is more than webp holds'),
+        (['photos', '--ref', 'ref.png', 'broken.png'], 'broken.png'),
+        (['photos', '--ref', 'others'], r"--ref 'others/\*'"),
+    ],
+)
+def test_what_is_known_before_is_refused_before(
+    tool, folder, no_network, monkeypatch, arguments, words
+):
+    """In one line, before weights are loaded, and no file is touched."""
+    monkeypatch.chdir(folder)
+    for name in ('a_x4.png', 'refs/a.png', 'others/x.png'):
+        Path(name).parent.mkdir(exist_ok=True)
+        shutil.copy('ref.png', name)
+    Path('broken.png').write_bytes(Path('ref.png').read_bytes()[:500])
+    Path('c.json').write_text('{"model": {"generator": {"type": "MASANet"}}}')
+    Image.new('L', (4096, 20)).save('wide.png')
+    before = {path: path.is_file() and path.read_bytes() for path in Path().rglob('*')}
+    with pytest.raises(UserError, match=words) as error:
+        tool(*arguments)
+    assert '\n' not in str(error.value)
+    assert before == {path: path.is_file() and path.read_bytes() for path in Path().rglob('*')}
+
+
+def test_a_tree_is_mirrored_and_its_reference_read_once(
+    tool, folder, small_checkpoint, monkeypatch, capsys
+):
+    """Also where the reference lies among the photos; the results have the photos' times."""
+    for name in ('x/1.png', 'y/1.png'):
+        (folder / 'photos' / name).parent.mkdir()
+        (folder / 'photos' / name).hardlink_to(folder / 'photos' / 'a.png')
+    (folder / 'ref.png').rename(folder / 'photos' / 'ref.png')
+    os.utime(folder / 'photos' / 'a.png', (10, 10))
+    files = []
+
+    def spy(path, *stretched):
+        files.append(path.name)
+        return read_photo(path, *stretched)
+
+    monkeypatch.setattr(pipeline, 'read_photo', spy)
+    out = folder / 'photos' / 'out'
+    arguments = [
+        folder / 'photos', '--ref', folder / 'photos' / 'ref.png', '--recursive', '--out', out,
+        '--checkpoint', small_checkpoint, '--device', 'cpu', '--keep-time', '--format', 'webp',
+        '--quality', 'lossless', '--align', 'off',
+    ]  # fmt: skip
+    assert tool(*arguments) == 0
+    assert 'a file found is given as references, and left out' in capsys.readouterr().err
+    assert files == ['ref.png', 'a.png', 'b.png', '1.png', '1.png']
+    results = sorted(path.relative_to(out).as_posix() for path in out.rglob('*.*'))
+    assert results == ['a_x4.webp', 'b_x4.webp', 'x/1_x4.webp', 'y/1_x4.webp']
+    infer = MASAInferencer(small_checkpoint, device='cpu', dtype='auto', align='off')
+    expected = infer(folder / 'photos' / 'a.png', folder / 'photos' / 'ref.png')
+    np.testing.assert_array_equal(read(out / 'x' / '1_x4.webp'), expected)
+    assert (out / 'y' / '1_x4.webp').stat().st_mtime == 10
+    assert tool(*arguments, '--skip-existing') == 0
+    assert '4 skipped' in capsys.readouterr().out
 
 
 def test_an_unforeseen_error_does_not_stop_a_folder_either(
@@ -173,7 +266,7 @@ def test_an_unforeseen_error_does_not_stop_a_folder_either(
 ):
     right = MASAInferencer.predict
 
-    def wrong_once(self, lq, ref):
+    def wrong_once(self, lq, ref, bits):
         monkeypatch.setattr(MASAInferencer, 'predict', right)
         raise ValueError('a bug')
 
@@ -225,10 +318,10 @@ def test_an_interruption_leaves_whole_files(folder, small_checkpoint):
 def test_ctrl_c_says_how_many_are_done(tool, folder, small_checkpoint, monkeypatch, capsys):
     right = MASAInferencer.predict
 
-    def interrupted(self, lq, ref):
-        if lq.shape[1] != 60:
+    def interrupted(self, lq, ref, bits):
+        if lq.size[0] != 60:
             raise KeyboardInterrupt
-        return right(self, lq, ref)
+        return right(self, lq, ref, bits)
 
     monkeypatch.setattr(MASAInferencer, 'predict', interrupted)
     arguments = ['--ref', folder / 'ref.png', '--checkpoint', small_checkpoint, '--device', 'cpu']
@@ -406,8 +499,23 @@ def test_a_soft_photo_is_reduced_first(tool, folder, small_checkpoint, capsys):
     )
     np.testing.assert_array_equal(read(folder / 'out.png'), expected)
     assert '60×56 → 120×112' in capsys.readouterr().out
-    assert tool(photo, *common, '--reduce-first', '10', '--out', folder / 'no.png') == 1
-    assert 'a.png: 10 times smaller it is 6×6, too small' in capsys.readouterr().err
+    with pytest.raises(UserError, match=r'a\.png: 10 times smaller it is 6×6, too small'):
+        tool(photo, *common, '--reduce-first', '10', '--out', folder / 'no.png')
+
+
+def test_the_depth_is_that_of_the_photo(tool, folder, small_checkpoint):
+    """Values of 12 bits that declare no range are stretched if asked for, and come out as such."""
+    deep = read(folder / 'photos' / 'a.png')[..., 0].astype(np.uint16) * 16
+    photo = folder / 'deep.tiff'
+    Image.fromarray(deep).save(photo)
+    common = [photo, '--self-ref', '--checkpoint', small_checkpoint, '--device', 'cpu', '--stretch']
+    for options, dtype in ((['--out', 'r.png'], np.uint16), (['--out', 'r.webp'], np.uint8),
+                           (['--out', 'r.tiff', '--depth', '8'], np.uint8)):  # fmt: skip
+        options[1] = folder / options[1]
+        assert tool(*common, *options) == 0
+        assert read(options[1]).dtype == dtype
+    values = read(folder / 'r.png').astype(int)
+    assert abs(values.max() - deep.max()) < 0.2 * deep.max()
 
 
 def test_a_report_tells_of_every_photo(tool, folder, small_checkpoint, capsys):

@@ -6,12 +6,11 @@ import csv
 import json
 
 import numpy as np
-import pytest
 
 from masasr_mm.alignment import Alignment, Part
 from masasr_mm.errors import UserError
 from masasr_mm.photos import outcomes
-from masasr_mm.photos.report import check_report, write_report
+from masasr_mm.photos.report import write_report
 
 from .made_up import JOB, itself, prediction, written
 
@@ -44,9 +43,3 @@ def test_a_report_has_everything(tmp_path):
     assert [row['alignment'] for row in rows[1:]] == ['', '']
     assert rows[0]['agreement'] == '1.0'
     assert rows[2]['error'] == 'a.png: broken, alas'
-
-
-def test_a_report_of_another_kind_is_refused():
-    check_report('a.CSV')
-    with pytest.raises(UserError, match=r'--report a\.txt'):
-        check_report('a.txt')

@@ -1,0 +1,331 @@
+"""Super-resolving one's own photos from Python."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Sequence
+from functools import partial
+from typing import Any
+
+import numpy as np
+import torch
+from mmengine.device import get_device
+from torch import Tensor
+
+from ..alignment.agreement import agreement
+from ..checkpoints.hub import files_of, pretrained_folder, save_pretrained
+from ..checkpoints.loading import build_generator
+from ..errors import UserError
+from ..images.io import ImageInput, as_photo
+from ..images.pixels import in_bits, is_neutral, white
+from ..models.inference.any_size import super_resolve
+from ..models.inference.track import ALIGNING, untracked
+from ..models.matching import MatchMaps
+from ..models.peers.network import PeerNetwork
+from ..photos.prediction import LOW_AGREEMENT, Prediction
+from ..photos.references import stack
+from ..system import fastest_dtype
+from ..weights import DEFAULT
+
+ALIGN = ('auto', 'off')
+DTYPES = ('auto', 'float32', 'bfloat16', 'float16')
+LUMA = (0.299, 0.587, 0.114)
+"""Of BT.601, as Pillow makes grey of RGB."""
+
+
+class MASAInferencer:
+    """Super-resolve photos with the texture of sharp ones.
+
+    Args:
+        checkpoint (str | os.PathLike): Weights that come with the package, by name: 'photos' for
+            what cameras and messengers make, 'bicubic' for the benchmarks' LR images; or a
+            checkpoint of ours, or one of the authors', or its URL; or a folder that
+            :meth:`save_pretrained` wrote. Default: 'photos'.
+        config (str, optional): Config file of the model, which is Python code and is run: give
+            only one that you trust. Without it the network's config is read from the checkpoint,
+            where nothing is run, or else the paper's network is taken.
+        device (str, optional): Such as 'cpu' or 'cuda:0'; the best there is by default.
+        dtype (str): 'float32', or 'bfloat16' or 'float16' for the convolutions (autocast); the
+            matching is decided in float32 all the same. 'auto' is bfloat16 on a CPU that has units
+            for it, else float32. Default: 'float32'.
+        test_cfg (dict, optional): ``tile``, ``ref_dtype``, ``track``, ``announce`` and
+            ``ensemble``, as in the ``test_cfg`` of the editor ``MASA``. Default: None, which is
+            ``dict(tile='auto')``: tiles where the whole would not fit into the free memory.
+        align (str): 'auto' brings references to the photo's frame before they are matched, see
+            :func:`masasr_mm.alignment.align`, and leaves them out where they have no key points
+            in common with the photo and show so little of it that it is better off with itself as
+            its reference; 'off' takes them as they are. Default: 'auto'.
+
+    Attributes:
+        generator (MASANet): The network, ready for inference.
+        config (dict): What it was built from.
+        test_cfg (dict): May be changed between photos.
+
+    Raises:
+        UserError: If the checkpoint, the config or the device cannot be used.
+
+    Examples:
+        >>> infer = MASAInferencer()
+        >>> sr = infer('blurry.jpg', ['sharp.jpg'])  # (4·H, 4·W, 3) uint8, RGB
+        >>> sr, matches = infer('blurry.jpg', 'sharp.jpg', return_matches=True)
+    """
+
+    def __init__(
+        self,
+        checkpoint: str | os.PathLike = DEFAULT,
+        config: str | None = None,
+        device: str | None = None,
+        dtype: str = 'float32',
+        test_cfg: dict | None = None,
+        align: str = 'auto',
+    ) -> None:
+        if align not in ALIGN:
+            raise UserError(f'align must be one of {", ".join(ALIGN)}, not {align}')
+        self.align = align
+        if dtype not in DTYPES:
+            raise UserError(f'dtype must be one of {", ".join(DTYPES)}, not {dtype}')
+        self.test_cfg = dict(tile='auto') if test_cfg is None else test_cfg
+        self.device = check_device(device or get_device())
+        self.dtype = fastest_dtype(self.device) if dtype == 'auto' else dtype
+        network, self.config = build_generator(checkpoint, config)
+        self.generator = network.to(self.device).eval()
+        self._read = [*files_of(checkpoint), *([] if config is None else [config])]
+
+    @classmethod
+    def from_pretrained(cls, name: str | os.PathLike, **options: Any) -> MASAInferencer:
+        """Make an inferencer of weights in Hugging Face's layout.
+
+        Args:
+            name (str | os.PathLike): Weights that come with the package, 'photos' or 'bicubic'; a
+                folder with ``config.json`` and ``model.safetensors``; or a repository of the hub,
+                ``owner/name``, which is fetched once.
+            **options: As for the class.
+
+        Returns:
+            MASAInferencer: With these weights.
+
+        Raises:
+            UserError: If there are none, or they cannot be used.
+        """
+        return cls(pretrained_folder(name), **options)
+
+    def save_pretrained(
+        self, folder: str | os.PathLike, dtype: torch.dtype = torch.float32
+    ) -> None:
+        """Write the network in Hugging Face's layout.
+
+        Args:
+            folder (str | os.PathLike): The folder; it is made if needed.
+            dtype (torch.dtype): In which the weights are stored; float16 takes half the place.
+                Default: float32.
+
+        Raises:
+            UserError: If it cannot be written, or would be written over what it was loaded from.
+        """
+        save_pretrained(self.generator, self.config, folder, dtype, self._read)
+
+    @property
+    def scale(self) -> int:
+        """int: How many times larger the results are."""
+        return self.generator.scale
+
+    @property
+    def tells_matches(self) -> bool:
+        """bool: Whether the network tells where its texture comes from, as MASA's does."""
+        return not isinstance(self.generator, PeerNetwork)
+
+    def __call__(
+        self,
+        lq: ImageInput | Sequence[ImageInput],
+        ref: ImageInput | Sequence[ImageInput] | Sequence[Sequence[ImageInput]],
+        return_matches: bool = False,
+    ) -> np.ndarray | tuple[np.ndarray, MatchMaps] | list:
+        """Super-resolve one image, or several one after another.
+
+        Args:
+            lq (ImageInput | Sequence[ImageInput]): The LR image, or a list of them. An image is a
+                path, a Pillow image, or an array: (H, W, 3) RGB, (H, W) or (H, W, 4), uint8.
+            ref (ImageInput | Sequence): For one LR image its reference or a list of references;
+                for a list of LR images a list of the same length with the references of each.
+                Without a reference give the LR image itself.
+            return_matches (bool): Return where the texture came from, too. Default: False.
+
+        Returns:
+            np.ndarray | tuple[np.ndarray, MatchMaps] | list: The SR image, shape
+            (scale·H, scale·W, 3), uint8, RGB; with ``return_matches`` a pair of it and the
+            :class:`~masasr_mm.models.matching.MatchMaps`. A list of such if ``lq`` is one.
+
+        Raises:
+            UserError: If a file cannot be read, the lists have different lengths, or matches are
+                asked of a network that does not tell them.
+        """
+        if not isinstance(lq, (list, tuple)):
+            prediction = self.predict(lq, ref)
+            image = prediction.image
+            return (image, prediction.shown().matches) if return_matches else image
+        if not isinstance(ref, (list, tuple)) or len(lq) != len(ref):
+            number = len(ref) if isinstance(ref, (list, tuple)) else 1
+            raise UserError(f'{len(lq)} LR images but {number} references; give a list of as many')
+        return [self(*pair, return_matches=return_matches) for pair in zip(lq, ref)]
+
+    def predict(
+        self, lq: ImageInput, ref: ImageInput | Sequence[ImageInput], bits: int = 8
+    ) -> Prediction:
+        """Super-resolve one image and tell all about it.
+
+        A black-and-white image stays so, whatever the colours of its references, which are
+        brought into its colour space. What is transparent takes on the colours beside it.
+
+        Args:
+            lq (ImageInput): The LR image.
+            ref (ImageInput | Sequence[ImageInput]): Its reference or references.
+            bits (int): 16 for a result in 16 bits as well. Default: 8.
+
+        Returns:
+            Prediction: The SR image, what it was made from, and where its texture came from.
+
+        Raises:
+            UserError: If a file cannot be read, there is not enough memory, or the network makes
+                numbers that are not finite.
+        """
+        references = ref if isinstance(ref, (list, tuple)) else [ref]
+        if not references:
+            raise UserError('no reference given')
+        photo = as_photo(lq)
+        references = [
+            photo.in_colors_of(photo) if image is lq else as_photo(image).in_colors_of(photo)
+            for image in references
+        ]
+        deep = photo.visible()
+        image = in_bits(deep, 8)
+        run = partial(self._predict, image, deep=deep, bits=bits)
+        if self.align == 'off' or all(np.array_equal(image, other) for other in references):
+            return run(references, align=self.align == 'auto')
+        try:
+            return run(references, align=True, least=LOW_AGREEMENT)
+        except _LittleAgreementError as unlike:
+            found = unlike.agreement
+        return run([image], align=False)._replace(left_out=found)
+
+    def _predict(
+        self,
+        image: np.ndarray,
+        references: Sequence[np.ndarray],
+        align: bool,
+        deep: np.ndarray,
+        bits: int,
+        least: float | None = None,
+    ) -> Prediction:
+        """Super-resolve one image; end it where the references agree with it less than asked.
+
+        ``image`` are the 8 bits of ``deep``. References with key points of it show the scene,
+        however little.
+        """
+
+        def examine(maps: list[MatchMaps]) -> None:
+            found = agreement(image, stacked.ref_down, maps[0].position)
+            if found < least:
+                raise _LittleAgreementError(found)
+
+        track = self.test_cfg.get('track') if align else None
+        try:
+            for given in (track or untracked)([references], ALIGNING):
+                stacked = stack(image, given, self.scale, align)
+            shown = any(done.shows_the_scene for done in stacked.alignments)
+            examined = None if least is None or shown else examine
+            sr, matches = self._run(deep, stacked.ref, stacked.ref_down, examined)
+            pixels = _to_pixels(sr, bits, is_neutral(deep))
+        except (MemoryError, RuntimeError) as error:
+            if not _is_out_of_memory(error):
+                raise
+            megapixels = sum(ref.shape[0] * ref.shape[1] for ref in references) / 1e6
+            raise UserError(
+                f'not enough memory for a photo of {image.shape[1]}×{image.shape[0]} with '
+                f'references of {megapixels:.1f} megapixels in all; take fewer or smaller ones'
+            ) from error
+        ref, ref_down, count, alignments = stacked
+        return Prediction(
+            in_bits(pixels, 8),
+            image,
+            ref,
+            ref_down,
+            count,
+            matches,
+            alignments,
+            tuple(references),
+            image16=pixels if bits == 16 else None,
+        )
+
+    @torch.no_grad()
+    def _run(
+        self,
+        lq: np.ndarray,
+        ref: np.ndarray,
+        ref_down: np.ndarray,
+        examine: Callable[[list[MatchMaps]], None] | None = None,
+    ) -> tuple[Tensor, MatchMaps | None]:
+        """Run the network on images of 8 or 16 bits; the result is (3, H, W), white is 1."""
+        inputs = (self._tensor(image) for image in (lq, ref, ref_down))
+        config = dict(self.test_cfg, dtype=self.dtype, examine=examine)
+        sr, [matches] = super_resolve(self.generator, *inputs, config)
+        return sr[0], matches
+
+    def _tensor(self, image: np.ndarray) -> Tensor:
+        """Return an image as the network takes it, (1, 3, H, W) in [0, 1]."""
+        values = image if image.dtype == np.uint8 else image.astype(np.float32)
+        pixels = torch.from_numpy(values.transpose(2, 0, 1).copy()).to(self.device)
+        return pixels[None].float() / white(image)
+
+
+class _LittleAgreementError(Exception):
+    """References show too little of a photo.
+
+    Args:
+        agreement (float): How much.
+    """
+
+    def __init__(self, agreement: float) -> None:
+        super().__init__(agreement)
+        self.agreement = agreement
+
+
+def _to_pixels(sr: Tensor, bits: int, neutral: bool) -> np.ndarray:
+    """Return the network's result (3, H, W) as uint8 or uint16 (H, W, 3); ``sr`` is used up."""
+    if not torch.stack(torch.aminmax(sr)).isfinite().all():
+        raise UserError(
+            'the network made numbers that are not finite; with --dtype float16 or bfloat16 take '
+            'float32, else its weights are damaged or of another network'
+        )
+    if neutral:
+        luma = torch.einsum('chw,c->hw', sr, sr.new_tensor(LUMA))
+        sr = luma.expand(3, -1, -1).contiguous()
+    most = (1 << bits) - 1
+    # In place: of large photos there is no room for a second one in float32.
+    pixels = sr.mul_(most).clamp_(0, most).round_().to(torch.uint8 if bits == 8 else torch.uint16)
+    return pixels.permute(1, 2, 0).cpu().contiguous().numpy()
+
+
+def _is_out_of_memory(error: Exception) -> bool:
+    """Whether a GPU or the machine has no more memory."""
+    text = str(error).lower()
+    return isinstance(error, MemoryError) or 'out of memory' in text or "can't allocate" in text
+
+
+def check_device(device: str) -> str:
+    """See that a device is there.
+
+    Args:
+        device (str): Such as 'cpu' or 'cuda:0'.
+
+    Returns:
+        str: The same.
+
+    Raises:
+        UserError: If there is no such device.
+    """
+    try:
+        torch.empty(0, device=device)
+    except (RuntimeError, AssertionError, NotImplementedError) as error:
+        reason = str(error).splitlines()[0]
+        raise UserError(f'device {device} cannot be used: {reason}') from error
+    return device

@@ -1,0 +1,5 @@
+"""Training loops."""
+
+from .resumable import ResumableTrainLoop, ValidationStopped
+
+__all__ = ['ResumableTrainLoop', 'ValidationStopped']

@@ -1,0 +1,105 @@
+"""Where the texture came from, in the references as they were given."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import numpy as np
+
+from ..alignment import Alignment, Part
+from ..alignment.warping import resize
+from ..datasets.transforms.references import StackReferences
+from ..models.matching import MatchMaps
+
+LARGEST = 2
+"""References are shown with at most so many times the length of the result."""
+
+
+class TracedMatches(NamedTuple):
+    """The matches for people to look at.
+
+    Attributes:
+        ref (np.ndarray): The references as they were given, large ones reduced, padded to one
+            size and stacked from top to bottom, shape (scale·H, scale·W, 3), uint8, RGB.
+        num_refs (int): How many they are.
+        matches (MatchMaps): Where in them the texture came from.
+        texture (np.ndarray): The matched texture, aligned as the network saw it, in the photo's
+            place, shape (scale·h, scale·w, 3), uint8, RGB.
+    """
+
+    ref: np.ndarray
+    num_refs: int
+    matches: MatchMaps
+    texture: np.ndarray
+
+
+def trace(
+    ref: np.ndarray,
+    matches: MatchMaps,
+    alignments: Sequence[Alignment],
+    references: Sequence[np.ndarray],
+    num_refs: int,
+) -> TracedMatches:
+    """Map matches back through the alignment.
+
+    Args:
+        ref (np.ndarray): What the network saw, all parts of all references stacked, shape
+            (scale·H, scale·W, 3), uint8, RGB.
+        matches (MatchMaps): Where the texture came from in it.
+        alignments (Sequence[Alignment]): What was done with each reference; empty if nothing.
+        references (Sequence[np.ndarray]): The references as they were given, uint8, RGB.
+        num_refs (int): How many images are stacked in ``ref``.
+
+    Returns:
+        TracedMatches: For the references as they were given.
+    """
+    # matplotlib, which takes as long to import as a photo to super-resolve
+    from ..visualization.match_picture import filled, texture_in_place
+
+    texture = texture_in_place(filled(ref, matches), matches.position, matches.grid)
+    if not alignments:
+        return TracedMatches(ref, num_refs, matches, texture)
+    result_length = max(matches.position.shape[:2]) * matches.scale
+    reduction = max(1.0, max(max(r.shape) for r in references) / (LARGEST * result_length))
+    shown = [
+        resize(r, tuple(max(1, round(length / reduction)) for length in r.shape[:2]))
+        if reduction > 1
+        else r
+        for r in references
+    ]
+    stacked = StackReferences(size=None).transform(dict(ref=shown))['ref']
+    parts = [(part, index) for index, done in enumerate(alignments) for part in done.parts]
+    height, width = ref.shape[0] // len(parts), ref.shape[1]
+    place = (stacked.shape[0] // len(shown), stacked.shape[1])
+
+    def traced(position: np.ndarray) -> np.ndarray:
+        found = np.zeros_like(position)
+        number = (position[..., 0] * matches.scale // height).clip(0, len(parts) - 1)
+        for which, (part, index) in enumerate(parts):
+            here = number == which
+            points = (position[here][:, ::-1] + 0.5) * matches.scale - 0.5
+            points = points - np.array([0, which * height]) - _offset(part.size, (height, width))
+            given, seen = references[index].shape[:2], shown[index].shape[:2]
+            points = _in_part(part, points, given)
+            points = (points + 0.5) * (np.array(seen[::-1]) / given[::-1])
+            points += _offset(seen, place) + np.array([0, index * place[0]])
+            found[here] = points[:, ::-1] // matches.scale
+        return found
+
+    moved = matches._replace(
+        position=traced(matches.position),
+        block_position=traced(matches.block_position),
+        grid=(stacked.shape[0] // matches.scale, stacked.shape[1] // matches.scale),
+    )
+    return TracedMatches(stacked, len(shown), moved, texture)
+
+
+def _in_part(part: Part, points: np.ndarray, size: tuple[int, int]) -> np.ndarray:
+    """Return where points of a part came from, the border where that is beyond the reference."""
+    return part.trace(points).clip([0, 0], [size[1] - 1, size[0] - 1])
+
+
+def _offset(size: tuple[int, int], place: tuple[int, int]) -> np.ndarray:
+    """Return (x, y) of an image in the middle of a place, as ``StackReferences`` puts it."""
+    return np.array([(place[1] - size[1]) // 2, (place[0] - size[0]) // 2])

@@ -1,0 +1,281 @@
+"""NonFiniteGuard in real trainings of a tiny network, against trainings without the bad batch."""
+
+from __future__ import annotations
+
+import math
+import re
+from functools import partial
+from pathlib import Path
+
+import pytest
+import torch
+from mmagic.registry import MODELS
+from mmagic.structures import DataSample
+from mmengine.dist import get_world_size
+from mmengine.optim.optimizer import amp_optimizer_wrapper
+from mmengine.registry import HOOKS, DefaultScope
+from mmengine.runner import Runner
+from torch.multiprocessing import start_processes
+from torch.utils._python_dispatch import TorchDispatchMode
+
+import masasr_mm  # noqa: F401
+from masasr_mm.engine.hooks.non_finite_guard import NonFiniteGuard, all_finite
+from masasr_mm.errors import UserError
+from tests.training import START_METHOD, join
+
+GENERATOR = dict(type='MASANet', channels=4, fusion_blocks=(1, 1, 1), encoder=dict(num_blocks=1))
+MODEL = dict(
+    type='MASA',
+    generator=GENERATOR,
+    pixel_loss=dict(type='L1Loss'),
+    data_preprocessor=dict(type='DataPreprocessor', mean=[0.0] * 3, std=[255.0] * 3),
+)
+GAN = dict(
+    discriminator=dict(type='MASADiscriminator', in_size=64, mid_channels=4),
+    gan_loss=dict(type='GANLoss', gan_type='vanilla', loss_weight=5e-3),
+)
+
+
+def item(number: int, value: float | None = None) -> dict:
+    """Random images, of which one LR pixel may have another value."""
+    generator = torch.Generator().manual_seed(number)
+
+    def image(size: int) -> torch.Tensor:
+        return torch.randint(0, 256, (3, size, size), generator=generator).float()
+
+    lq, sample = image(16), DataSample(gt_img=image(64), ref_img=image(64), ref_down=image(16))
+    if value is not None:
+        lq[0, 0, 0] = value
+    sample.set_metainfo(dict(gt_path=f'input/{number:03d}.png'))
+    return dict(inputs=lq, data_samples=sample)
+
+
+def train(
+    work_dir,
+    data: list[dict],
+    guard: dict | None,
+    gan: bool = False,
+    checkpoint: dict | None = None,
+    optimizer: dict | None = None,
+    **options,
+) -> Runner:
+    """Train one iteration for each item, in order; ``options`` go to the Runner."""
+    torch.manual_seed(0)
+    optimizer = optimizer or dict(optimizer=dict(type='Adam', lr=1e-3))
+    names = ['generator', 'discriminator'] if gan else ['generator']
+    runner = Runner(
+        model=MODELS.build({**MODEL, **(GAN if gan else {})}),
+        work_dir=str(work_dir),
+        experiment_name=re.sub(r'\W', '_', str(work_dir)),
+        train_dataloader=dict(
+            dataset=data, batch_size=1, sampler=dict(type='DefaultSampler', shuffle=False)
+        ),
+        train_cfg=dict(by_epoch=False, max_iters=len(data) // get_world_size()),
+        optim_wrapper=dict(
+            constructor='MultiOptimWrapperConstructor', **dict.fromkeys(names, optimizer)
+        ),
+        default_hooks=dict(checkpoint=checkpoint),
+        custom_hooks=[] if guard is None else [dict(type='NonFiniteGuard', **guard)],
+        default_scope='mmagic',
+        log_level='WARNING',
+        **options,
+    )
+    runner.train()
+    return runner
+
+
+def weights(runner: Runner) -> dict:
+    return {key: value for key, value in runner.model.state_dict().items() if key != 'step_counter'}
+
+
+def assert_equal(have: dict, need: dict) -> None:
+    assert have.keys() == need.keys()
+    for key, value in need.items():
+        assert torch.equal(have[key], value), key
+
+
+def test_registered():
+    assert isinstance(HOOKS.build(dict(type='mmagic.NonFiniteGuard')), NonFiniteGuard)
+
+
+@pytest.mark.parametrize('value', [math.nan, math.inf])
+def test_stops_with_the_iteration_and_the_files(tmp_path, value):
+    data = [item(0), item(1), item(2, value), item(3)]
+    with pytest.raises(UserError) as error:
+        train(tmp_path, data, {})
+    line = str(error.value)
+    assert line.startswith('iteration 3: the gradients of the generator are not finite')
+    assert 'files of the batch: input/002.png;' in line
+    assert '\n' not in line
+
+
+def test_a_skipped_batch_leaves_no_trace(tmp_path, caplog):
+    """To the bit as if it had not been in the data, moments of Adam and all."""
+    bad = train(tmp_path / 'a', [item(0), item(1), item(7, math.nan), item(2)], dict(budget=1))
+    good = train(tmp_path / 'b', [item(0), item(1), item(2)], None)
+    assert_equal(weights(bad), weights(good))
+    states = [runner.optim_wrapper.state_dict()['generator'] for runner in (bad, good)]
+    for have, need in zip(states[0]['state'].values(), states[1]['state'].values()):
+        for key in need:
+            assert torch.equal(have[key], need[key])
+    log = next((tmp_path / 'a').rglob('*.log')).read_text()
+    assert 'input/007.png; skipped, 1 of at most 1' in log
+    assert '1 iterations were not finite and skipped (at most 1)' in log
+
+
+def test_the_budget_ends(tmp_path):
+    data = [item(0, math.nan), item(1), item(2, math.nan)]
+    with pytest.raises(UserError, match=r'iteration 3: .*input/002\.png.* now 1'):
+        train(tmp_path, data, dict(budget=1))
+
+
+def test_the_count_goes_into_checkpoints(tmp_path):
+    checkpoint = dict(type='CheckpointHook', interval=1, by_epoch=False)
+    train(tmp_path / 'a', [item(0, math.nan), item(1)], dict(budget=1), checkpoint=checkpoint)
+    data = [item(0), item(1), item(2, math.nan)]
+    with pytest.raises(UserError, match='iteration 3'):
+        train(
+            tmp_path / 'b', data, dict(budget=1), load_from=str(tmp_path / 'a' / 'iter_2.pth'),
+            resume=True,
+        )  # fmt: skip
+
+
+def test_both_networks_are_watched(tmp_path):
+    """A bad HR image reaches the discriminator; its running means are mended, too."""
+    runner = train(tmp_path, [item(0), item(1, math.nan), item(2)], dict(budget=1), gan=True)
+    assert all(value.isfinite().all() for value in runner.model.state_dict().values())
+    log = next(tmp_path.rglob('*.log')).read_text()
+    assert log.count('skipped, 1 of at most 1') == 1
+    broken = train(tmp_path / 'x', [item(0), item(1, math.nan)], None, gan=True)
+    assert not all(value.isfinite().all() for value in broken.model.state_dict().values())
+
+
+def test_a_loss_that_is_not_finite_with_finite_gradients(tmp_path, monkeypatch):
+    """An infinite offset: its gradient is that of the loss without it."""
+    from masasr_mm.models import MASA
+
+    g_step = MASA.g_step
+
+    def offset(self, *arguments):
+        losses = g_step(self, *arguments)
+        return {name: loss + math.inf for name, loss in losses.items()}
+
+    monkeypatch.setattr(MASA, 'g_step', offset)
+    with pytest.raises(UserError, match=r'iteration 1: loss_pix is inf \(the step was taken\)'):
+        train(tmp_path, [item(0)], {})
+
+
+class CountLooks(TorchDispatchMode):
+    """Counts how often the host asks for a value on the device."""
+
+    looks = 0
+
+    def __torch_dispatch__(self, function, types, args=(), kwargs=None):
+        self.looks += function is torch.ops.aten._local_scalar_dense.default
+        return function(*args, **(kwargs or {}))
+
+
+@pytest.mark.parametrize(('gan', 'optimizers'), [(False, 1), (True, 2)])
+def test_one_look_for_each_optimizer(tmp_path, gan, optimizers):
+    looks = []
+    for name, guard in (('with', {}), ('without', None)):
+        with CountLooks() as count:
+            train(tmp_path / name, [item(0), item(1), item(2)], guard, gan)
+        looks.append(count.looks)
+    assert looks[0] - looks[1] == 3 * optimizers
+
+
+@pytest.mark.parametrize('bad', [math.nan, math.inf, -math.inf])
+@pytest.mark.parametrize('dtype', [torch.float32, torch.float16, torch.bfloat16])
+def test_all_finite(bad, dtype):
+    tensors = [torch.full((3, 4), 60000.0, dtype=dtype), torch.zeros(5, dtype=dtype)]
+    assert all_finite(tensors)
+    assert all_finite([])
+    assert all_finite([torch.zeros(0)])
+    for tensor in tensors:
+        for place in (0, -1):
+            changed = [other.clone() for other in tensors if other is not tensor]
+            changed.append(tensor.clone())
+            changed[-1].view(-1)[place] = bad
+            assert not all_finite(changed)
+            assert not all_finite(changed[::-1])
+
+
+@pytest.fixture(params=[False, True], ids=['plain', 'fused'])
+def scaled(request, monkeypatch):
+    """mmengine's optimizer wrapper with a loss scaler, on the CPU."""
+    monkeypatch.setattr(amp_optimizer_wrapper, 'is_cuda_available', lambda: True)
+    scaler = partial(torch.amp.GradScaler, 'cpu')
+    monkeypatch.setattr(amp_optimizer_wrapper, 'GradScaler', scaler)
+
+    def wrapper(**loss_scale) -> dict:
+        optimizer = dict(type='Adam', lr=1e-3, fused=request.param)
+        return dict(type='AmpOptimWrapper', loss_scale=loss_scale, optimizer=optimizer)
+
+    return wrapper
+
+
+def scale_of(runner: Runner) -> float:
+    return runner.optim_wrapper['generator'].loss_scaler.get_scale()
+
+
+def test_an_overflow_that_the_loss_scaler_skips_is_not_counted(tmp_path, scaled, monkeypatch):
+    """The scaled loss of the first iteration is infinite, the loss is not."""
+    monkeypatch.setitem(MODEL, 'pixel_loss', dict(type='L1Loss', loss_weight=100))
+    wrapper = scaled(init_scale=2.0**127, backoff_factor=2.0**-60)
+    runner = train(tmp_path, [item(0), item(1)], {}, optimizer=wrapper)
+    assert scale_of(runner) == 2.0**67
+    assert runner.message_hub.runtime_info.get('non_finite_steps', 0) == 0
+
+
+@pytest.mark.parametrize('gan', [False, True])
+def test_a_loss_of_a_step_that_the_loss_scaler_skips_is_not_counted(tmp_path, scaled, gan):
+    """Half precision may overflow on the way to the loss, too; nothing may be left of it."""
+    data = [item(0), item(1, math.inf), item(2)]
+    runner = train(tmp_path, data, {}, gan, optimizer=scaled(init_scale=1024.0))
+    assert scale_of(runner) == 512
+    assert runner.message_hub.runtime_info.get('non_finite_steps', 0) == 0
+    assert all(value.isfinite().all() for value in runner.model.state_dict().values())
+
+
+def test_what_no_loss_scale_helps_against_is_told(tmp_path, scaled):
+    data = [item(number, math.nan) for number in range(6)]
+    with pytest.raises(UserError, match=r'iteration 3: .* even with a loss scale of 0'):
+        train(tmp_path, data, {}, optimizer=scaled(init_scale=4.0))
+
+
+def train_in_two_processes(rank: int, folder: Path, budget: int) -> None:
+    """The loss of the second process alone is infinite once, though its gradients are finite."""
+    join(rank, 2, str(folder))
+    DefaultScope.get_instance('two', scope_name='mmagic')
+    from masasr_mm.models import MASA
+
+    g_step = MASA.g_step
+
+    def offset(self, *arguments):
+        more = math.inf if rank == 1 and self.step_counter == 1 else 0
+        return {name: loss + more for name, loss in g_step(self, *arguments).items()}
+
+    MASA.g_step = offset
+    separate = dict(type='MMSeparateDistributedDataParallel', device_ids=None)
+    data = [item(number) for number in range(6)]
+    outcome = folder / f'outcome_{rank}'
+    try:
+        options = dict(launcher='pytorch', cfg=dict(model_wrapper_cfg=separate))
+        runner = train(folder / f'work_{rank}', data, dict(budget=budget), **options)
+        outcome.write_text(str(runner.message_hub.get_info('non_finite_steps')))
+    except UserError as error:
+        outcome.write_text(str(error))
+
+
+@pytest.mark.parametrize('budget', [0, 1])
+def test_processes_stop_or_skip_together(tmp_path, budget):
+    arguments = (train_in_two_processes, (tmp_path, budget))
+    start_processes(*arguments, nprocs=2, start_method=START_METHOD)
+    told = [(tmp_path / f'outcome_{rank}').read_text() for rank in range(2)]
+    assert told[0] == told[1]
+    if budget:
+        assert told[0] == '1'
+    else:
+        assert told[0].startswith('iteration 2: loss_pix is inf (the step was taken)')
+        assert 'input/003.png' in told[0]  # of the second process

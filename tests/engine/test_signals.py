@@ -1,0 +1,84 @@
+"""The first signal is remembered, a second Ctrl-C is not; workers outlive both."""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+import signal
+import threading
+import time
+from collections.abc import Iterator
+
+import pytest
+
+from masasr_mm.engine.signals import StopRequest, outlive_stop_signals
+
+
+@pytest.fixture
+def request_() -> Iterator[StopRequest]:
+    request = StopRequest()
+    request.listen()
+    yield request
+    request.close()
+
+
+@pytest.mark.parametrize('number', [signal.SIGTERM, signal.SIGINT])
+def test_the_first_is_remembered_and_a_second_ctrl_c_leaves(request_, number, capfd):
+    signal.raise_signal(number)
+    signal.raise_signal(signal.SIGTERM)
+    assert request_.received == number
+    with pytest.raises(KeyboardInterrupt):
+        signal.raise_signal(signal.SIGINT)
+    said = capfd.readouterr().err
+    assert said.count('Ctrl-C again leaves at once') == (number == signal.SIGINT)
+
+
+def test_afterwards_signals_mean_what_they_meant(request_):
+    request_.close()
+    assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+    assert signal.getsignal(signal.SIGTERM) == signal.SIG_DFL
+    with pytest.raises(KeyboardInterrupt):
+        signal.raise_signal(signal.SIGINT)
+    assert request_.received == 0
+
+
+def test_forked_processes_outlive_them_only_meanwhile(request_):
+    def survives() -> bool:
+        if (child := os.fork()) == 0:
+            for number in (signal.SIGTERM, signal.SIGINT):
+                os.kill(os.getpid(), number)
+            time.sleep(0.2)
+            os._exit(0)
+        return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
+
+    assert survives()
+    request_.close()
+    assert not survives()
+
+
+def test_another_thread_does_not_listen():
+    request = StopRequest()
+    thread = threading.Thread(target=request.listen)
+    thread.start()
+    thread.join()
+    assert not request.is_listening
+
+
+def _work() -> None:
+    outlive_stop_signals()
+    time.sleep(60)
+
+
+def _leave_a_worker_behind() -> None:
+    multiprocessing.get_context('fork').Process(target=_work, daemon=True).start()
+    time.sleep(0.3)
+
+
+def test_the_parent_can_end_a_worker():
+    process = multiprocessing.get_context('fork').Process(target=_leave_a_worker_behind)
+    process.start()
+    process.join(10)
+    alive = process.is_alive()
+    process.kill()
+    assert not alive
+    assert process.exitcode == 0

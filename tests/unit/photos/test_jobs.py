@@ -1,0 +1,331 @@
+"""Which photos there are, which references go with each, and what will be written."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from pathlib import Path
+
+import pytest
+from PIL import Image
+
+from masasr_mm.errors import UserError
+from masasr_mm.photos.jobs import FinalSize, PhotoOptions, find_images, plan_jobs
+
+
+@pytest.fixture(autouse=True)
+def folder(tmp_path, monkeypatch) -> Path:
+    """Photos and references as empty files, in the working directory."""
+    monkeypatch.chdir(tmp_path)
+    touch(
+        'photos/a.png', 'photos/b.JPG', 'photos/notes.txt', 'photos/.hidden.png', 'photos/film.mpg',
+        'photos/sub/c.png', 'photos/.git/d.png', 'one[1].png', 'refs/a.jpg', 'refs/a.webp',
+        'refs/ab.png', 'refs/b/2.png', 'refs/b/1.png', 'refs/b/readme.md', 'sharp1.jpg',
+        'sharp2.jpg', 'odd', 'film.eps',
+    )  # fmt: skip
+    Path('empty').mkdir()
+    return tmp_path
+
+
+def touch(*names: str) -> None:
+    for name in names:
+        path = Path(name)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(name)
+
+
+def plan(*lq, ref=('sharp1.jpg',), scale=4, reads=(), **options):
+    return plan_jobs(PhotoOptions(lq, ref, **options), scale, reads)
+
+
+def results(*lq, **options) -> dict[str, str]:
+    return {str(job.lq): str(job.out) for job in plan(*lq, **options).jobs}
+
+
+def references(*lq, **options) -> dict[str, list[str]]:
+    return {str(job.lq): [str(ref) for ref in job.refs] for job in plan(*lq, **options).jobs}
+
+
+def refused(words: str, *lq, **options) -> None:
+    """Refused in one line, and nothing is touched."""
+    before = listing()
+    with pytest.raises(UserError, match=words) as error:
+        plan(*lq, **options)
+    assert '\n' not in str(error.value)
+    assert listing() == before
+
+
+def listing() -> dict:
+    return {path: path.is_file() and path.read_bytes() for path in Path().rglob('*')}
+
+
+def test_what_names_stand_for():
+    def found(*names, **options):
+        return [str(found.path) for found in find_images(names, **options)]
+
+    assert found('photos') == ['photos/a.png', 'photos/b.JPG']
+    assert found('photos/*.png') == ['photos/a.png']
+    assert found('photos/*') == ['photos/a.png', 'photos/b.JPG']
+    assert found('photos/**/*.png') == ['photos/a.png', 'photos/sub/c.png']
+    assert found('photos', recursive=True) == ['photos/a.png', 'photos/b.JPG', 'photos/sub/c.png']
+    assert found('one[1].png', 'odd', 'film.eps') == ['one[1].png', 'odd', 'film.eps']
+    os.symlink('photos', 'album')
+    again = ['photos/b.JPG', 'photos', 'photos/sub/../a.png', 'album']
+    assert found(*again) == ['photos/b.JPG', 'photos/a.png']
+
+
+@pytest.mark.parametrize('name', ['missing.png', 'missing/*.png', 'empty', 'photos/*.mpg', '*.eps'])
+def test_names_that_stand_for_nothing_are_refused(name):
+    refused(name.split('*')[-1], name)
+
+
+def test_a_folder_of_folders_says_how_to_take_them():
+    touch('t/a/IMG_1.png', 't/b/IMG_1.png')
+    refused(r'no image files in the folder t, but in folders below it: add --recursive', 't')
+
+
+def test_files_serve_every_photo_and_a_folder_pairs():
+    both = ['sharp1.jpg', 'sharp2.jpg']
+    for ref in (both, ['sharp?.jpg']):
+        assert list(references('photos', ref=ref).values()) == [both] * 2
+    expected = {
+        'photos/a.png': ['refs/a.jpg', 'refs/a.webp'],
+        'photos/b.JPG': ['refs/b/1.png', 'refs/b/2.png'],
+    }
+    assert references('photos', ref=['refs']) == expected
+    assert references('photos', ref=None)['photos/a.png'] == ['photos/a.png']
+    [*_, job] = plan('photos', 'photos/sub/c.png', ref=['refs'], out='out').jobs
+    assert not job.refs
+    assert job.problem.startswith('photos/sub/c.png: no reference of that name; expected refs/c.*')
+    refused('refs is a folder', 'photos', ref=['refs', 'sharp1.jpg'])
+
+
+def test_a_folder_is_the_references_of_one_photo():
+    every = ['refs/a.jpg', 'refs/a.webp', 'refs/ab.png']
+    assert references('sharp1.jpg', ref=['refs']) == {'sharp1.jpg': every}
+    # but for the photo itself
+    assert references('refs/ab.png', ref=['refs'], out='out') == {'refs/ab.png': every[:2]}
+    touch('alone/a.png')
+    refused('alone but for the photo', 'alone/a.png', ref=['alone'], out='out')
+    refused('empty but for', 'sharp1.jpg', ref=['empty'])
+
+
+def test_a_folder_that_pairs_with_no_photo_says_how_to_use_all_of_it():
+    touch('re[f]s/x.png', 're[f]s/y.png')
+    pattern = 're[[]f]s/*'
+    refused(
+        r"nothing in re\[f\]s has the name of a photo, such as .*--ref 're\[\[\]f\]s/\*'$",
+        'photos', ref=['re[f]s'],
+    )  # fmt: skip
+    assert references('photos', ref=[pattern])['photos/a.png'] == ['re[f]s/x.png', 're[f]s/y.png']
+
+
+def test_references_among_the_photos_are_left_out():
+    given = plan('photos', ref=['photos/../photos/b.JPG'], out='out')
+    assert [str(job.lq) for job in given.jobs] == ['photos/a.png']
+    assert given.notes == ['a file found is given as references, and left out of the photos']
+    touch('photos/refs/b.png')
+    given = plan('photos', ref=['photos/refs'], out='out', recursive=True)
+    photos = [str(job.lq) for job in given.jobs]
+    assert photos == ['photos/a.png', 'photos/b.JPG', 'photos/sub/c.png']
+    assert len(given.notes) == 1
+    # one that is named is a photo all the same
+    assert references('photos/a.png', ref=['photos/*']) == {'photos/a.png': ['photos/b.JPG']}
+    refused('all 2 files found are given as references', 'photos', ref=['photos/*'], out='out')
+
+
+def test_results_of_an_earlier_run_are_left_out():
+    for out, pattern, recursive in (
+        ('photos/out', 'photos/**/*.png', False),
+        ('photos/../photos/sub/new', 'photos', True),
+    ):
+        given = plan(pattern, ref=None, out=out, recursive=recursive)
+        photos = [job.lq for job in given.jobs]
+        assert not given.notes
+        touch(*(str(job.out) for job in given.jobs))
+        again = plan(pattern, ref=None, out=out, recursive=recursive)
+        assert [job.lq for job in again.jobs] == photos
+        [note] = again.notes
+        assert f'found are in {out}, where the results go, and left out of the photos' in note
+        shutil.rmtree(out)
+
+
+def test_where_results_go(folder):
+    assert results('sharp1.jpg', ref=['sharp2.jpg']) == {'sharp1.jpg': 'sharp1_x4.png'}
+    own = dict(ref=None)
+    assert results('sharp1.jpg', suffix='_big', format='webp', **own) == {
+        'sharp1.jpg': 'sharp1_big.webp'
+    }
+    for out, result in (
+        ('out', 'out/sharp1_x2.png'), ('empty', 'empty/sharp1_x2.png'),
+        ('new.d/', 'new.d/sharp1_x2.png'), ('new/big.JPEG', 'new/big.JPEG'),
+    ):  # fmt: skip
+        assert results('sharp1.jpg', scale=2, out=out, **own) == {'sharp1.jpg': result}
+    assert plan('sharp1.jpg', out='new/big.JPEG', **own).format == 'jpg'
+    beside = f'{folder}/photos_x4'
+    assert results('photos') == {
+        'photos/a.png': f'{beside}/a_x4.png', 'photos/b.JPG': f'{beside}/b_x4.png',
+    }  # fmt: skip
+    assert results('photos', out='out', suffix='')['photos/a.png'] == 'out/a.png'
+    assert results('photos', outscale=FinalSize(2.5))['photos/a.png'] == (
+        f'{folder}/photos_x2.5/a_x2.5.png'
+    )
+    assert plan('sharp*.jpg', out='out', format='jpg', **own).format == 'jpg'
+
+
+def test_folders_are_mirrored():
+    touch('t/a/IMG_1.png', 't/b/IMG_1.png', 't/b/IMG_1.jpg', 'refs2/b/IMG_1/x.png')
+    expected = {
+        't/a/IMG_1.png': 'out/a/IMG_1_x4.png',
+        't/b/IMG_1.jpg': 'out/b/IMG_1.jpg_x4.png',
+        't/b/IMG_1.png': 'out/b/IMG_1.png_x4.png',
+    }
+    assert results('t', recursive=True, out='out') == expected
+    assert results('t/**/*.*', recursive=True, out='out') == expected
+    several = results('t/a', 't/b', recursive=True, out='out')
+    assert several == expected
+    refused('--recursive', 't/**/*.png', out='out')
+    paired = references('t', ref=['refs2'], recursive=True, out='out')
+    assert list(paired.values()) == [[], ['refs2/b/IMG_1/x.png'], ['refs2/b/IMG_1/x.png']]
+
+
+def test_photos_that_differ_in_their_suffix_alone_keep_it():
+    touch('photos/a.gif')
+    assert results('photos', out='out') == {
+        'photos/a.gif': 'out/a.gif_x4.png',
+        'photos/a.png': 'out/a.png_x4.png',
+        'photos/b.JPG': 'out/b_x4.png',
+    }
+
+
+@pytest.mark.parametrize(
+    ('lq', 'options', 'words'),
+    [
+        # over what is read
+        (['photos/a.png'], dict(ref=['a_x4.png'], out='.'), r'^a_x4\.png is read and would be'),
+        (['photos/a.png'], dict(out='sharp1.jpg'), r'sharp1\.jpg is read and would be'),
+        (['photos'], dict(ref=['refs'], out='refs', suffix='', format='jpg'), 'refs/a.jpg is read'),
+        (['photos'], dict(ref=['link'], out='refs', suffix='', format='jpg'), 'read as link/a.jpg'),
+        (['sharp1.jpg'], dict(ref=None, suffix='', format='jpg'), r'sharp1\.jpg is read'),
+        (['sharp1.jpg'], dict(ref=None, out='sharp1.jpg'), r'sharp1\.jpg is read'),
+        (['sharp1.jpg'], dict(ref=None, report='w/config.json'), r'w/config\.json is read'),
+        (['odd'], dict(ref=['odd_x4_compare.png'], compare=True), 'odd_x4_compare.png is read'),
+        (['sharp1.jpg'], dict(ref=None, out='hard.jpg'), r'hard\.jpg is read as sharp1\.jpg'),
+        # over one another
+        (
+            ['same'],
+            dict(suffix='', out='out', compare=True),
+            r'out/a_compare\.png would be written',
+        ),
+        (['same'], dict(suffix='', out='out', skip_existing=True), r'out/a_compare\.png would be'),
+        (['photos/a.png', 'same/a.png'], dict(out='out'), 'would both be written to out/a.png_x4'),
+        (
+            ['photos'],
+            dict(out='r.csv', report='r.csv'),
+            'r.csv would be both a file and the folder',
+        ),
+        # places where nothing can be written
+        (['photos'], dict(out='odd/new'), 'odd is a file'),
+        (['photos'], dict(out='odd'), '--out odd is a file'),
+        (['photos'], dict(out='/proc/new'), 'cannot write /proc/new'),
+        (['photos'], dict(report='odd/r.csv'), 'odd is a file'),
+        (['photos'], dict(report='/proc/r.csv'), 'cannot write /proc/r.csv'),
+        (['odd'], dict(compare=True), 'odd_x4_compare.png is a folder'),
+        (['x' * 250 + '.png'], dict(ref=None), 'File name too long'),
+        # what does not go together
+        (['sharp1.jpg', 'sharp2.jpg'], dict(ref=None), 'say with --out'),
+        (['photos'], dict(out='out.png'), 'is a file'),
+        (['photos'], dict(out='sharp1.jpg'), 'is a file'),
+        (['odd'], dict(out='a.bmp'), r"a\.bmp.*'\.bmp'"),
+        (['odd'], dict(out='a.png', format='jpg'), '--format jpg'),
+        (['odd'], dict(format='jpg', quality='lossless'), '--quality lossless'),
+        (['odd'], dict(suffix='/../x'), '--suffix /../x'),
+        (['odd'], dict(report='r.txt'), '--report r.txt'),
+        (['photos'], dict(out='photos'), 'next run'),
+        (['photos/*.png'], dict(out='photos'), 'next run'),
+        (['photos'], dict(out='photos', recursive=True), 'next run'),
+    ],
+)
+def test_what_must_not_be_or_cannot_be_is_refused_before(lq, options, words):
+    touch('same/a.png', 'same/a_compare.png', 'a_x4.png', 'w/config.json', 'x' * 250 + '.png')
+    os.link('sharp1.jpg', 'hard.jpg')
+    os.symlink('refs', 'link')
+    if 'ref' in options and 'odd_x4_compare.png' in (options['ref'] or ()):
+        touch('odd_x4_compare.png')
+    else:
+        Path('odd_x4_compare.png').mkdir()
+    refused(words, *lq, reads=[Path('w/config.json')], **options)
+
+
+def aged(seconds: int, *names: str) -> None:
+    """Make files older than now."""
+    for name in names:
+        time = Path(name).stat().st_ctime - seconds
+        os.utime(name, (time, time))
+
+
+def test_nothing_is_to_be_done_where_all_is_newer():
+    def done(**options):
+        options = dict(dict(suffix='', out='out', skip_existing=True), **options)
+        return [job.done for job in plan('photos', **options).jobs]
+
+    touch('out/a.png')
+    aged(9, 'photos/a.png', 'photos/b.JPG', 'sharp1.jpg')
+    assert done() == [True, False]
+    assert done(skip_existing=False) == [False, False]
+    assert done(compare=True) == [False, False]
+    touch('out/a_compare.png')
+    assert done(compare=True) == [True, False]
+    touch('photos/a.png')
+    assert done() == [False, False]
+    aged(9, 'photos/a.png')
+    touch('sharp1.jpg')
+    assert done() == [False, False]
+    assert done(ref=None) == [True, False]
+    # a result with the time of its photo tells by its change when it was made
+    aged(5, 'sharp1.jpg')
+    aged(9, 'out/a.png')
+    assert (done(), done(keep_time=True)) == ([False, False], [True, False])
+    aged(-5, 'sharp1.jpg')
+    assert done(keep_time=True) == [False, False]
+
+
+def photo(name: str, width: int, height: int, orientation: int = 1) -> str:
+    image = Image.new('1', (width, height))
+    image.getexif()[274] = orientation
+    image.save(name, exif=image.getexif())
+    return name
+
+
+@pytest.mark.parametrize(
+    ('size', 'options', 'result'),
+    [
+        ((4096, 20), dict(format='webp'), '16384×80'),
+        ((20, 4096), dict(out='r.webp'), '80×16384'),
+        ((4095, 20), dict(format='webp'), None),
+        ((4096, 20), dict(format='tiff'), None),
+        ((16376, 20), dict(format='jpg'), '65504×80'),
+        ((16375, 20), dict(format='jpg'), None),
+        ((8192, 20), dict(format='webp', reduce_first=2), '16384×40'),
+        ((8192, 20), dict(format='webp', outscale=FinalSize(1.9)), None),
+        ((8192, 20), dict(format='webp', outscale=FinalSize(2)), '16384×40'),
+        ((8192, 20), dict(format='webp', outscale=FinalSize(width=40_000)), '32768×80'),
+        ((20, 5000), dict(format='webp', outscale=FinalSize(width=70)), '70×17500'),
+        ((5000, 20, 6), dict(format='webp', outscale=FinalSize(width=70)), '70×17500'),
+        ((20, 70), dict(reduce_first=3), 'too small'),
+        ((24, 70), dict(reduce_first=3), None),
+    ],
+)
+def test_sizes_that_formats_cannot_hold_are_known_before(size, options, result):
+    photo('p.png', *size)
+    if result:
+        refused(f'^p.png: .*{result}', 'p.png', **options)
+    else:
+        plan('p.png', **options)
+    plan('odd', **options)  # no image: told when its turn comes
+
+
+def test_no_header_is_read_without_need(monkeypatch):
+    """Of 10,000 photos that takes seconds."""
+    monkeypatch.setattr(Image, 'open', None)
+    assert len(plan('photos').jobs) == 2
