@@ -8,10 +8,8 @@ from torch.nn import functional as F
 
 from ..models import MatchExtractionModule
 from ..models.matching import Matches
-from ..models.matching.block_grid import BlockGrid
-from ..models.matching.coarse import centre_patches
-from ..models.matching.extraction import enlarged_similarity
-from ..models.matching.patches import EPS, pad
+from ..models.matching.blocks import BlockGrid
+from ..models.matching.stages import EPS, centre_patches, enlarged_similarity
 
 
 class UnfoldedMatching(MatchExtractionModule):
@@ -85,7 +83,8 @@ class UnfoldedMatching(MatchExtractionModule):
 def _lr_blocks(lr: Tensor, grid: BlockGrid) -> Tensor:
     """Cut the LR feature into blocks with the rim that patches reach into."""
     (ky, kx), rim = grid.block, grid.patch_size - 1
-    cut = pad(lr, grid.patch_size).unfold(2, ky + rim, ky).unfold(3, kx + rim, kx)
+    padded = F.pad(lr, [grid.radius] * 4, mode='replicate')
+    cut = padded.unfold(2, ky + rim, ky).unfold(3, kx + rim, kx)
     return cut.permute(0, 2, 3, 1, 4, 5).flatten(0, 2)
 
 

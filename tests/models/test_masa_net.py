@@ -229,19 +229,19 @@ def test_autocast_changes_little_and_matching_stays_in_float32(dtype, tolerance,
     exact, matches = net.super_resolve(*inputs)
 
     matched, extracted = set(), set()
-    fine_match, extract_cells = net.matching.fine_match, net.matching.extract_cells
+    fine_match, extract = net.matching.fine_match, net.matching.extract
 
     def spy_on_matching(lr, ref_down, *others):
         matched.update((lr.dtype, ref_down.dtype, torch.is_autocast_enabled('cpu')))
         return fine_match(lr, ref_down, *others)
 
-    def spy_on_extraction(cells, matches):
-        texture = extract_cells(cells, matches)
-        extracted.update((cells.dtype, texture.dtype))
+    def spy_on_extraction(ref, matches):
+        texture = extract(ref, matches)
+        extracted.update((ref.dtype, texture.dtype))
         return texture
 
     monkeypatch.setattr(net.matching, 'fine_match', spy_on_matching)
-    monkeypatch.setattr(net.matching, 'extract_cells', spy_on_extraction)
+    monkeypatch.setattr(net.matching, 'extract', spy_on_extraction)
     with torch.autocast('cpu', dtype):
         own_matches = net.super_resolve(*inputs)[1]
         monkeypatch.setattr(net.matching, 'forward', lambda *_: matches)

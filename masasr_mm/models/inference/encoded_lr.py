@@ -8,7 +8,7 @@ from itertools import product
 from torch import Tensor
 
 from ..masa_net import MASANet
-from ..matching.block_grid import Size
+from ..matching.blocks import Size
 from ..stages import stage
 from .halos import encoder_halo
 from .rooms import Rooms

@@ -12,9 +12,8 @@ from torch.nn import functional as F
 
 from ..masa_net import MASANet
 from ..matching import Matches
-from ..matching.cells import to_cells
-from ..matching.extraction import sources, weigh
-from ..matching.groups import groups
+from ..matching.blocks import groups, pixel_unshuffle
+from ..matching.stages import extract, sources, weigh
 from ..stages import stage
 from .covering import covering
 from .halos import encoder_halo
@@ -129,7 +128,7 @@ class KeptReference:
             features = self.net.encode(part)
         for index in range(len(features)):
             inner = scaled(rows.inner, 2**index), scaled(columns.inner, 2**index)
-            yield to_cells(features.pop()[:, :, inner[0], inner[1]], 2**index)
+            yield pixel_unshuffle(features.pop()[:, :, inner[0], inner[1]], 2**index)
 
     def _room(self, index: int, cells: Tensor, size: tuple[int, int]) -> Tensor:
         """Return what is kept of a scale, made when the first tile comes."""
@@ -150,7 +149,7 @@ class KeptFeatures(KeptReference):
     def texture(self, index: int, rows: slice, columns: slice) -> Tensor:  # noqa: D102
         with stage(f'extract {2**index}×'):
             matches = self.matches.crop(rows, columns)
-            return self.net.matching.extract_cells(self.levels[index], matches)
+            return extract(self.levels[index], matches, self.net.matching.patch_size)
 
 
 class KeptTexture(KeptReference):

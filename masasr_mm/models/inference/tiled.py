@@ -14,7 +14,7 @@ from ..adaptation import Moments, whole_image_moments
 from ..aggregation import upsample
 from ..masa_net import MASANet
 from ..matching import Matches
-from ..matching.block_grid import Size
+from ..matching.blocks import Size
 from ..stages import stage
 from .encoded_lr import encode_lr
 from .halos import encoder_halo, fusion_halo

@@ -1,7 +1,6 @@
-"""The Match & Extraction Module (Sec. 3.1, Fig. 3, Eq. 1–5), a stage a file."""
+"""The Match & Extraction Module (Sec. 3.1, Fig. 3, Eq. 1–5)."""
 
-from .match_maps import MatchMaps, match_maps
-from .matches import Matches
+from .matches import Matches, MatchMaps, match_maps
 from .module import MatchExtractionModule
 
 __all__ = ['MatchExtractionModule', 'MatchMaps', 'Matches', 'match_maps']

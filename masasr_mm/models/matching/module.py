@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 import math
-from contextlib import nullcontext
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, nullcontext
 
 import torch
 from mmagic.registry import MODELS
 from mmengine.model import BaseModule
 from torch import Tensor
 
+from ...compat import precision_switches
 from ..stages import stage
-from . import coarse, extraction, fine, pruned
-from .block_grid import BlockGrid
-from .cells import to_cells
-from .exact_products import exact_products
+from . import pruned_search, stages
+from .blocks import BlockGrid, pixel_unshuffle
 from .matches import Matches
 
 SEARCHES = ('auto', 'exact', 'pruned')
@@ -26,12 +27,18 @@ EXACT_UP_TO = 2**28
 class MatchExtractionModule(BaseModule):
     """MEM: match coarse to fine in feature space, then extract the reference's texture (Sec. 3.1).
 
+    Stage 1 is the paper's exact search up to ``EXACT_UP_TO`` comparisons, which holds for all of
+    training and of the benchmarks. Above it ``search='auto'`` becomes approximate: it compares the
+    positions alone that are best in fewer dimensions, and misses few of the best
+    (:mod:`.pruned_search`).
+
     Calling the module does the matching, Stages 1 and 2, which is done once; :meth:`extract`,
     Stage 3, is done once for each scale. Matching is decided in float32, whatever the features
-    are and whatever products torch may make less exact (:func:`exact_products`), so that nearly
-    equal candidates are told apart alike on all devices. No tensor of unfolded patches is made:
-    Stage 1 is a convolution, Stage 2 a matrix product of pixels summed along shifted diagonals,
-    Stage 3 a weighted mean of reference cells.
+    are and whatever products torch may make less exact, so that nearly equal candidates are told
+    apart alike on all devices.
+
+    A module of one's own overrides :meth:`coarse_match`, ``fine_match``, ``similarity`` or
+    :meth:`extract`; their signatures are those of the functions in :mod:`.stages`.
 
     Args:
         block_size (int): Aimed height and width of an LR block; the LR is cut into
@@ -43,11 +50,17 @@ class MatchExtractionModule(BaseModule):
         max_elements (int, optional): Similarities that may be held at once; more are found one
             group of blocks and strip of Ref↓ after another. None: all at once. Default: 2**23.
         search (str): How Stage 1 finds the best position: ``'exact'``, by Eq. 1 for all of them;
-            ``'pruned'``, by Eq. 1 for those that are best in fewer dimensions, which misses few
-            of the best; ``'auto'``, exactly up to ``EXACT_UP_TO`` comparisons, and wherever the
-            module is compiled or exported. Default: ``'auto'``.
+            ``'pruned'``, by Eq. 1 for those that are best in fewer dimensions; ``'auto'``, exactly
+            up to ``EXACT_UP_TO`` comparisons, and wherever the module is compiled or exported.
+            Default: ``'auto'``.
         init_cfg (dict, optional): mmengine's initialisation config. Default: None.
+
+    Raises:
+        ValueError: If the patch size is even, or there is no such search.
     """
+
+    fine_match = staticmethod(stages.fine_match)
+    similarity = staticmethod(stages.similarity)
 
     def __init__(
         self,
@@ -97,80 +110,30 @@ class MatchExtractionModule(BaseModule):
                     fine_index = self.fine_match(lr, ref_down, coarse_index, grid)
                     position = grid.positions(fine_index, coarse_index)
             with stage('similarity'):
-                similarity = self.similarity(lr, ref_down, position)
+                similarity = self.similarity(lr, ref_down, position, grid)
         return Matches(coarse_index, fine_index, position, similarity, grid.blocks, grid.ref)
 
     def block_grid(self, lr: Tensor, ref_down: Tensor) -> BlockGrid:
-        """Cut features into blocks.
-
-        Args:
-            lr (Tensor): F_LR, shape (N, C, h, w).
-            ref_down (Tensor): F_Ref↓, shape (N, C, H, W).
-
-        Returns:
-            BlockGrid: The blocks.
-
-        Raises:
-            ValueError: If blocks do not divide the LR, or Ref↓ is smaller than a patch.
-        """
-        sizes = ((feature.shape[2], feature.shape[3]) for feature in (lr, ref_down))
-        return BlockGrid.of(*sizes, self.block_size, self.ref_block_ratio, self.patch_size)
+        """Return how F_LR, (N, C, h, w), and F_Ref↓, (N, C, H, W), are cut into blocks."""
+        return BlockGrid.of(
+            *((feature.shape[2], feature.shape[3]) for feature in (lr, ref_down)),
+            self.block_size,
+            self.ref_block_ratio,
+            self.patch_size,
+            self.dilations,
+            self.max_elements,
+        )
 
     def coarse_match(self, lr: Tensor, ref_down: Tensor, grid: BlockGrid) -> Tensor:
-        """Find the most relevant Ref↓ block of every LR block (Stage 1, Eq. 1).
-
-        Args:
-            lr (Tensor): F_LR, shape (N, C, h, w).
-            ref_down (Tensor): F_Ref↓, shape (N, C, H, W).
-            grid (BlockGrid): Of :meth:`block_grid`.
-
-        Returns:
-            Tensor: Their centres, flat indices into the Ref↓ grid, shape (N, K).
-        """
-        search = pruned if self.prunes(grid) else coarse
-        return search.match_blocks(lr, ref_down, grid, self.dilations, self.max_elements)
+        """Find the centre of the most relevant Ref↓ block of every LR block (Stage 1): (N, K)."""
+        search = pruned_search if self.prunes(grid) else stages
+        return search.coarse_match(lr, ref_down, grid)
 
     def prunes(self, grid: BlockGrid) -> bool:
-        """Tell whether Stage 1 prunes its search, which the other samples of a batch do not change.
-
-        Args:
-            grid (BlockGrid): Of :meth:`block_grid`.
-
-        Returns:
-            bool: True for a pruned search, False for the exact one.
-        """
+        """Whether Stage 1 prunes its search; the other samples of a batch do not change that."""
         if self.search != 'auto' or torch.compiler.is_compiling():
             return self.search == 'pruned'
         return grid.number_of_blocks * math.prod(grid.ref) > EXACT_UP_TO
-
-    def fine_match(
-        self, lr: Tensor, ref_down: Tensor, coarse_index: Tensor, grid: BlockGrid
-    ) -> Tensor:
-        """Match all patches inside every pair of blocks (Stage 2, Eq. 2–3).
-
-        Args:
-            lr (Tensor): F_LR, shape (N, C, h, w).
-            ref_down (Tensor): F_Ref↓, shape (N, C, H, W).
-            coarse_index (Tensor): Centres of the Ref↓ blocks, shape (N, K).
-            grid (BlockGrid): Of :meth:`block_grid`.
-
-        Returns:
-            Tensor: D, flat indices into the candidates of each block, shape (N, K, ky, kx).
-        """
-        return fine.match_patches(lr, ref_down, coarse_index, grid, self.max_elements)
-
-    def similarity(self, lr: Tensor, ref_down: Tensor, position: Tensor) -> Tensor:
-        """Return the cosine similarity of every LR patch with its match (Eq. 4).
-
-        Args:
-            lr (Tensor): F_LR, shape (N, C, h, w).
-            ref_down (Tensor): F_Ref↓, shape (N, C, H, W).
-            position (Tensor): Centres of the matched patches, flat, shape (N, h, w).
-
-        Returns:
-            Tensor: R, in [-1, 1], shape (N, h, w).
-        """
-        return fine.similarity(lr, ref_down, position, self.patch_size, self.max_elements)
 
     def extract(self, ref: Tensor, matches: Matches) -> Tensor:
         """Do Stage 3 with a feature of the reference (Eq. 5).
@@ -182,19 +145,37 @@ class MatchExtractionModule(BaseModule):
         Returns:
             Tensor: M^s, shape (N, C, s·h, s·w).
         """
-        cells = to_cells(ref, ref.shape[2] // matches.grid[0])
+        unshuffled = pixel_unshuffle(ref, ref.shape[2] // matches.grid[0])
         del ref  # which frees a feature that the caller has no name for
-        return self.extract_cells(cells, matches)
+        return stages.extract(unshuffled, matches, self.patch_size)
 
-    def extract_cells(self, cells: Tensor, matches: Matches) -> Tensor:
-        """Do what :meth:`extract` does with a feature that lies ready in cells.
 
-        Args:
-            cells (Tensor): F_Ref^s as :func:`~.cells.to_cells` returns it, shape
-                (N, H, W, s, s, C).
-            matches (Matches): What the matching found, for the LR or for some of its blocks.
+_lock = threading.Lock()
+_users = 0
+_settings: list[tuple[Callable, object]] = []
 
-        Returns:
-            Tensor: M^s, shape (N, C, s·h, s·w).
-        """
-        return extraction.extract_cells(cells, matches, self.patch_size)
+
+@contextmanager
+def exact_products() -> Iterator[None]:
+    """Let convolutions and matrix products of float32 be computed in float32, for a while.
+
+    cuDNN's convolutions take TF32 by default, of 10 bits for float32's 23, and
+    ``torch.set_float32_matmul_precision`` can ask for that or for bfloat16, on the CPU, too.
+    These are settings of the whole process: while any thread is in here they are exact for all,
+    and when the last one leaves they are as before.
+    """
+    global _users  # noqa: PLW0603  (so are the settings)
+    with _lock:
+        _users += 1
+        if _users == 1:
+            for get, put, exact in precision_switches():
+                _settings.append((put, get()))
+                put(exact)
+    try:
+        yield
+    finally:
+        with _lock:
+            _users -= 1
+            while not _users and _settings:
+                put, before = _settings.pop()
+                put(before)

@@ -20,7 +20,7 @@ from masasr_mm.models.inference.halos import probed_halo
 from masasr_mm.models.inference.tiled import MomentsOfTiles, TiledMASANet
 from masasr_mm.models.inference.whole import WholeMASANet
 from masasr_mm.models.lr_pyramid import LRPyramid
-from masasr_mm.models.matching import pruned, squares
+from masasr_mm.models.matching import pruned_search
 
 
 def network(**changes):
@@ -52,8 +52,8 @@ def test_tiles_give_the_whole(tile, sizes):
 
 def test_tiles_match_as_the_whole_does_where_the_search_is_pruned(monkeypatch):
     """With a search so narrow that it misses most of the best."""
-    monkeypatch.setattr(pruned, 'DIRECTIONS', 1)
-    monkeypatch.setattr(squares, 'SQUARES', 1)
+    monkeypatch.setattr(pruned_search, 'RANK', 1)
+    monkeypatch.setattr(pruned_search, 'TILES', 1)
     net, inputs = network(matching=dict(search='pruned')), images(40, 24, 30, 52, n=2)
     with torch.no_grad():
         whole, matches = net.super_resolve(*inputs)

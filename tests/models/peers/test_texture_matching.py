@@ -13,7 +13,7 @@ from torchvision import models
 from masasr_mm.errors import UserError
 from masasr_mm.models.peers.network import enlarge
 from masasr_mm.models.peers.texture_matching import TextureExtractor, TextureMatching
-from tests.models.naive import cosine, patch
+from tests.naive_mem import cosines, patches
 
 
 @pytest.fixture
@@ -80,14 +80,11 @@ def test_textures_come_from_the_most_similar_patches(features):
         attention, textures = net.match(lq, ref, ref_down)
         query, key = (net.extractor(enlarge(image))[0][0] for image in (lq, ref_down))
         values = net.extractor(ref)
-    found = {}
-    for y, x in itertools.product(range(4), range(3)):
-        scores = {
-            (v, u): float(cosine(patch(query, y, x), patch(key, v, u)))
-            for v, u in itertools.product(range(3), range(5))
-        }
-        found[y, x] = max(scores, key=scores.get)
-        assert float(attention[0, 0, y, x]) == pytest.approx(max(scores.values()), abs=1e-5)
+    best = cosines(patches(query), patches(key)).max(dim=1)
+    torch.testing.assert_close(attention.flatten(), best.values)
+    found = dict(
+        zip(itertools.product(range(4), range(3)), map(divmod, best.indices.tolist(), [5] * 12))
+    )
     for scale, value, texture in zip((1, 2, 4), values, textures):
         side = 3 * scale
         padded = F.pad(value[0], [scale] * 4)

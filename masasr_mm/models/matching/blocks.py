@@ -1,4 +1,4 @@
-"""Where the blocks of the LR and of Ref↓ lie (Fig. 3)."""
+"""Blocks of F_LR and F_Ref↓ (Fig. 3): where they lie, and how features are cut into them."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ Size = tuple[int, int]
 
 
 class BlockGrid(NamedTuple):
-    """How F_LR and F_Ref↓ of some sizes are cut into blocks.
+    """How F_LR and F_Ref↓ of some sizes are cut into blocks and patches, and matched.
 
     The LR is cut into blocks that touch; a Ref↓ block lies wherever Stage 1 puts its centre.
 
@@ -22,36 +22,33 @@ class BlockGrid(NamedTuple):
         blocks (Size): LR blocks in a column and in a row, (py, px).
         ref_block (Size): Candidates in the height and the width of a Ref↓ block, (dy, dx).
         patch_size (int): Height and width of a patch.
+        dilations (tuple[int, ...]): Of the centre patches in Stage 1.
+        max_elements (int | None): Numbers that may be held at once; None for all.
     """
 
     lr: Size
     ref: Size
     blocks: Size
     ref_block: Size
-    patch_size: int
+    patch_size: int = 3
+    dilations: tuple[int, ...] = (1, 2, 3)
+    max_elements: int | None = None
 
     @classmethod
     def of(
-        cls, lr: Size, ref: Size, block_size: int, ref_block_ratio: float, patch_size: int
+        cls,
+        lr: Size,
+        ref: Size,
+        block_size: int = 8,
+        ref_block_ratio: float = 1.5,
+        patch_size: int = 3,
+        dilations: tuple[int, ...] = (1, 2, 3),
+        max_elements: int | None = None,
     ) -> BlockGrid:
-        """Cut features into blocks.
+        """Cut features of some sizes; the other arguments are those of the module.
 
         A block of Ref↓ that has the LR's size holds ``ref_block_ratio`` times as many positions
         as an LR block, made odd; it never reaches over the grid.
-
-        Args:
-            lr (Size): Size of F_LR.
-            ref (Size): Size of F_Ref↓.
-            block_size (int): Aimed height and width of an LR block.
-            ref_block_ratio (float): Size of a Ref↓ block over that of an LR block, once LR and
-                Ref↓ have the same size.
-            patch_size (int): Height and width of a patch, odd.
-
-        Returns:
-            BlockGrid: The blocks.
-
-        Raises:
-            ValueError: If blocks do not divide the LR, or Ref↓ is smaller than a patch.
         """
         py, px = (max(1, size // block_size) for size in lr)
         if lr[0] % py or lr[1] % px:
@@ -70,31 +67,32 @@ class BlockGrid(NamedTuple):
             )
             for size, count in zip(ref, (py, px))
         )
-        return cls(lr, ref, (py, px), (height, width), patch_size)
+        return cls(lr, ref, (py, px), (height, width), patch_size, dilations, max_elements)
 
     @property
     def block(self) -> Size:
-        """Size: Positions in the height and the width of an LR block, (ky, kx)."""
+        """Positions in the height and the width of an LR block, (ky, kx)."""
         return self.lr[0] // self.blocks[0], self.lr[1] // self.blocks[1]
 
     @property
     def number_of_blocks(self) -> int:
-        """int: K, the LR blocks."""
+        """K, the LR blocks."""
         return self.blocks[0] * self.blocks[1]
 
     @property
     def radius(self) -> int:
-        """int: How far a patch reaches from its centre."""
+        """How far a patch reaches from its centre."""
         return self.patch_size // 2
 
+    @property
+    def reach(self) -> int:
+        """How far the most dilated patch reaches from its centre."""
+        return max(self.dilations) * self.radius
+
     def corners(self, coarse_index: Tensor) -> tuple[Tensor, Tensor]:
-        """Return where the Ref↓ blocks with their rims lie: shifted, not cut, into the grid.
+        """Return first rows and columns of Ref↓ blocks with their margin, shifted into the grid.
 
-        Args:
-            coarse_index (Tensor): Centres of the Ref↓ blocks, shape (N, K).
-
-        Returns:
-            tuple[Tensor, Tensor]: First row and first column of every block, shape (N, K).
+        The block of each centre, (N, K), has a margin as wide as patches reach.
         """
         height, width = (size + self.patch_size - 1 for size in self.ref_block)
         top = (coarse_index // self.ref[1] - height // 2).clamp(0, self.ref[0] - height)
@@ -102,28 +100,12 @@ class BlockGrid(NamedTuple):
         return top, left
 
     def lr_corners(self, block: Tensor) -> tuple[Tensor, Tensor]:
-        """Return where LR blocks with their rims lie, which reach over the border.
-
-        Args:
-            block (Tensor): Which blocks, counted in row order, of any shape.
-
-        Returns:
-            tuple[Tensor, Tensor]: First row and first column of every block.
-        """
+        """Return first rows and columns of LR blocks, by number, with their margin."""
         top = block // self.blocks[1] * self.block[0] - self.radius
         return top, block % self.blocks[1] * self.block[1] - self.radius
 
     def positions(self, fine_index: Tensor, coarse_index: Tensor) -> Tensor:
-        """Return where on the Ref↓ grid the chosen candidates lie.
-
-        Args:
-            fine_index (Tensor): D, shape (N, K, ky, kx), flat indices into the candidates of each
-                block.
-            coarse_index (Tensor): Centres of the Ref↓ blocks, shape (N, K).
-
-        Returns:
-            Tensor: Flat indices into the grid, shape (N, h, w).
-        """
+        """Return where on the Ref↓ grid the candidates D, (N, K, ky, kx), lie: flat, (N, h, w)."""
         top, left = (corner[..., None, None] for corner in self.corners(coarse_index))
         y = top + fine_index // self.ref_block[1] + self.radius
         x = left + fine_index % self.ref_block[1] + self.radius
@@ -131,15 +113,7 @@ class BlockGrid(NamedTuple):
 
 
 def to_blocks(image: Tensor, blocks: Size) -> Tensor:
-    """Cut an image into non-overlapping blocks (the unfolding of Stage 1).
-
-    Args:
-        image (Tensor): Shape (N, h, w).
-        blocks (Size): Blocks in a column and in a row, (py, px).
-
-    Returns:
-        Tensor: Shape (N, py·px, h/py, w/px), blocks in row order.
-    """
+    """Cut (N, h, w) into py·px blocks in row order, (N, py·px, ky, kx)."""
     n, h, w = image.shape
     py, px = blocks
     cut = image.reshape(n, py, h // py, px, w // px).transpose(2, 3)
@@ -147,15 +121,30 @@ def to_blocks(image: Tensor, blocks: Size) -> Tensor:
 
 
 def from_blocks(cut: Tensor, blocks: Size) -> Tensor:
-    """Put blocks back in place (the folding that ends Stage 3); undoes :func:`to_blocks`.
-
-    Args:
-        cut (Tensor): Shape (N, py·px, ky, kx).
-        blocks (Size): Blocks in a column and in a row, (py, px).
-
-    Returns:
-        Tensor: Shape (N, py·ky, px·kx).
-    """
+    """Put blocks (N, py·px, ky, kx) back in place, (N, h, w): the folding that ends Stage 3."""
     n, _, ky, kx = cut.shape
     py, px = blocks
     return cut.reshape(n, py, px, ky, kx).transpose(2, 3).reshape(n, py * ky, px * kx)
+
+
+def pixel_unshuffle(feature: Tensor, scale: int) -> Tensor:
+    """Bring the s×s pixels of each position together: (N, C, s·H, s·W) to (N, H, W, s, s, C)."""
+    unshuffled = feature.unflatten(3, (-1, scale)).unflatten(2, (-1, scale))
+    return unshuffled.permute(0, 2, 4, 3, 5, 1).contiguous()
+
+
+def pixel_shuffle(unshuffled: Tensor) -> Tensor:
+    """Undo :func:`pixel_unshuffle`; the result has its channels last in memory."""
+    n, h, w, scale, _, channels = unshuffled.shape
+    rows = unshuffled.transpose(2, 3).reshape(n, h * scale, w * scale, channels)
+    return rows.permute(0, 3, 1, 2)
+
+
+def groups(
+    count: int, elements: int, max_elements: int | None, max_count: int | None = None
+) -> list[slice]:
+    """Part ``count`` things of so many elements into groups of at most ``max_elements``, or one."""
+    if max_elements is None:
+        return [slice(0, count)]
+    size = max(1, min(max_elements // elements, max_count or count))
+    return [slice(start, min(start + size, count)) for start in range(0, count, size)]

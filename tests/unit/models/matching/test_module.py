@@ -1,15 +1,19 @@
-"""MEM against a transcription of Eq. 1-5 that goes position by position."""
+"""MEM against a transcription of Eq. 1-5 that unfolds all patches."""
 
 from __future__ import annotations
+
+import threading
 
 import pytest
 import torch
 from torch.nn import functional as F
 
 import masasr_mm  # noqa: F401
+from masasr_mm.compat import precision_switches
 from masasr_mm.models import MatchExtractionModule
-from masasr_mm.models.matching.block_grid import to_blocks
-from tests.models import naive
+from masasr_mm.models.matching.blocks import to_blocks
+from masasr_mm.models.matching.module import exact_products
+from tests import naive_mem
 
 
 def features(*shape, seed=0):
@@ -37,10 +41,10 @@ def test_matching_and_extraction_follow_the_paper(case):
 
     matches = module(lr, ref_down)
     for sample in range(2):
-        expected, textures = naive.match_and_extract(
+        expected, textures = naive_mem.match_and_extract(
             lr[sample], ref_down[sample], {s: ref[sample] for s, ref in refs.items()}
         )
-        assert matches.coarse_index[sample].tolist() == expected['coarse']
+        assert torch.equal(matches.coarse_index[sample], expected['coarse'])
         assert torch.equal(matches.fine_index[sample], torch.stack(expected['fine']))
         similarity = to_blocks(matches.similarity, matches.blocks)[sample].double()
         torch.testing.assert_close(
@@ -60,7 +64,7 @@ def test_gradients_reach_both_features_as_in_the_paper():
 
     texture = module.extract(ref, module(lr, ref_down))
     have = torch.autograd.grad((texture[0] * weight).sum(), (lr, ref_down, ref))
-    _, textures = naive.match_and_extract(lr[0], ref_down[0], {2: ref[0]})
+    _, textures = naive_mem.match_and_extract(lr[0], ref_down[0], {2: ref[0]})
     need = torch.autograd.grad((textures[2] * weight).sum(), (lr, ref_down, ref))
     for a, b in zip(have, need):
         assert b.abs().max() > 1e-3
@@ -96,9 +100,9 @@ def test_similarity_passes_gradcheck():
     module = MatchExtractionModule()
     lr = features(1, 2, 8, 8, seed=1)
     ref_down = features(1, 2, 6, 6, seed=2)
-    position = module(lr, ref_down).position
+    position, grid = module(lr, ref_down).position, module.block_grid(lr, ref_down)
     inputs = (lr.requires_grad_(), ref_down.requires_grad_())
-    assert torch.autograd.gradcheck(lambda a, b: module.similarity(a, b, position), inputs)
+    assert torch.autograd.gradcheck(lambda *pair: module.similarity(*pair, position, grid), inputs)
 
 
 @pytest.mark.parametrize('patch_size', [3, 5])
@@ -166,13 +170,9 @@ def test_one_by_one_blocks_match_densely():
     module = MatchExtractionModule(block_size=1, dilations=(1,))
     lr, ref_down = features(1, 4, 6, 6), features(1, 4, 8, 8, seed=1)
     lr, ref_down = lr.float(), ref_down.float()
-    coarse = module.coarse_match(lr, ref_down, module.block_grid(lr, ref_down))
-    padded = torch.nn.functional.pad(lr, [1] * 4, mode='replicate')[0]
-    for k in range(36):
-        y, x = divmod(k, 6)
-        p = padded[:, y : y + 3, x : x + 3]
-        scores = [naive.cosine(p, naive.patch(ref_down[0], j // 8, j % 8)) for j in range(64)]
-        assert int(coarse[0, k]) == int(torch.stack(scores).argmax())
+    have = module(lr, ref_down).coarse_index[0]
+    scores = naive_mem.coarse_scores(lr[0], ref_down[0], (1, 1), dilations=(1,))
+    assert torch.equal(have, scores.argmax(dim=1))
 
 
 def test_matching_is_decided_in_float32_under_autocast():
@@ -192,3 +192,95 @@ def test_sizes_that_cannot_work_are_told():
         module(features(1, 2, 16, 16), features(1, 2, 16, 2))
     with pytest.raises(ValueError, match='odd'):
         MatchExtractionModule(patch_size=4)
+
+
+def settings() -> list:
+    return [get() for get, _, _ in precision_switches()]
+
+
+@pytest.fixture(params=['new', 'old'])
+def _precision(request, monkeypatch):
+    """Both ways of asking torch, and the settings as they were."""
+    if request.param == 'old' and hasattr(torch.backends.cudnn, 'conv'):
+        monkeypatch.delattr(type(torch.backends.cudnn), 'conv')
+    before, products = settings(), torch.get_float32_matmul_precision()
+    yield
+    torch.set_float32_matmul_precision(products)
+    for (_, put, _), value in zip(precision_switches(), before):
+        put(value)
+
+
+def coarsest() -> None:
+    """Ask torch for the fastest products that it has."""
+    torch.backends.cudnn.allow_tf32 = True
+    torch.set_float32_matmul_precision('medium')
+
+
+def close_features() -> tuple[torch.Tensor, torch.Tensor]:
+    """Features whose best matches are near others."""
+    torch.manual_seed(0)
+    lr = torch.rand(1, 64, 64, 64)
+    ref = F.conv2d(lr, torch.randn(64, 64, 3, 3) * 0.02, padding=1).relu()
+    return lr, ref + 0.1 * torch.rand(1, 64, 64, 64)
+
+
+@pytest.mark.usefixtures('_precision')
+def test_matches_are_the_same_however_coarse_the_products_may_be():
+    """On a processor with bfloat16 products 'medium' changes some; elsewhere nothing is shown."""
+    module, pair = MatchExtractionModule(), close_features()
+    expected = module(*pair)
+    coarsest()
+    have = module(*pair)
+    assert torch.equal(have.coarse_index, expected.coarse_index)
+    assert torch.equal(have.position, expected.position)
+    assert torch.equal(have.similarity, expected.similarity)
+
+
+@pytest.mark.usefixtures('_precision')
+@pytest.mark.parametrize('stage', ['coarse_match', 'fine_match', 'similarity'])
+def test_every_stage_computes_exactly(stage, monkeypatch):
+    """What matters on a GPU, which may not be there: the settings while a stage runs."""
+    module, seen = MatchExtractionModule(), []
+    run = getattr(module, stage)
+
+    def spy(*arguments):
+        seen.append(settings())
+        return run(*arguments)
+
+    monkeypatch.setattr(module, stage, spy)
+    coarsest()
+    before = settings()
+    with torch.autocast('cpu', torch.bfloat16):
+        module(torch.rand(1, 4, 16, 16), torch.rand(1, 4, 16, 16))
+    assert seen == [[exact for _, _, exact in precision_switches()]]
+    assert settings() == before != seen[0]
+
+
+@pytest.mark.usefixtures('_precision')
+def test_an_error_leaves_the_settings_as_they_were():
+    coarsest()
+    before = settings()
+    with pytest.raises(KeyError), exact_products():
+        raise KeyError
+    assert settings() == before
+
+
+@pytest.mark.usefixtures('_precision')
+def test_threads_that_overlap_are_exact_until_the_last_one_leaves():
+    coarsest()
+    before, exact = settings(), [value for _, _, value in precision_switches()]
+    inside, leave = threading.Event(), threading.Event()
+
+    def other():
+        with exact_products():
+            inside.set()
+            leave.wait(10)
+
+    thread = threading.Thread(target=other)
+    with exact_products():
+        thread.start()
+        assert inside.wait(10)
+    assert settings() == exact
+    leave.set()
+    thread.join()
+    assert settings() == before

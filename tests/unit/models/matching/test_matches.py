@@ -1,4 +1,4 @@
-"""Where texture came from, against the naive matching."""
+"""Where texture came from."""
 
 from __future__ import annotations
 
@@ -9,8 +9,7 @@ from mmagic.structures import DataSample
 from torch.nn import functional as F
 
 import masasr_mm  # noqa: F401
-from masasr_mm.models.matching.match_maps import match_maps
-from masasr_mm.models.matching.matches import Matches
+from masasr_mm.models.matching import Matches, match_maps
 
 
 def test_indices_become_rows_and_columns_and_the_padding_is_cut():

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import itertools
+
 import pytest
 import torch
 from torch.nn import functional as F
 from torch.utils._python_dispatch import TorchDispatchMode
 
 from masasr_mm.models import MatchExtractionModule
-from masasr_mm.models.matching import directions, pruned, squares
-from masasr_mm.models.matching.block_grid import BlockGrid
-from tests.models import naive
+from masasr_mm.models.matching import pruned_search
+from masasr_mm.models.matching.blocks import BlockGrid
+from masasr_mm.models.matching.pruned_search import low_rank_basis, sample, windows, with_rest
+from masasr_mm.models.matching.stages import DilatedPatches
+from tests import naive_mem
 
 WAITING = ('_local_scalar_dense', 'nonzero', 'masked_select', '_linalg_check_errors', 'item')
 """Operators that a GPU's result is waited for in."""
@@ -26,39 +30,17 @@ def photo_like(channels, height, width, seed=0):
     return F.interpolate(coarse, (height, width), mode='bicubic').relu()
 
 
-def similarities(lr, ref_down, dilations=(1, 2, 3), patch=3, block=8):
-    """Eq. 1 for all centres and all positions, in float64, by unfolding; shape (N, K, H·W)."""
-    lr, ref_down, total = lr.double(), ref_down.double(), 0
-    rim = max(dilations) * (patch // 2)
-    padded = F.pad(lr, [rim] * 4, mode='replicate')
-    for dilation in dilations:
-        inner = rim - dilation * (patch // 2)
-        cut = padded[:, :, inner : padded.shape[2] - inner, inner : padded.shape[3] - inner]
-        patches = F.unfold(cut, patch, dilation).unflatten(2, lr.shape[2:])
-        centres = patches[:, :, block // 2 :: block, block // 2 :: block].flatten(2)
-        extent = dilation * (patch // 2)
-        candidates = F.unfold(ref_down, patch, dilation, padding=extent)
-        centres, candidates = (
-            F.normalize(vectors, dim=1, eps=1e-12) for vectors in (centres, candidates)
-        )
-        total = total + centres.transpose(1, 2) @ candidates
-    return total
+def similarities(lr, ref_down, dilations=(1, 2, 3), patch=3):
+    """Eq. 1 for all centres and all positions, in float64; shape (N, K, H·W)."""
+    pairs = zip(lr.double(), ref_down.double())
+    return torch.stack(
+        [naive_mem.coarse_scores(*pair, dilations=dilations, size=patch) for pair in pairs]
+    )
 
 
 def search(lr, ref_down, kind='pruned', **settings):
     module = MatchExtractionModule(search=kind, **settings)
     return module.coarse_match(lr, ref_down, module.block_grid(lr, ref_down))
-
-
-def test_the_naive_transcription_is_followed():
-    ref_down = photo_like(6, 33, 46, seed=1)
-    lr = ref_down[:, :, 5:21, 9:33] + 0.1 * noise(1, 6, 16, 24, seed=2)
-    expected = []
-    for row in range(2):
-        for column in range(3):
-            y, x = naive.coarse(naive.rimmed_block(lr[0], row, column, 8, 8), ref_down[0])
-            expected.append(y * 46 + x)
-    assert search(lr, ref_down)[0].tolist() == expected
 
 
 @pytest.mark.parametrize(
@@ -75,36 +57,36 @@ def test_the_naive_transcription_is_followed():
         ((70, 5), dict(patch_size=1, dilations=(2, 3))),
     ],
 )
-def test_with_all_directions_and_squares_it_is_the_exact_search(size, settings, monkeypatch):
-    monkeypatch.setattr(pruned, 'DIRECTIONS', 1000)
+def test_with_all_directions_or_all_tiles_it_is_the_exact_search(size, settings, monkeypatch):
+    monkeypatch.setattr(pruned_search, 'RANK', 1000)
     lr, ref_down = noise(2, 4, 32, 24, seed=1), noise(2, 4, *size, seed=2)
     patch, dilations = settings.get('patch_size', 3), settings.get('dilations', (1, 2, 3))
     expected = similarities(lr, ref_down, dilations, patch).argmax(dim=2)
     assert torch.equal(search(lr, ref_down, **settings), expected)
-    monkeypatch.setattr(pruned, 'DIRECTIONS', 1)
-    monkeypatch.setattr(squares, 'SQUARES', 1000)
+    monkeypatch.setattr(pruned_search, 'RANK', 1)
+    monkeypatch.setattr(pruned_search, 'TILES', 1000)
     assert torch.equal(search(lr, ref_down, **settings), expected)
 
 
-def test_the_best_of_the_squares_is_chosen_however_few_there_are(monkeypatch):
+def test_the_best_of_the_tiles_is_chosen_however_few_there_are(monkeypatch):
     """By the whole sum of cosines, where what is compared first is all but blind."""
-    monkeypatch.setattr(pruned, 'DIRECTIONS', 1)
-    monkeypatch.setattr(squares, 'SQUARES', 3)
+    monkeypatch.setattr(pruned_search, 'RANK', 1)
+    monkeypatch.setattr(pruned_search, 'TILES', 3)
     lr, ref_down, seen = noise(1, 4, 32, 24, seed=1), noise(1, 4, 40, 60, seed=2), []
-    decide = pruned._best_in
+    decide = pruned_search.best_in_tiles
 
     def spy(chosen, *arguments):
         seen.append(chosen)
         return decide(chosen, *arguments)
 
-    monkeypatch.setattr(pruned, '_best_in', spy)
+    monkeypatch.setattr(pruned_search, 'best_in_tiles', spy)
     have = search(lr, ref_down)
     chosen = torch.cat(seen, dim=1)[0]
     totals = similarities(lr, ref_down)[0].view(-1, 40, 60)
     for block, total, choice in zip(chosen, totals, have[0]):
         inside = torch.zeros(40, 60, dtype=torch.bool)
-        for square in block.tolist():
-            y, x = divmod(square, 15)
+        for tile in block.tolist():
+            y, x = divmod(tile, 15)
             inside[4 * y : 4 * y + 4, 4 * x : 4 * x + 4] = True
         assert int(inside.sum()) == 48
         assert int(choice) == int(total.where(inside, -torch.inf).argmax())
@@ -212,7 +194,7 @@ def test_no_result_is_waited_for():
 @pytest.mark.parametrize('kind', ['exact', 'pruned'])
 def test_no_tensor_is_larger_than_what_is_given_or_may_be_held(kind, monkeypatch):
     """The features of Ref↓ with their rims here, but for the samples, whose number is fixed."""
-    monkeypatch.setattr(directions, 'SAMPLES', 500)
+    monkeypatch.setattr(pruned_search, 'SAMPLES', 500)
     lr, ref_down = noise(2, 8, 160, 160, seed=1), noise(2, 8, 200, 300, seed=2)
     with Recorder() as recorder:
         search(lr, ref_down, kind, max_elements=2**17)
@@ -223,7 +205,7 @@ def choices(**settings):
     """The kinds of search for an LR of 256² and 512² with references of their field of view."""
     module = MatchExtractionModule(**settings)
     sizes = ((256, 256), (512, 512))
-    return [module.prunes(BlockGrid.of(size, size, 8, 1.5, 3)) for size in sizes]
+    return [module.prunes(BlockGrid.of(size, size)) for size in sizes]
 
 
 def test_what_is_asked_for_is_done(monkeypatch):
@@ -237,25 +219,105 @@ def test_what_is_asked_for_is_done(monkeypatch):
 def test_auto_does_as_it_says(monkeypatch):
     lr, ref_down = noise(1, 4, 32, 24, seed=1), noise(1, 4, 40, 60, seed=2)
     for kind in ('exact', 'pruned'):
-        monkeypatch.setattr(pruned, 'DIRECTIONS', 1)
-        monkeypatch.setattr(squares, 'SQUARES', 1)
+        monkeypatch.setattr(pruned_search, 'RANK', 1)
+        monkeypatch.setattr(pruned_search, 'TILES', 1)
         limit = 12 * 40 * 60 - (kind == 'pruned')
         monkeypatch.setattr('masasr_mm.models.matching.module.EXACT_UP_TO', limit)
         assert torch.equal(search(lr, ref_down, 'auto'), search(lr, ref_down, kind))
     assert not torch.equal(search(lr, ref_down), search(lr, ref_down, 'exact'))
 
 
-def test_exact_is_what_it_was():
-    """The choices of the commit before there was another search, which are Eq. 1's."""
-    lr, ref_down = noise(1, 4, 32, 24, seed=1), noise(1, 4, 40, 60, seed=2)
-    have = search(lr, ref_down, 'exact')
-    assert have[0].tolist() == [
-        *(733, 1523, 414, 505, 559, 1735),
-        *(2013, 356, 1640, 1685, 1747, 1571),
-    ]
-    assert torch.equal(have, similarities(lr, ref_down).argmax(dim=2))
-
-
 def test_another_search_is_told():
     with pytest.raises(ValueError, match="search='fast': it is one of 'auto', 'exact', 'pruned'"):
         MatchExtractionModule(search='fast')
+
+
+def test_the_basis_is_that_of_the_singular_values():
+    """Of vectors whose lengths along the directions fall as those of a photo's patches do."""
+    torch.manual_seed(0)
+    basis = torch.linalg.qr(torch.randn(2, 90, 90)).Q
+    vectors = (torch.randn(2, 500, 90) * 0.7 ** torch.arange(90)) @ basis.transpose(1, 2)
+    have = low_rank_basis(vectors, 12)
+    expected = torch.linalg.svd(vectors).Vh[:, :12].transpose(1, 2)
+    eye = torch.eye(12).expand(2, -1, -1)
+    torch.testing.assert_close(have.transpose(1, 2) @ have, eye, atol=1e-5, rtol=0)
+    kept = [(vectors @ basis).square().sum((1, 2)) for basis in (have, expected)]
+    torch.testing.assert_close(kept[0], kept[1], rtol=1e-3, atol=0)
+
+
+@pytest.mark.parametrize('kind', ['zero', 'alike', 'few', 'fewer than directions'])
+def test_vectors_without_enough_directions_do_no_harm(kind):
+    torch.manual_seed(0)
+    vectors = dict(
+        zero=torch.zeros(1, 40, 20),
+        alike=torch.ones(1, 40, 20),
+        few=torch.randn(1, 40, 3) @ torch.randn(1, 3, 20),
+    ).get(kind, torch.randn(1, 9, 20))
+    have = low_rank_basis(vectors, 9)
+    torch.testing.assert_close(have[0].T @ have[0], torch.eye(9), atol=1e-5, rtol=0)
+    torch.testing.assert_close(vectors @ have @ have.transpose(1, 2), vectors, atol=1e-4, rtol=0)
+
+
+@pytest.mark.parametrize(
+    ('size', 'patch', 'dilations'),
+    [((9, 13), 3, (1, 2, 3)), ((6, 5), 5, (1, 3)), ((40, 3), 1, (2,))],
+)
+def test_samples_are_patches_of_ref_down(size, patch, dilations):
+    """All of them where there are few positions."""
+    ref_down = noise(2, 4, *size)
+    grid = BlockGrid.of((8, 8), size, patch_size=patch, dilations=dilations)
+    have = sample(ref_down, DilatedPatches.of(ref_down, grid))
+    for found, image in zip(have, ref_down):
+        unfolded = torch.cat(
+            [F.normalize(naive_mem.patches(image, patch, d), dim=1) for d in dilations], dim=1
+        )
+        assert found.shape == unfolded.shape
+        distance = torch.cdist(found, unfolded, compute_mode='donot_use_mm_for_euclid_dist')
+        assert distance.amin(dim=1).max() < 1e-5
+        assert len(found.unique(dim=0)) > 0.6 * len(unfolded)
+
+
+def test_samples_lie_evenly(monkeypatch):
+    """Every part of Ref↓ is seen: each 8×8 of 64×96 has 2 of 200 samples, about."""
+    monkeypatch.setattr(pruned_search, 'SAMPLES', 200)
+    y, x = torch.meshgrid(torch.arange(64.0), torch.arange(96.0), indexing='ij')
+    ref_down = torch.stack([y, x, torch.ones_like(x)])[None]
+    grid = BlockGrid.of((8, 8), (64, 96), patch_size=1, dilations=(1,))
+    [places] = sample(ref_down, DilatedPatches(ref_down, [torch.ones(1, 1, 64, 96)], grid))
+    hit = torch.zeros(8, 12)
+    hit.index_put_(tuple((places[:, :2] // 8).long().T), torch.ones(len(places)), accumulate=True)
+    assert hit.min() >= 1
+    assert hit.max() <= 4
+
+
+@pytest.mark.parametrize('count', [1, 5, 19, 20])
+def test_products_with_the_rest_are_bounds(count):
+    """And the products themselves, once no direction is left out."""
+    torch.manual_seed(0)
+    queries, vectors = torch.randn(50, 20).double(), torch.randn(300, 20).double()
+    vectors[::7] = 0
+    basis = torch.linalg.qr(torch.randn(20, 20).double()).Q[:, :count]
+    queries[:20] = vectors[1:21]
+    projected = (
+        with_rest(given @ basis, given.square().sum(dim=1, keepdim=True), dim=1)
+        for given in (queries, vectors)
+    )
+    bounds, products = next(projected) @ next(projected).T, queries @ vectors.T
+    assert (bounds >= products - 1e-6).all()
+    assert (bounds[:, ::7] == 0).all()
+    if count == 20:
+        torch.testing.assert_close(bounds, products, atol=1e-6, rtol=0)
+    elif count == 19:  # what is left lies in one direction
+        rest = queries @ vectors.T - (queries @ basis) @ (vectors @ basis).T
+        torch.testing.assert_close(bounds - products + rest, rest.abs(), atol=1e-6, rtol=0)
+
+
+def test_windows_are_cut_pixel_by_pixel_with_zeros_outside():
+    torch.manual_seed(0)
+    pixels = torch.rand(2, 5, 7, 3)
+    top, left = torch.randint(-6, 9, (2, 20)), torch.randint(-6, 11, (2, 20))
+    have = windows(pixels, top, left, 4)
+    padded = F.pad(pixels, (0, 0, 6, 14, 6, 12))
+    for n, m in itertools.product(range(2), range(20)):
+        y, x = int(top[n, m]) + 6, int(left[n, m]) + 6
+        assert torch.equal(have[n, m], padded[n, y : y + 4, x : x + 4])

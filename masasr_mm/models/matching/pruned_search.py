@@ -1,0 +1,197 @@
+"""Stage 1 for large images: Eq. 1 for the few positions that may be the best (Fig. 3).
+
+Put the centre patches of a block at all dilations, each of norm 1, one after another, and they are
+a vector q; the same around a position of Ref↓ is a vector r, and the sum of cosines of Eq. 1 is
+q·r. In a photo such vectors lie near a basis of low rank. With its vectors, the columns of V,
+
+    q·r = (Vᵀq)·(Vᵀr) + (q - VVᵀq)·(r - VVᵀr) ≤ (Vᵀq)·(Vᵀr) + |q - VVᵀq| |r - VVᵀr|,
+
+by Cauchy and Schwarz. This bound, of 96 products in place of 1728, tells which tiles of Ref↓ may
+hold the best position; among all positions of these the whole sum decides. So the choice is that of
+the exact search, up to rounding, wherever its best position lies in one of them, and that is
+certain where no other tile has a bound above what was found.
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+from .blocks import BlockGrid, groups
+from .stages import BLOCKS_AT_ONCE, EPS, DilatedPatches, centre_patches
+
+RANK = 95
+"""Columns of V; with more, fewer of the best positions are missed."""
+SAMPLES = 4096
+"""Positions of Ref↓ that the basis is taken from."""
+ITERATIONS = 3
+"""Of the power method; two find as many of the best positions as eight."""
+GOLDEN_RATIO = 0.6180339887
+TILES = 16
+"""Candidate tiles that are kept for each block."""
+SIDE = 4
+"""Positions in the height and the width of a candidate tile."""
+
+
+def coarse_match(lr: Tensor, ref_down: Tensor, grid: BlockGrid) -> Tensor:
+    """Find the centre of the most relevant Ref↓ block of every LR block, nearly always.
+
+    Does what :func:`.stages.coarse_match` does with a small part of its products; of equal
+    positions that were looked at the lowest is taken.
+    """
+    centres = [centre_patches(lr, grid, dilation) for dilation in grid.dilations]
+    ref = DilatedPatches.of(ref_down, grid)
+    basis = low_rank_basis(sample(ref_down, ref), RANK)
+    patch = (ref_down.shape[1], grid.patch_size, grid.patch_size)
+    basis = basis.unflatten(1, (len(grid.dilations), *patch)).unbind(1)
+    queries = sum(patches.flatten(2) @ part.flatten(1, 3) for patches, part in zip(centres, basis))
+    length = sum(patches.square().flatten(2).sum(dim=2, keepdim=True) for patches in centres)
+    queries = with_rest(queries, length, dim=2)
+    kernels = [part.movedim(-1, 1).flatten(0, 1) for part in basis]
+    tiles = candidate_tiles(queries, ref, kernels)
+    numbers = len(lr) * tiles.shape[2] * (SIDE + 2 * grid.reach) ** 2 * lr.shape[1]
+    pixels, found = ref_down.permute(0, 2, 3, 1).contiguous(), []
+    for group in groups(grid.number_of_blocks, numbers, grid.max_elements):
+        patches = torch.stack([patches[:, group] for patches in centres], dim=2)
+        found.append(best_in_tiles(tiles[:, group], patches, pixels, ref))
+    return torch.cat(found, dim=1)
+
+
+def sample(ref_down: Tensor, ref: DilatedPatches) -> Tensor:
+    """Return the vectors r of positions that lie evenly in (N, C, H, W).
+
+    Each dilation's patch has norm 1; shape (N, at most SAMPLES, dilations·C·patch²).
+    """
+    grid, (height, width) = ref.grid, ref.grid.ref
+    count, radius, reach = min(SAMPLES, height * width), grid.radius, grid.reach
+    # One row after another, and columns that never come to lie in lines.
+    step = torch.arange(count, device=ref_down.device)
+    top, left = step * height // count, (step * GOLDEN_RATIO % 1 * width).long()
+    corners = ((first - reach).expand(len(ref_down), -1) for first in (top, left))
+    around = windows(ref_down.permute(0, 2, 3, 1), *corners, 2 * reach + 1)
+    vectors = []
+    for dilation, norm in zip(grid.dilations, ref.norms):
+        extent = dilation * radius
+        here = slice(reach - extent, reach + extent + 1, dilation)
+        patches = around[:, :, here, here].movedim(-1, 2).flatten(2)
+        vectors.append(patches / norm[:, 0, top, left][..., None])
+    return torch.cat(vectors, dim=2)
+
+
+def low_rank_basis(vectors: Tensor, rank: int) -> Tensor:
+    """Return V, the directions in which (N, M, L) is longest: orthonormal columns, (N, L, rank).
+
+    The power method on a subspace, of at most M and L directions. Unlike a decomposition it never
+    waits for a GPU, and no vectors make it fail.
+    """
+    rank = min(rank, *vectors.shape[1:])
+    basis = vectors[:, :: vectors.shape[1] // rank][:, :rank].transpose(1, 2)
+    for _ in range(ITERATIONS):
+        basis = torch.linalg.qr(basis).Q
+        basis = vectors.transpose(1, 2) @ (vectors @ basis)
+    return torch.linalg.qr(basis).Q
+
+
+def with_rest(projected: Tensor, length: Tensor, dim: int) -> Tensor:
+    """Put |r - VVᵀr| behind Vᵀr, of |r|² in ``length``, so that products become bounds."""
+    rest = length - projected.square().sum(dim=dim, keepdim=True)
+    return torch.cat([projected, rest.clamp(min=0).sqrt()], dim=dim)
+
+
+def candidate_tiles(queries: Tensor, ref: DilatedPatches, kernels: list[Tensor]) -> Tensor:
+    """Return the tiles of Ref↓ with the greatest bounds for each block, in any order.
+
+    Takes Vᵀq and |q - VVᵀq| of all blocks, (N, K, D + 1), and V for each dilation,
+    (N·D, C, patch, patch); returns flat indices into the grid of tiles, (N, K, at most TILES).
+    """
+    (n, count, _), (height, width) = queries.shape, ref.grid.ref
+    numbers, across = n * SIDE * width, -(-width // SIDE)
+    max_elements = ref.grid.max_elements
+    strips = groups(-(-height // SIDE), numbers * min(count, BLOCKS_AT_ONCE), max_elements)
+    blocks = groups(count, numbers, max_elements, BLOCKS_AT_ONCE)
+    best = [None for _ in blocks]
+    for strip in strips:
+        rows = slice(strip.start * SIDE, min(strip.stop * SIDE, height))
+        # A patch of zeros stays one.
+        length = sum((norm[:, :, rows] > EPS).to(queries.dtype) for norm in ref.norms)
+        positions = _by_tile(with_rest(ref.products(kernels, rows), length, dim=1))
+        for i, group in enumerate(blocks):
+            bounds = torch.bmm(queries[:, group], positions).unflatten(2, (SIDE**2, -1))
+            values, index = _greatest(bounds.amax(dim=2))
+            here = values, index + strip.start * across
+            best[i] = here if best[i] is None else _greatest_of(best[i], here)
+        del positions  # before those of the next strip are made
+    return torch.cat([index for _, index in best], dim=1)
+
+
+def best_in_tiles(tiles: Tensor, patches: Tensor, pixels: Tensor, ref: DilatedPatches) -> Tensor:
+    """Return the best position in some tiles, (N, B, S), by the whole sum of cosines (Eq. 1).
+
+    Takes centre patches, (N, B, dilations, C, patch, patch), and F_Ref↓, (N, H, W, C); returns
+    flat indices into the Ref↓ grid, the lowest of equal ones, (N, B).
+    """
+    height, width, channels = pixels.shape[1:]
+    grid, size, reach, across = ref.grid, patches.shape[-1], ref.grid.reach, -(-width // SIDE)
+    top, left = tiles // across * SIDE, tiles % across * SIDE
+    corners = ((first - reach).flatten(1) for first in (top, left))
+    around = windows(pixels, *corners, SIDE + 2 * reach)
+    products = torch.matmul(
+        patches.movedim(3, -1).flatten(2, 4),
+        around.view(*tiles.shape[:2], -1, channels).transpose(2, 3),
+    )
+    products = products.unflatten(3, (-1, *around.shape[2:4]))
+    products = products.unflatten(2, (len(grid.dilations), size, size))
+    step = torch.arange(SIDE, device=tiles.device)
+    rows, columns = top[..., None, None] + step[:, None], left[..., None, None] + step
+    index = rows.clamp(max=height - 1) * width + columns.clamp(max=width - 1)
+    total = 0
+    for i, (dilation, norm) in enumerate(zip(grid.dilations, ref.norms)):
+        first = reach - dilation * grid.radius
+        starts = [slice(first + dilation * j, first + dilation * j + SIDE) for j in range(size)]
+        product = sum(
+            products[:, :, i, a, b, :, starts[a], starts[b]]
+            for a in range(size)
+            for b in range(size)
+        )
+        total = total + product / norm.flatten(1).gather(1, index.flatten(1)).view_as(index)
+    total = torch.where((rows < height) & (columns < width), total, -torch.inf)
+    best = total.flatten(2).amax(dim=2)[..., None, None, None]
+    last = height * width - 1  # what NaN, which equals nothing, comes to
+    return torch.where(total == best, index, last).flatten(2).amin(dim=2)
+
+
+def windows(pixels: Tensor, top: Tensor, left: Tensor, side: int) -> Tensor:
+    """Cut squares with corners (N, M) out of (N, H, W, C), zeros outside: (N, M, side, side, C)."""
+    n, height, width, channels = pixels.shape
+    reach = torch.arange(side, device=pixels.device)
+    rows, columns = top[..., None] + reach, left[..., None] + reach
+    in_rows, in_columns = (rows >= 0) & (rows < height), (columns >= 0) & (columns < width)
+    sample = torch.arange(n, device=pixels.device)[:, None, None] * height
+    rows = (sample + rows.clamp(0, height - 1)) * width
+    index = rows[..., None] + columns.clamp(0, width - 1)[..., None, :]
+    found = F.embedding(index, pixels.reshape(-1, channels))
+    return found.mul_((in_rows[..., None] & in_columns[..., None, :])[..., None])
+
+
+def _greatest(values: Tensor) -> tuple[Tensor, Tensor]:
+    """Return the greatest along the last dimension, at most TILES, and where they are."""
+    return values.topk(min(TILES, values.shape[-1]), sorted=False)
+
+
+def _greatest_of(*found: tuple[Tensor, Tensor]) -> tuple[Tensor, Tensor]:
+    """Return the greatest of what was found in several strips, and where it is."""
+    values, index = (torch.cat(parts, dim=-1) for parts in zip(*found))
+    best, place = _greatest(values)
+    return best, index.gather(-1, place)
+
+
+def _by_tile(positions: Tensor) -> Tensor:
+    """Order (N, D, rows, W) as (N, D, SIDE²·tiles), with the tiles innermost.
+
+    Tiles that reach over the border hold its positions more than once.
+    """
+    height, width = positions.shape[2:]
+    positions = F.pad(positions, [0, -width % SIDE, 0, -height % SIDE], mode='replicate')
+    cut = positions.unflatten(3, (-1, SIDE)).unflatten(2, (-1, SIDE))
+    return cut.permute(0, 1, 3, 5, 2, 4).flatten(2)
