@@ -4,9 +4,15 @@
 _base_ = './masa-rec_x4_photos.py'
 
 # LR patches of 32×32, four at a time, are what two cores manage.
-gt_size, lq_size = (128, 128), (32, 32)
-
-degradations = [
+crop = dict(_base_.crop, crop_size=(128, 128))
+# References come out of a camera, too.
+compress_ref = dict(
+    type='RandomJPEGCompression',
+    params=dict(quality=[70, 95], prob=0.5),
+    keys=['ref'],
+    bgr2rgb=True,
+)
+blur = [
     dict(type='CopyValues', src_keys=['gt'], dst_keys=['img']),
     dict(
         type='RandomBlur',
@@ -20,15 +26,17 @@ degradations = [
         ),
         keys=['img'],
     ),
-    dict(
-        type='RandomResize',
-        params=dict(
-            target_size=lq_size,
-            resize_opt=['area', 'bilinear', 'bicubic'],
-            resize_prob=[0.7, 0.2, 0.1],
-        ),
-        keys=['img'],
+]
+reduce = dict(
+    type='RandomResize',
+    params=dict(
+        target_size=(32, 32),
+        resize_opt=['area', 'bilinear', 'bicubic'],
+        resize_prob=[0.7, 0.2, 0.1],
     ),
+    keys=['img'],
+)
+noise_and_compression = [
     dict(
         type='RandomNoise',
         params=dict(
@@ -45,20 +53,15 @@ degradations = [
     dict(type='RoundToUint8', keys=['img']),
     dict(type='RandomJPEGCompression', params=dict(quality=[40, 95]), keys=['img'], bgr2rgb=True),
 ]
+# What is left at a third of the samples is the benchmarks' own LR.
+degrade = dict(type='RandomApply', prob=0.67, transforms=[*blur, reduce, *noise_and_compression])
 train_pipeline = [
     *_base_.load_views,
-    dict(_base_.crop, crop_size=gt_size),
+    crop,
     _base_.change_light,
-    # References come out of a camera, too.
-    dict(
-        type='RandomJPEGCompression',
-        params=dict(quality=[70, 95], prob=0.5),
-        keys=['ref'],
-        bgr2rgb=True,
-    ),
+    compress_ref,
     *_base_.make_lq,
-    # What is left at a third of the samples is the benchmarks' own LR.
-    dict(type='RandomApply', prob=0.67, transforms=degradations),
+    degrade,
     _base_.pack_pair,
 ]
 # More references of something else than in the training before.

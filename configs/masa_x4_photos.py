@@ -6,7 +6,7 @@ _base_ = ['./masa-rec_x4_photos-degraded.py']
 
 model = dict(
     # Half the channels of the paper's: with all of them it soon tells every image from few photos.
-    discriminator=dict(type='MASADiscriminator', in_size=128, mid_channels=32),
+    discriminator=dict(type='MASADiscriminator', in_size=96, mid_channels=32),
     # The stem and the first four stages, which see edges and texture rather than objects.
     perceptual_loss=dict(
         type='FeatureLoss',
@@ -22,6 +22,19 @@ model = dict(
     # What is matched stays that of `photos`, so that weights between the two match the same.
     train_cfg=dict(frozen=['encoder']),
 )
+
+# LR patches of 24×24: more steps in the same time.
+reduce = dict(_base_.reduce, params=dict(_base_.reduce.params, target_size=(24, 24)))
+train_pipeline = [
+    *_base_.load_views,
+    dict(_base_.crop, crop_size=(96, 96)),
+    _base_.change_light,
+    _base_.compress_ref,
+    *_base_.make_lq,
+    dict(_base_.degrade, transforms=[*_base_.blur, reduce, *_base_.noise_and_compression]),
+    _base_.pack_pair,
+]
+train_dataloader = dict(dataset=dict(pipeline=train_pipeline))
 
 # The discriminator learns at half the rate, lest it wins outright.
 optim_wrapper = dict(

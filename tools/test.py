@@ -105,7 +105,7 @@ def check_written(config: Config, checkpoint: str, datasets: list, args) -> None
     """
     from masasr_mm.checkpoints.hub import files_of
     from masasr_mm.config import config_files
-    from masasr_mm.engine.hooks.save_images import image_file
+    from masasr_mm.engine.hooks.testing import image_file
     from masasr_mm.files import check_outputs
 
     read = [*config_files(config), *files_of(checkpoint)]
@@ -128,11 +128,11 @@ def main(args: argparse.Namespace) -> None:
     from mmengine.runner import Runner
 
     from masasr_mm import compat
-    from masasr_mm.apis.inferencer import check_device
     from masasr_mm.checkpoints.loading import load_generator, read_checkpoint
     from masasr_mm.config import check_data, load_config
     from masasr_mm.engine.quiet_runner import quiet_runner
     from masasr_mm.evaluation.extra_metrics import add_metrics
+    from masasr_mm.photos.inferencer import check_device
     from masasr_mm.system import keep_freed_memory, warn_of_emulation
 
     keep_freed_memory()

@@ -1,5 +1,5 @@
-"""Python interfaces: inference, and configs."""
+"""Python interface: inference."""
 
-from .inferencer import MASAInferencer
+from ..photos.inferencer import MASAInferencer
 
 __all__ = ['MASAInferencer']

@@ -7,8 +7,8 @@ from typing import Any
 
 import torch
 
-from ..apis.inferencer import MASAInferencer
 from ..errors import UserError
+from ..photos.inferencer import MASAInferencer
 from .exported_generator import ExportedGenerator
 
 

@@ -10,6 +10,7 @@ from typing import NamedTuple
 
 import numpy as np
 import torch
+from mmagic.evaluation.metrics.base_sample_wise_metric import BaseSampleWiseMetric
 from mmagic.evaluation.metrics.psnr import psnr
 from mmagic.evaluation.metrics.ssim import ssim
 from PIL import Image
@@ -19,9 +20,11 @@ from ..datasets import CUFED5Dataset
 from ..errors import UserError
 from ..files import written_whole
 from ..images.io import read_rgb
+from .extra_metrics import build_metrics
 from .lpips import LPIPS, trunk_weights_file
 
 BICUBIC = 'bicubic'
+ORIGINAL = 'original'
 REFERENCES = {
     'the photo itself': 'off',
     'reference': 'off',
@@ -52,12 +55,13 @@ class Measured(NamedTuple):
     """One result.
 
     Attributes:
-        weights (str): Name of the weights, or 'bicubic'.
+        weights (str): Name of the weights, or 'bicubic', or 'original' for the HR image itself.
         pair (str): Name of the pair.
         reference (str): One of :data:`REFERENCES`, or '' for bicubic enlargement.
         psnr (float): On Y, in dB.
         ssim (float): On Y.
         lpips (float | None): Where the weights for it are there.
+        measures (dict[str, float]): Further metrics by their names.
     """
 
     weights: str
@@ -66,6 +70,7 @@ class Measured(NamedTuple):
     psnr: float
     ssim: float
     lpips: float | None
+    measures: dict[str, float] = {}
 
 
 def read_pairs(folder: str) -> list[Pair]:
@@ -125,7 +130,10 @@ def enlarge_bicubic(lq: np.ndarray, refs: Sequence[np.ndarray] = ()) -> np.ndarr
 
 
 def measure(
-    networks: dict[str, MASAInferencer], pairs: Sequence[Pair], jpeg: int | None = None
+    networks: dict[str, MASAInferencer],
+    pairs: Sequence[Pair],
+    jpeg: int | None = None,
+    measures: Sequence[str] = (),
 ) -> Iterator[Measured]:
     """Super-resolve all pairs with all weights and all references.
 
@@ -134,36 +142,48 @@ def measure(
             changed.
         pairs (Sequence[Pair]): The pairs.
         jpeg (int, optional): Quality of JPEG that the LR images go through. Default: None.
+        measures (Sequence[str]): Registered metrics to add, such as ``NIQE``. With any, the HR
+            image's own values come first. Default: none.
 
     Yields:
-        Measured: One after another; the bicubic enlargement of a pair first.
+        Measured: One after another; the bicubic enlargement of a pair before those of networks.
     """
     distance = LPIPS() if trunk_weights_file('alex').is_file() else None
+    metrics = build_metrics(measures)
     for pair in pairs:
         lq = low_resolution(pair.gt, jpeg)
-        yield measured((BICUBIC, pair.name, ''), pair.gt, enlarge_bicubic(lq), distance)
+        if metrics:
+            yield measured((ORIGINAL, pair.name, ''), pair.gt, pair.gt, distance, metrics)
+        enlarged = enlarge_bicubic(lq)
+        yield measured((BICUBIC, pair.name, ''), pair.gt, enlarged, distance, metrics)
         for weights, infer in networks.items():
             references = lq, pair.ref, pair.ref, pair.unlike, pair.unlike
             for (reference, align), ref in zip(REFERENCES.items(), references):
                 infer.align = align
-                yield measured((weights, pair.name, reference), pair.gt, infer(lq, ref), distance)
+                names = (weights, pair.name, reference)
+                yield measured(names, pair.gt, infer(lq, ref), distance, metrics)
 
 
-def count(networks: int, pairs: int) -> int:
+def count(networks: int, pairs: int, measures: Sequence[str] = ()) -> int:
     """Return how many results :func:`measure` yields.
 
     Args:
         networks (int): How many weights.
         pairs (int): How many pairs.
+        measures (Sequence[str]): The metrics that are added. Default: none.
 
     Returns:
         int: How many results.
     """
-    return pairs * (1 + networks * len(REFERENCES))
+    return pairs * (1 + bool(measures) + networks * len(REFERENCES))
 
 
 def measured(
-    names: tuple[str, str, str], gt: np.ndarray, sr: np.ndarray, distance: LPIPS | None
+    names: tuple[str, str, str],
+    gt: np.ndarray,
+    sr: np.ndarray,
+    distance: LPIPS | None,
+    metrics: Sequence[BaseSampleWiseMetric] = (),
 ) -> Measured:
     """Compare an SR image with its HR image.
 
@@ -172,19 +192,19 @@ def measured(
         gt (np.ndarray): HR image, shape (H, W, 3), uint8, RGB.
         sr (np.ndarray): SR image, the same.
         distance (LPIPS, optional): The perceptual distance, if it can be had.
+        metrics (Sequence[BaseSampleWiseMetric]): Further metrics. Default: none.
 
     Returns:
         Measured: The metrics.
     """
-    perceptual = None
-    if distance is not None:
-        bgr = (torch.from_numpy(image[..., ::-1].transpose(2, 0, 1).copy()) for image in (gt, sr))
-        perceptual = distance.process_image(*bgr)
+    bgr = [torch.from_numpy(image[..., ::-1].transpose(2, 0, 1).copy()) for image in (gt, sr)]
+    perceptual = None if distance is None else distance.process_image(*bgr)
     return Measured(
         *names,
         float(psnr(gt, sr, convert_to='Y')),
         float(ssim(gt, sr, convert_to='Y')),
         perceptual,
+        {metric.metric: float(metric.process_image(*bgr, None)) for metric in metrics},
     )
 
 
@@ -193,7 +213,7 @@ def rows(results: Iterable[Measured], metric: str) -> dict[str, dict[str, float]
 
     Args:
         results (Iterable[Measured]): The results.
-        metric (str): 'psnr', 'ssim' or 'lpips'.
+        metric (str): 'psnr', 'ssim', 'lpips', or the name of a further metric.
 
     Returns:
         dict[str, dict[str, float]]: For each row the values by pair, and their 'mean'.
@@ -201,7 +221,8 @@ def rows(results: Iterable[Measured], metric: str) -> dict[str, dict[str, float]
     table: dict[str, dict[str, float]] = {}
     for result in results:
         name = ', '.join(part for part in (result.weights, result.reference) if part)
-        table.setdefault(name, {})[result.pair] = getattr(result, metric)
+        value = {**result._asdict(), **result.measures}[metric]
+        table.setdefault(name, {})[result.pair] = value
     for values in table.values():
         values['mean'] = float(np.mean(list(values.values())))
     return table

@@ -3,19 +3,41 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
 
-from ..alignment import Alignment
+from ..alignment import Alignment, Part
 from ..alignment.agreement import agreement
+from ..alignment.warping import resize
+from ..datasets.transforms.references import StackReferences
 from ..errors import UserError
 from ..models.matching import MatchMaps
-from .tracing import TracedMatches, trace
 
 #: Below it a reference shows so little of the photo that its texture is likely to be wrong: of 70
 #: pairs of views of one scene 67 are above it, of 370 pairs of unrelated photos 352 below.
 LOW_AGREEMENT = 0.74
+LARGEST = 2
+"""References are shown with at most so many times the length of the result."""
+
+
+class TracedMatches(NamedTuple):
+    """The matches for people to look at.
+
+    Attributes:
+        ref (np.ndarray): The references as they were given, large ones reduced, padded to one
+            size and stacked from top to bottom, shape (scale·H, scale·W, 3), uint8, RGB.
+        num_refs (int): How many they are.
+        matches (MatchMaps): Where in them the texture came from.
+        texture (np.ndarray): The matched texture, aligned as the network saw it, in the photo's
+            place, shape (scale·h, scale·w, 3), uint8, RGB.
+    """
+
+    ref: np.ndarray
+    num_refs: int
+    matches: MatchMaps
+    texture: np.ndarray
 
 
 class Prediction(NamedTuple):
@@ -61,14 +83,7 @@ class Prediction(NamedTuple):
         return None if self.matches is None else float(self.matches.similarity.mean())
 
     def shown(self) -> TracedMatches:
-        """Return the references as they were given, and where in them the texture came from.
-
-        Returns:
-            TracedMatches: For pictures.
-
-        Raises:
-            UserError: If the network does not tell it.
-        """
+        """Return the references as they were given, and where in them the texture came from."""
         if self.matches is None:
             raise UserError('this network does not tell where its texture comes from')
         return trace(self.ref, self.matches, self.alignments, self.references, self.num_refs)
@@ -82,12 +97,64 @@ class Prediction(NamedTuple):
 
 
 def two_digits(agreement: float) -> str:
-    """Return an agreement in two digits, which look low where it is.
-
-    Args:
-        agreement (float): In [-1, 1].
-
-    Returns:
-        str: Rounded down, so that nothing below :data:`LOW_AGREEMENT` reads as if it were not.
-    """
+    """Return an agreement in two digits, rounded down, so that a low one never looks good."""
     return f'{math.floor(agreement * 100) / 100:.2f}'
+
+
+def trace(
+    ref: np.ndarray,
+    matches: MatchMaps,
+    alignments: Sequence[Alignment],
+    references: Sequence[np.ndarray],
+    num_refs: int,
+) -> TracedMatches:
+    """Map matches in what the network saw back to the references as they were given."""
+    # matplotlib, which takes as long to import as a photo to super-resolve
+    from ..visualization.match_picture import filled, texture_in_place
+
+    texture = texture_in_place(filled(ref, matches), matches.position, matches.grid)
+    if not alignments:
+        return TracedMatches(ref, num_refs, matches, texture)
+    result_length = max(matches.position.shape[:2]) * matches.scale
+    reduction = max(1.0, max(max(r.shape) for r in references) / (LARGEST * result_length))
+    shown = [
+        resize(r, tuple(max(1, round(length / reduction)) for length in r.shape[:2]))
+        if reduction > 1
+        else r
+        for r in references
+    ]
+    stacked = StackReferences(size=None).transform(dict(ref=shown))['ref']
+    parts = [(part, index) for index, done in enumerate(alignments) for part in done.parts]
+    height, width = ref.shape[0] // len(parts), ref.shape[1]
+    place = (stacked.shape[0] // len(shown), stacked.shape[1])
+
+    def traced(position: np.ndarray) -> np.ndarray:
+        found = np.zeros_like(position)
+        number = (position[..., 0] * matches.scale // height).clip(0, len(parts) - 1)
+        for which, (part, index) in enumerate(parts):
+            here = number == which
+            points = (position[here][:, ::-1] + 0.5) * matches.scale - 0.5
+            points = points - np.array([0, which * height]) - _offset(part.size, (height, width))
+            given, seen = references[index].shape[:2], shown[index].shape[:2]
+            points = _in_part(part, points, given)
+            points = (points + 0.5) * (np.array(seen[::-1]) / given[::-1])
+            points += _offset(seen, place) + np.array([0, index * place[0]])
+            found[here] = points[:, ::-1] // matches.scale
+        return found
+
+    moved = matches._replace(
+        position=traced(matches.position),
+        block_position=traced(matches.block_position),
+        grid=(stacked.shape[0] // matches.scale, stacked.shape[1] // matches.scale),
+    )
+    return TracedMatches(stacked, len(shown), moved, texture)
+
+
+def _in_part(part: Part, points: np.ndarray, size: tuple[int, int]) -> np.ndarray:
+    """Return where points of a part came from, the border where that is beyond the reference."""
+    return part.trace(points).clip([0, 0], [size[1] - 1, size[0] - 1])
+
+
+def _offset(size: tuple[int, int], place: tuple[int, int]) -> np.ndarray:
+    """Return (x, y) of an image in the middle of a place, as ``StackReferences`` puts it."""
+    return np.array([(place[1] - size[1]) // 2, (place[0] - size[0]) // 2])

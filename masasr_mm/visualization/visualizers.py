@@ -42,7 +42,7 @@ class MatchVisualizer(Visualizer):
 
     For a Runner whose visualizer shall draw nothing else, with mmagic's ``BasicVisualizationHook``;
     beside another visualizer use
-    :class:`~masasr_mm.engine.hooks.match_visualization.MatchVisualizationHook`.
+    :class:`~masasr_mm.engine.hooks.testing.MatchVisualizationHook`.
     """
 
     def add_datasample(self, data_sample: DataSample, step: int = 0) -> None:

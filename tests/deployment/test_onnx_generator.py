@@ -112,8 +112,8 @@ def test_a_missing_onnxruntime_is_told(monkeypatch, tmp_path):
 
 
 def test_the_inferencer_gives_what_the_editor_gives(exported, network, photos):
-    from masasr_mm.apis.inferencer import MASAInferencer
     from masasr_mm.deployment.onnx_inferencer import ONNXInferencer
+    from masasr_mm.photos.inferencer import MASAInferencer
     from masasr_mm.tensor_files import write_tensors
 
     lq, ref, other = photos

@@ -7,6 +7,7 @@ import math
 
 import numpy as np
 import pytest
+from mmagic.evaluation.metrics.niqe import niqe
 from PIL import Image
 from skimage import data
 
@@ -70,6 +71,21 @@ def test_means_of_a_table(folder):
     assert list(table) == ['bicubic', *(f'w, {reference}' for reference in real_pairs.REFERENCES)]
     for values in table.values():
         assert values['mean'] == pytest.approx((values['a'] + values['b']) / 2)
+
+
+def test_further_metrics_with_the_originals_own(tmp_path):
+    photo = data.astronaut()
+    for number in range(3):
+        Image.fromarray(photo[:192, 200:392]).save(tmp_path / f'a_{number}.png')
+    pairs = real_pairs.read_pairs(str(tmp_path))
+    measured = list(real_pairs.measure({'w': Recorder()}, pairs, measures=['NIQE']))
+    assert len(measured) == real_pairs.count(1, 1, ['NIQE'])
+    table = real_pairs.rows(measured, 'NIQE')
+    bgr = pairs[0].gt[..., ::-1]
+    assert table['original']['a'] == pytest.approx(niqe(bgr, 0, convert_to='gray'))
+    assert table['bicubic']['mean'] > table['original']['mean'] + 1
+    with pytest.raises(UserError, match='Vmaf is no metric'):
+        next(real_pairs.measure({}, pairs, measures=['Vmaf']))
 
 
 def test_jpeg_is_what_pillow_writes(folder):

@@ -12,7 +12,7 @@ from mmengine.optim import build_optim_wrapper
 from mmengine.optim.optimizer import amp_optimizer_wrapper
 
 from masasr_mm.tensor_files import read_tensors, write_tensors
-from tests.engine.hooks.test_non_finite_guard import GAN, MODEL, item
+from tests.unit.engine.hooks.test_non_finite_guard import GAN, MODEL, item
 
 NETWORKS = ('generator', 'discriminator')
 

@@ -29,7 +29,8 @@ from rich.progress import track
 from rich.table import Table
 
 from masasr_mm.engine import whole_files
-from masasr_mm.engine.hooks import WholeCheckpointHook, whole_checkpoint
+from masasr_mm.engine.resume import WholeCheckpointHook
+from masasr_mm.engine.resume import checkpoint as whole_checkpoint
 from masasr_mm.engine.whole_files import WholeFileBackend
 from masasr_mm.files import written_whole
 from tests.training import (

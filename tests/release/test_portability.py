@@ -9,7 +9,7 @@ import sys
 import pytest
 from PIL import Image
 
-from masasr_mm.engine.signals import outlive_stop_signals
+from masasr_mm.engine.resume.data import outlive_stop_signals
 from tests.commands import run, succeed
 
 

@@ -67,7 +67,8 @@ def test_image_super_resolution_inferencer(checkpoint, small_config, photos, tmp
     from mmagic.apis.inferencers import ImageSuperResolutionInferencer
     from mmengine.config import Config
 
-    from masasr_mm.apis import MASAInferencer, inferencer
+    from masasr_mm.apis import MASAInferencer
+    from masasr_mm.photos import inferencer
 
     lq, ref = photos
     config = Config.fromfile(small_config)

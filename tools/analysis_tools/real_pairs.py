@@ -30,6 +30,14 @@ def parse_args() -> argparse.Namespace:
         help='let the LR images go through JPEG of this quality, such as 75 (default: they do not)',
     )
     parser.add_argument(
+        '--measures',
+        nargs='+',
+        default=[],
+        metavar='NAME',
+        help='further metrics: LPIPS and NIQE, and with the extra `measures` installed '
+        'XFeatDistance and ALIKEDDistance; the original has its own row then',
+    )
+    parser.add_argument(
         '--ensemble', action='store_true', help='average over the eight flips and turns'
     )
     parser.add_argument('--device', help="such as 'cpu' or 'cuda:0' (default: the best there is)")
@@ -82,9 +90,9 @@ def main(args: argparse.Namespace) -> None:
     pairs = read_pairs(args.data)
     measured = list(
         track(
-            measure(networks, pairs, args.jpeg),
+            measure(networks, pairs, args.jpeg, args.measures),
             'Super-resolving',
-            total=count(len(networks), len(pairs)),
+            total=count(len(networks), len(pairs), args.measures),
             console=Console(stderr=True),
         )
     )
@@ -92,6 +100,8 @@ def main(args: argparse.Namespace) -> None:
     print_table(measured, 'ssim', 3)
     if measured[0].lpips is not None:
         print_table(measured, 'lpips', 3)
+    for name in measured[0].measures:
+        print_table(measured, name, 4)
     if args.out:
         write_results(measured, args.out)
 

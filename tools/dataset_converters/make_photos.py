@@ -53,7 +53,7 @@ def make_views(patch: np.ndarray, number: int) -> dict[str, np.ndarray]:
         dict[str, np.ndarray]: '0' is the patch and '1' the view of it, as CUFED5 counts them.
     """
     from masasr_mm.datasets.transforms import RandomViewpoint
-    from masasr_mm.engine.random_states import seeded
+    from masasr_mm.engine.resume.data import seeded
 
     with seeded(0, number):
         view = RandomViewpoint(prob=1)(dict(ref=patch))['ref']

@@ -12,7 +12,7 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
             'RandomViewpoint',
             'RoundToUint8',
         ],
-        'delayed_transforms': ['DelayedTransforms', 'find_delayed_transforms'],
+        'delayed_transforms': ['DelayedTransforms'],
         'loading': ['LoadRGBImage'],
         'references': ['AlignReferences', 'PadToMultiple', 'StackReferences'],
     },

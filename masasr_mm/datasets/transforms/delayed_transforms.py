@@ -3,11 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from typing import Any
+from contextlib import contextmanager
+from contextvars import ContextVar
 
 from mmagic.registry import TRANSFORMS
 from mmcv.transforms import BaseTransform
 from mmengine.dataset import Compose
+
+_progress: ContextVar[float] = ContextVar('progress', default=1.0)
+
+
+@contextmanager
+def training_progress(share: float) -> Iterator[None]:
+    """Prepare samples that are used after a share of the training, in [0, 1]."""
+    token = _progress.set(share)
+    try:
+        yield
+    finally:
+        _progress.reset(token)
 
 
 @TRANSFORMS.register_module()
@@ -15,8 +28,8 @@ class DelayedTransforms(BaseTransform):
     """Apply transforms only after a share of the training.
 
     The released training flips and rotates only after its first 30 of 250 epochs, "to warm up the
-    encoder". :class:`ResumableTrainLoop` says how far the training is; without it they always
-    apply.
+    encoder". :class:`ResumableTrainLoop` says for each sample how far the training is; without it
+    they always apply.
 
     Args:
         transforms (Sequence[dict | Callable]): The transforms, or their configs.
@@ -27,8 +40,6 @@ class DelayedTransforms(BaseTransform):
         built = [TRANSFORMS.build(item) if isinstance(item, dict) else item for item in transforms]
         self.transforms = Compose(built)
         self.begin = begin
-        self.progress = 1.0
-        """The share of the training that passes before the next sample is used."""
 
     def transform(self, results: dict) -> dict | None:
         """Apply the transforms, or do nothing before their time.
@@ -39,19 +50,7 @@ class DelayedTransforms(BaseTransform):
         Returns:
             dict | None: What the last transform returns.
         """
-        return results if self.progress < self.begin else self.transforms(results)
+        return results if _progress.get() < self.begin else self.transforms(results)
 
     def __repr__(self) -> str:
         return f'{type(self).__name__}(begin={self.begin}, transforms={self.transforms})'
-
-
-def find_delayed_transforms(owner: Any) -> Iterator[DelayedTransforms]:
-    """Yield every DelayedTransforms of a dataset, in wrappers and nested transforms too."""
-    if isinstance(owner, (list, tuple)):
-        for item in owner:
-            yield from find_delayed_transforms(item)
-        return
-    if isinstance(owner, DelayedTransforms):
-        yield owner
-    for name in ('datasets', 'dataset', 'pipeline', 'transforms'):
-        yield from find_delayed_transforms(getattr(owner, name, ()))

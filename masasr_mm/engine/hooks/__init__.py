@@ -1,15 +1,7 @@
 """Hooks."""
 
-from .broken_data import BrokenDataHook
-from .match_visualization import MatchVisualizationHook
-from .metrics_table import MetricsTableHook
-from .non_finite_guard import NonFiniteGuard
-from .per_image_metrics import PerImageMetricsHook
-from .progress_bar import ProgressBarHook
-from .resumable_ema import ResumableEMAHook
-from .save_images import SaveImagesHook
-from .stop_on_signal import StopOnSignalHook
-from .whole_checkpoint import WholeCheckpointHook
+from .testing import MatchVisualizationHook, MetricsTableHook, PerImageMetricsHook, SaveImagesHook
+from .training import BrokenDataHook, NonFiniteGuard, ProgressBarHook
 
 __all__ = [
     'BrokenDataHook',
@@ -18,8 +10,5 @@ __all__ = [
     'NonFiniteGuard',
     'PerImageMetricsHook',
     'ProgressBarHook',
-    'ResumableEMAHook',
     'SaveImagesHook',
-    'StopOnSignalHook',
-    'WholeCheckpointHook',
 ]

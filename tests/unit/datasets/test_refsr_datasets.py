@@ -212,7 +212,7 @@ class TestBrokenFiles:
             CUFEDDataset(str(root), pipeline=[fail], max_broken=3)[0]
 
     def test_the_hook_finds_it_in_wrappers(self, root):
-        from masasr_mm.engine.hooks.broken_data import refsr_datasets
+        from masasr_mm.engine.hooks.training import refsr_datasets
 
         dataset = CUFEDDataset(str(root))
         assert list(refsr_datasets(ConcatDataset([dataset, dataset]))) == [dataset, dataset]

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import signal
+import threading
+from types import FrameType
 from typing import Any
 
 import torch
@@ -11,8 +14,10 @@ from mmengine.dist import all_reduce, is_main_process
 from mmengine.hooks import Hook
 from mmengine.runner import Runner
 
-from masasr_mm.engine.loops import ResumableTrainLoop, ValidationStopped
-from masasr_mm.engine.signals import StopRequest
+from .data import outlive_stop_signals
+from .loop import ResumableTrainLoop, ValidationStopped
+
+SIGNALS = (signal.SIGTERM, signal.SIGINT)
 
 
 @HOOKS.register_module()
@@ -31,72 +36,36 @@ class StopOnSignalHook(Hook):
         self._agreed = 0
 
     def before_train(self, runner: Runner) -> None:
-        """Begin to listen.
-
-        Args:
-            runner (Runner): The runner of the training.
-        """
+        """Begin to listen."""
         self._agreed = 0
         self._request.listen()
 
     def after_train_iter(
         self, runner: Runner, batch_idx: int, data_batch: Any = None, outputs: dict | None = None
     ) -> None:
-        """Let this iteration be the last one if any process has been asked to stop.
-
-        Args:
-            runner (Runner): The runner of the training.
-            batch_idx (int): Index of the batch; not used.
-            data_batch (Any): The batch; not used. Default: None.
-            outputs (dict, optional): The losses; not used. Default: None.
-        """
+        """Let this iteration be the last one if any process has been asked to stop."""
         if self._agree():
             runner.train_loop.stop_training = True
 
     def after_val_iter(
         self, runner: Runner, batch_idx: int, data_batch: Any = None, outputs: Any = None
     ) -> None:
-        """Break off the validation if any process has been asked to stop.
-
-        Args:
-            runner (Runner): The runner of the training.
-            batch_idx (int): Index of the batch; not used.
-            data_batch (Any): The batch; not used. Default: None.
-            outputs (Any): The predictions; not used. Default: None.
-
-        Raises:
-            ValidationStopped: To the training loop.
-        """
+        """Break off the validation if any process has been asked to stop."""
         # While it listens, this validation is part of a training.
         can_stop = self._request.is_listening and isinstance(runner.train_loop, ResumableTrainLoop)
         if can_stop and self._agree():
             raise ValidationStopped
 
     def after_train(self, runner: Runner) -> None:
-        """Listen no longer.
-
-        Args:
-            runner (Runner): The runner of the training.
-        """
+        """Listen no longer."""
         self._request.close()
 
     def after_failed_train(self, runner: Runner) -> None:
-        """Listen no longer, where :class:`ResumableTrainLoop` is ended by an error.
-
-        Args:
-            runner (Runner): The runner of the training.
-        """
+        """Listen no longer, where :class:`ResumableTrainLoop` is ended by an error."""
         self._request.close()
 
     def after_run(self, runner: Runner) -> None:
-        """End the process if the training was stopped.
-
-        Args:
-            runner (Runner): The runner of the training.
-
-        Raises:
-            SystemExit: With the status that tells the signal.
-        """
+        """End the process if the training was stopped."""
         if not self._agreed:
             return
         if is_main_process():
@@ -114,3 +83,54 @@ class StopOnSignalHook(Hook):
         all_reduce(received, 'max')
         self._agreed = int(received)
         return self._agreed
+
+
+class StopRequest:
+    """Remembers the first signal that asks a training to stop, while it listens.
+
+    Once it has come, Ctrl-C raises ``KeyboardInterrupt`` as ever. Processes forked meanwhile, such
+    as the workers of data loaders, outlive the signals.
+    """
+
+    _listening: StopRequest | None = None
+
+    def __init__(self) -> None:
+        self.received = 0
+        self._previous: dict = {}
+
+    @property
+    def is_listening(self) -> bool:
+        """bool: Whether signals are being received."""
+        return bool(self._previous)
+
+    def listen(self) -> None:
+        """Begin to listen, in the main thread; elsewhere Python handles no signals."""
+        if threading.current_thread() is not threading.main_thread() or self.is_listening:
+            return
+        self._previous = {number: signal.signal(number, self._receive) for number in SIGNALS}
+        StopRequest._listening = self
+
+    def close(self) -> None:
+        """Listen no longer; the signals mean again what they meant before."""
+        for number, handler in self._previous.items():
+            signal.signal(number, handler)
+        self._previous = {}
+        StopRequest._listening = None
+
+    def _receive(self, number: int, frame: FrameType | None) -> None:
+        """Handle a signal, which may come at any point of the program."""
+        if self.received and number == signal.SIGINT:
+            raise KeyboardInterrupt
+        if not self.received and number == signal.SIGINT and is_main_process():
+            # print may be what the signal has interrupted
+            os.write(2, b'stopping after this iteration; Ctrl-C again leaves at once\n')
+        self.received = self.received or number
+
+
+def _in_forked_process() -> None:
+    if StopRequest._listening is not None:
+        outlive_stop_signals()
+
+
+if hasattr(os, 'register_at_fork'):  # Windows does not fork
+    os.register_at_fork(after_in_child=_in_forked_process)

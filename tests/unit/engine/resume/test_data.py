@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import itertools
 import random
 
@@ -11,12 +12,18 @@ import torch
 from mmagic.registry import DATASETS, TRANSFORMS
 from mmcv.transforms import BaseTransform
 from mmengine.dataset import BaseDataset, InfiniteSampler
-from mmengine.optim import CosineAnnealingLR
 from torch.utils.data import DataLoader
 
 from masasr_mm.datasets.transforms import DelayedTransforms
-from masasr_mm.engine.sample_stream import PositionedSampler, SeededDataset
-from masasr_mm.engine.schedules import HalfCosineAnnealingLR
+from masasr_mm.engine.resume.data import (
+    PositionedSampler,
+    SeededDataset,
+    positioned,
+    random_states,
+    seeded,
+    set_random_states,
+)
+from masasr_mm.errors import UserError
 
 SIZE, SEED = 11, 5
 INFINITE = dict(type='InfiniteSampler', shuffle=True)
@@ -80,30 +87,16 @@ def test_from_any_iteration_on(iteration):
 def test_delayed_transforms_begin_exactly_on_time():
     marks = [item['marked'] for item in stream(8, workers=2)]
     assert marks == [False] * 8 + [True] * 8
-
-
-def test_half_cosine_is_a_cosine_annealing_of_twice_the_length():
-    def rates(kind, **options) -> list[float]:
-        optimizer = torch.optim.SGD([torch.nn.Parameter(torch.ones(()))], lr=0.1)
-        scheduler = kind(optimizer, by_epoch=False, **options)
-        taken = []
-        for _ in range(20):
-            taken.append(optimizer.param_groups[0]['lr'])
-            optimizer.step()
-            scheduler.step()
-        return taken
-
-    halved = rates(HalfCosineAnnealingLR, end=20)
-    assert halved == rates(CosineAnnealingLR, T_max=40)
-    assert halved[0] == 0.1
-    assert 0.05 < halved[-1] < 0.06
+    assert stream(1, start=(4, 8))[0]['marked']
+    # where there is no training they always apply
+    assert DelayedTransforms([Mark()], begin=0.4)(dict(marked=False))['marked']
 
 
 def test_two_processes_share_the_stream(monkeypatch):
     whole = stream(6, batch_size=4)
     parts = []
     for rank in range(2):
-        for module in ('masasr_mm.engine.sample_stream', 'mmengine.dataset.sampler'):
+        for module in ('masasr_mm.engine.resume.data', 'mmengine.dataset.sampler'):
             monkeypatch.setattr(f'{module}.get_dist_info', lambda rank=rank: (rank, 2))
         parts.append(stream(6, batch_size=2))
     joined = [item for pair in zip(*parts) for item in pair]
@@ -125,3 +118,59 @@ def test_attributes_of_the_dataset_show_through():
     assert data.get_data_info(3)['number'] == 3
     with pytest.raises(AttributeError):
         data.nothing  # noqa: B018
+
+
+def draw() -> tuple:
+    return random.random(), np.random.normal(), torch.rand(()).item(), random.gauss(0, 1)
+
+
+def test_given_back_from_a_file_that_holds_no_code():
+    random.gauss(0, 1)  # Python and NumPy keep every second normal number for later
+    np.random.normal()
+    file = io.BytesIO()
+    torch.save(random_states(), file)
+    expected = [draw() for _ in range(3)]
+    file.seek(0)
+    set_random_states(torch.load(file, weights_only=True))
+    assert [draw() for _ in range(3)] == expected
+
+
+def test_seeds_give_the_same_numbers_and_leave_the_states_alone():
+    before = random_states()
+    with seeded(3, 14):
+        first = draw()
+    with seeded(3, 15):
+        other = draw()
+    expected = draw()
+    set_random_states(before)
+    assert draw() == expected
+    with seeded(3, 14):
+        assert draw() == first
+    assert all(one != two for one, two in zip(first, other))
+
+
+def test_states_are_given_back_after_an_error():
+    before = random_states()
+    try:
+        with seeded(1):
+            raise KeyError
+    except KeyError:
+        after = draw()
+    set_random_states(before)
+    assert draw() == after
+
+
+@pytest.mark.parametrize(
+    ('dataloader', 'words'),
+    [
+        ([1, 2], 'needs the config of a dataloader'),
+        (dict(batch_size=1), 'with a sampler'),
+        (
+            dict(batch_size=1, sampler=dict(type='InfiniteSampler'), batch_sampler=dict()),
+            'batch_sampler hides the position',
+        ),
+    ],
+)
+def test_a_dataloader_without_positions_is_refused(dataloader, words):
+    with pytest.raises(UserError, match=words):
+        positioned(dataloader, 1)

@@ -13,9 +13,7 @@ from mmengine.optim import OptimWrapperDict
 from mmengine.runner import IterBasedTrainLoop, Runner
 from torch import nn
 
-from masasr_mm.engine.random_states import random_states, set_random_states
-from masasr_mm.engine.signals import outlive_stop_signals
-from masasr_mm.errors import UserError
+from .data import positioned, random_states, set_random_states
 
 
 class ValidationStopped(Exception):  # noqa: N818  no error, as StopIteration is none
@@ -59,7 +57,7 @@ class ResumableTrainLoop(IterBasedTrainLoop):
     ) -> None:
         super().__init__(
             runner,
-            _positioned(dataloader, max_iters),
+            positioned(dataloader, max_iters),
             max_iters,
             val_begin=val_begin,
             val_interval=val_interval,
@@ -105,10 +103,7 @@ class ResumableTrainLoop(IterBasedTrainLoop):
     def resume_state(self) -> dict[str, Any]:
         """Return what a checkpoint must hold beside mmengine's; all processes must call this.
 
-        Returns:
-            dict[str, Any]: ``position`` and ``seed`` of the samples; ``validated``, whether the
-            validation of this iteration is done; ``inner_counts`` of the optimizers; and
-            ``random_states`` of every process.
+        ``validated``: whether the validation of this iteration is done.
         """
         states = self._states_before_validation
         return dict(
@@ -178,30 +173,3 @@ class ResumableTrainLoop(IterBasedTrainLoop):
         if stopped:
             self.stop_training = True
             self.runner.call_hook('after_validation_stopped')
-
-
-def _positioned(dataloader: dict, max_iters: int) -> dict:
-    """Return the config of a dataloader that asks for samples by their position."""
-    if not isinstance(dataloader, dict) or 'sampler' not in dataloader:
-        raise UserError(
-            'ResumableTrainLoop needs the config of a dataloader with a sampler; with a DataLoader '
-            "of your own use train_cfg=dict(type='IterBasedTrainLoop', ...)"
-        )
-    if 'batch_sampler' in dataloader:
-        raise UserError(
-            'ResumableTrainLoop: train_dataloader.batch_sampler hides the position of the samples; '
-            "remove it, or use train_cfg=dict(type='IterBasedTrainLoop', ...)"
-        )
-    batch_size = dataloader['batch_size']
-    sampler = dict(
-        type='PositionedSampler',
-        sampler=dataloader['sampler'],
-        batch_size=batch_size,
-        max_iters=max_iters,
-    )
-    dataset = dict(type='SeededDataset', dataset=dataloader['dataset'])
-    positioned = dict(dataloader, sampler=sampler, dataset=dataset)
-    # mmengine's seeds the workers, which samples do for themselves here.
-    positioned.setdefault('worker_init_fn', dict(type=outlive_stop_signals))
-    positioned.pop('disable_subprocess_warning', None)
-    return positioned

@@ -11,7 +11,7 @@ from mmengine.evaluator import BaseMetric
 from mmengine.model import BaseModel
 from mmengine.runner import Runner
 
-from masasr_mm.engine.hooks import WholeCheckpointHook
+from masasr_mm.engine.resume import WholeCheckpointHook
 from masasr_mm.engine.whole_files import WholeFileBackend
 from masasr_mm.errors import UserError
 

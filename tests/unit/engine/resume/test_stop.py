@@ -11,7 +11,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from masasr_mm.engine.signals import StopRequest, outlive_stop_signals
+from masasr_mm.engine.resume.stop import StopRequest, outlive_stop_signals
 
 
 @pytest.fixture

@@ -13,7 +13,8 @@ from mmengine.runner import Runner
 from PIL import Image
 
 from masasr_mm.apis import MASAInferencer
-from masasr_mm.engine.hooks import MatchVisualizationHook, match_visualization
+from masasr_mm.engine.hooks import MatchVisualizationHook
+from masasr_mm.engine.hooks import testing as match_visualization
 from masasr_mm.visualization.match_picture import draw_matches
 from masasr_mm.visualization.visualizers import draw_sample, picture_name
 from tests.commands import run_python, succeed

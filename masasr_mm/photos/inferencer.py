@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import warnings
 from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Any
@@ -16,16 +17,16 @@ from ..alignment.agreement import agreement
 from ..checkpoints.hub import files_of, pretrained_folder, save_pretrained
 from ..checkpoints.loading import build_generator
 from ..errors import UserError
-from ..images.io import ImageInput, as_photo
+from ..images.io import ImageInput, Photo, as_photo
 from ..images.pixels import in_bits, is_neutral, white
 from ..models.inference.any_size import super_resolve
 from ..models.inference.track import ALIGNING, untracked
 from ..models.matching import MatchMaps
 from ..models.peers.network import PeerNetwork
-from ..photos.prediction import LOW_AGREEMENT, Prediction
-from ..photos.references import stack
 from ..system import fastest_dtype
 from ..weights import DEFAULT
+from .prediction import LOW_AGREEMENT, Prediction
+from .references import stack
 
 ALIGN = ('auto', 'off')
 DTYPES = ('auto', 'float32', 'bfloat16', 'float16')
@@ -144,7 +145,8 @@ class MASAInferencer:
 
         Args:
             lq (ImageInput | Sequence[ImageInput]): The LR image, or a list of them. An image is a
-                path, a Pillow image, or an array: (H, W, 3) RGB, (H, W) or (H, W, 4), uint8.
+                path, a Pillow image, or an array: (H, W, 3) RGB, (H, W) or (H, W, 4), uint8 or
+                uint16.
             ref (ImageInput | Sequence): For one LR image its reference or a list of references;
                 for a list of LR images a list of the same length with the references of each.
                 Without a reference give the LR image itself.
@@ -159,12 +161,12 @@ class MASAInferencer:
             UserError: If a file cannot be read, the lists have different lengths, or matches are
                 asked of a network that does not tell them.
         """
-        if not isinstance(lq, (list, tuple)):
+        if not _are_several(lq):
             prediction = self.predict(lq, ref)
             image = prediction.image
             return (image, prediction.shown().matches) if return_matches else image
-        if not isinstance(ref, (list, tuple)) or len(lq) != len(ref):
-            number = len(ref) if isinstance(ref, (list, tuple)) else 1
+        if not _are_several(ref) or len(lq) != len(ref):
+            number = len(ref) if _are_several(ref) else 1
             raise UserError(f'{len(lq)} LR images but {number} references; give a list of as many')
         return [self(*pair, return_matches=return_matches) for pair in zip(lq, ref)]
 
@@ -188,13 +190,12 @@ class MASAInferencer:
             UserError: If a file cannot be read, there is not enough memory, or the network makes
                 numbers that are not finite.
         """
-        references = ref if isinstance(ref, (list, tuple)) else [ref]
-        if not references:
+        given = ref if _are_several(ref) else [ref]
+        if not given:
             raise UserError('no reference given')
-        photo = as_photo(lq)
+        photo = _read(lq)
         references = [
-            photo.in_colors_of(photo) if image is lq else as_photo(image).in_colors_of(photo)
-            for image in references
+            (photo if image is lq else _read(image)).in_colors_of(photo) for image in given
         ]
         deep = photo.visible()
         image = in_bits(deep, 8)
@@ -287,6 +288,19 @@ class _LittleAgreementError(Exception):
     def __init__(self, agreement: float) -> None:
         super().__init__(agreement)
         self.agreement = agreement
+
+
+def _are_several(images: Any) -> bool:
+    return isinstance(images, (list, tuple)) and not isinstance(images, Photo)
+
+
+def _read(image: ImageInput) -> Photo:
+    """Return a photo; of a file, warn of what should be known of how it was read."""
+    photo = as_photo(image)
+    if isinstance(image, (str, os.PathLike)):
+        for warning in photo.warnings:
+            warnings.warn(f'{image} {warning}', stacklevel=4)
+    return photo
 
 
 def _to_pixels(sr: Tensor, bits: int, neutral: bool) -> np.ndarray:

@@ -7,12 +7,13 @@ from typing import Any
 
 from mmagic.registry import HOOKS
 from mmengine.dist import is_main_process
-from mmengine.hooks import CheckpointHook
+from mmengine.hooks import CheckpointHook, EMAHook
 from mmengine.runner import Runner
 
-from masasr_mm.engine.loops import ResumableTrainLoop
 from masasr_mm.engine.whole_files import remove_unfinished
 from masasr_mm.files import written_whole
+
+from .loop import ResumableTrainLoop
 
 
 @HOOKS.register_module()
@@ -37,20 +38,11 @@ class WholeCheckpointHook(CheckpointHook):
         self._saved_step: int | None = None
 
     def after_load_checkpoint(self, runner: Runner, checkpoint: dict) -> None:
-        """Keep what the checkpoint holds for the loop.
-
-        Args:
-            runner (Runner): The runner.
-            checkpoint (dict): The checkpoint.
-        """
+        """Keep what the checkpoint holds for the loop."""
         self._loaded_state = checkpoint.get('meta', {}).get('resume_state')
 
     def before_train(self, runner: Runner) -> None:
-        """Tidy up after a killed run and hand the loop what the checkpoint holds for it.
-
-        Args:
-            runner (Runner): The runner of the training.
-        """
+        """Tidy up after a killed run and hand the loop what the checkpoint holds for it."""
         super().before_train(runner)
         if isinstance(runner.train_loop, ResumableTrainLoop):
             runner.train_loop.loaded_state = self._loaded_state
@@ -61,25 +53,14 @@ class WholeCheckpointHook(CheckpointHook):
     def after_train_iter(
         self, runner: Runner, batch_idx: int, data_batch: Any = None, outputs: dict | None = None
     ) -> None:
-        """Save at each interval, at the end, and where the training is being stopped.
-
-        Args:
-            runner (Runner): The runner of the training.
-            batch_idx (int): Index of the batch.
-            data_batch (Any): The batch; not used. Default: None.
-            outputs (dict, optional): The losses; not used. Default: None.
-        """
+        """Save at each interval, at the end, and where the training is being stopped."""
         super().after_train_iter(runner, batch_idx, data_batch, outputs)
         stopping = getattr(runner.train_loop, 'stop_training', False)
         if stopping and not self.by_epoch and self._saved_step != runner.iter + 1:
             self._save_checkpoint(runner)
 
     def after_validation_stopped(self, runner: Runner) -> None:
-        """Save where the training stands when it is stopped while it validates.
-
-        Args:
-            runner (Runner): The runner of the training.
-        """
+        """Save where the training stands when it is stopped while it validates."""
         if not self.by_epoch and self._saved_step != runner.iter:
             meta = dict(epoch=runner.epoch, iter=runner.iter)
             self._save_checkpoint_with_step(runner, runner.iter, meta)
@@ -148,3 +129,17 @@ class WholeCheckpointHook(CheckpointHook):
     def _remove(self, path: str) -> None:
         if self.file_backend.isfile(path):
             self.file_backend.remove(path)
+
+
+@HOOKS.register_module()
+class ResumableEMAHook(EMAHook):
+    """mmengine's exponential moving average of the weights, for trainings that can be stopped.
+
+    A validation runs with the averaged weights in the place of the trained ones. Where
+    :class:`StopOnSignalHook` ends one, they change places again before the checkpoint is written.
+    The arguments are those of mmengine's ``EMAHook``.
+    """
+
+    def after_validation_stopped(self, runner: Runner) -> None:
+        """Put the trained weights back."""
+        self._swap_ema_parameters()

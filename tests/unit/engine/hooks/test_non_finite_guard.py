@@ -19,7 +19,7 @@ from torch.multiprocessing import start_processes
 from torch.utils._python_dispatch import TorchDispatchMode
 
 import masasr_mm  # noqa: F401
-from masasr_mm.engine.hooks.non_finite_guard import NonFiniteGuard, all_finite
+from masasr_mm.engine.hooks.training import NonFiniteGuard, all_finite
 from masasr_mm.errors import UserError
 from tests.training import START_METHOD, join
 

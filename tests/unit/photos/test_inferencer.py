@@ -8,8 +8,11 @@ import torch
 from PIL import Image
 
 from masasr_mm.alignment import warping
-from masasr_mm.apis import MASAInferencer, inferencer
+from masasr_mm.apis import MASAInferencer
 from masasr_mm.errors import UserError
+from masasr_mm.images.color import CURVES, PRIMARIES, convert, make_profile
+from masasr_mm.images.io import as_photo
+from masasr_mm.photos import inferencer
 from masasr_mm.photos.prediction import LOW_AGREEMENT
 from tests.conftest import MODEL, REPOSITORY
 
@@ -365,3 +368,27 @@ def test_what_is_not_finite_is_an_error(small_checkpoint, photos):
         list(infer.generator.parameters())[-1].fill_(float('nan'))
     with pytest.raises(UserError, match='not finite'):
         infer(photos[0], photos[1])
+
+
+def test_colours_of_a_reference_are_those_of_the_photo(infer, photos, tmp_path):
+    """A reference in Display P3 gives what the same picture gives in sRGB."""
+    lq, ref, _ = photos
+    wide = make_profile(PRIMARIES[12], CURVES[13], grey=False)
+    in_p3 = convert(ref, None, wide)
+    Image.fromarray(in_p3).save(tmp_path / 'p3.png', icc_profile=wide)
+    Image.fromarray(in_p3).save(tmp_path / 'plain.png')
+    expected = infer(lq, ref).astype(int)
+    right, wrong = (
+        np.abs(infer(lq, tmp_path / name).astype(int) - expected).mean()
+        for name in ('p3.png', 'plain.png')
+    )
+    assert right < 0.2 * wrong
+
+
+def test_how_a_file_was_read_is_told(infer, photos, tmp_path):
+    lq, ref, _ = photos
+    frames = [Image.fromarray(lq), Image.fromarray(255 - lq)]
+    frames[0].save(tmp_path / 'a.png', save_all=True, append_images=frames[1:])
+    with pytest.warns(UserWarning, match=r'a\.png has 2 pictures; the first is taken'):
+        have = infer(tmp_path / 'a.png', as_photo(ref))
+    np.testing.assert_array_equal(have, infer(lq, ref))

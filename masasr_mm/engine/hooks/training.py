@@ -1,23 +1,28 @@
-"""Numbers that go wrong in training."""
+"""What a training shows and what goes wrong in it: progress, broken data, values not finite."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from functools import partial
+from typing import Any
 
 import torch
 from mmagic.registry import HOOKS
-from mmengine.dist import all_gather_object, all_reduce, get_world_size
+from mmengine.dist import all_gather_object, all_reduce, get_world_size, master_only
 from mmengine.hooks import Hook
 from mmengine.optim import OptimWrapper, OptimWrapperDict
 from mmengine.runner import Runner
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from torch import Tensor, nn
+from torch.utils.data import Dataset
 
+from ...datasets.refsr_datasets import RefSRDataset
 from ...errors import UserError
 
-COUNT = 'non_finite_steps'
-"""The name of the number of skipped steps among what a checkpoint keeps."""
+COUNT = 'non_finite_steps'  # of the skipped steps, among what a checkpoint keeps
+WINDOW = 20  # iterations that the loss of the bar is averaged over
+SHOWN = 10  # broken files that are named
 
 
 @HOOKS.register_module()
@@ -27,10 +32,10 @@ class NonFiniteGuard(Hook):
     The gradients are looked at right before an optimizer uses them: at one that is not finite
     nothing is changed, neither weights nor the optimizer's moments. That costs one look of the
     host at the device for each optimizer; the losses are taken from the log, which has them
-    already. A loss that is not finite though its gradients are is told after its step.
+    already. A loss that is not finite though its gradients are is reported after its step.
 
     The line names the iteration and the files of its batch (with gradient accumulation, of its
-    last one). Several processes stop, or skip, together, and tell the files of the one that had
+    last one). Several processes stop, or skip, together, and name the files of the one that had
     the trouble, or each its own where gradients of all had it.
 
     Under mixed precision a step that the loss scaler skips is none of these, with whatever losses,
@@ -50,11 +55,7 @@ class NonFiniteGuard(Hook):
         self._stepped: set[str] = set()
 
     def before_train(self, runner: Runner) -> None:
-        """Watch every optimizer.
-
-        Args:
-            runner (Runner): The runner.
-        """
+        """Watch every optimizer."""
         wrappers = runner.optim_wrapper
         several = isinstance(wrappers, OptimWrapperDict)
         self._wrappers = dict(wrappers.items()) if several else {'model': wrappers}
@@ -64,47 +65,27 @@ class NonFiniteGuard(Hook):
         ]
 
     def before_train_iter(self, runner: Runner, batch_idx: int, data_batch=None) -> None:
-        """Keep the batch for its files' names.
-
-        Args:
-            runner (Runner): The runner.
-            batch_idx (int): Which batch it is.
-            data_batch (dict, optional): The batch.
-        """
+        """Keep the batch for its files' names."""
         self._batch, self._troubled, self._stepped = data_batch, False, set()
 
     def after_train_iter(
         self, runner: Runner, batch_idx: int, data_batch=None, outputs=None
     ) -> None:
-        """Look at the losses, and mend what a skipped batch has left.
-
-        Args:
-            runner (Runner): The runner.
-            batch_idx (int): Which batch it is.
-            data_batch (dict, optional): The batch.
-            outputs (dict, optional): The losses.
-
-        Raises:
-            UserError: If a loss is not finite and the budget is used up.
-        """
+        """Look at the losses, and mend what a skipped batch has left."""
         hub = runner.message_hub
         losses = {name: hub.get_scalar(f'train/{name}').current() for name in outputs or ()}
         wrong = [f'{name} is {value}' for name, value in losses.items() if not math.isfinite(value)]
         if not self._troubled:
-            trouble = self._left_to_tell(wrong)
+            trouble = self._unreported(wrong)
             if _anywhere(bool(trouble)):
-                told = all_gather_object((trouble, _files(self._batch)))
-                self._count(runner, *next(item for item in told if item[0]))
+                troubles = all_gather_object((trouble, _files(self._batch)))
+                self._count(runner, *next(item for item in troubles if item[0]))
         if wrong or self._troubled:
             _reset_running_statistics(runner.model)
         self._batch = {}
 
     def after_train(self, runner: Runner) -> None:
-        """Tell the number of skipped steps, and watch no longer.
-
-        Args:
-            runner (Runner): The runner.
-        """
+        """Report the number of skipped steps, and watch no longer."""
         for handle in self._handles:
             handle.remove()
         if skipped := runner.message_hub.runtime_info.get(COUNT, 0):
@@ -130,7 +111,7 @@ class NonFiniteGuard(Hook):
         for weight in parameters:
             weight.grad = None
 
-    def _left_to_tell(self, wrong: list[str]) -> str:
+    def _unreported(self, wrong: list[str]) -> str:
         """Return what is wrong in this process and no loss scaler copes with, or nothing."""
         waiting = (item for name, item in self._wrappers.items() if name not in self._stepped)
         scales = [scaler.get_scale() for item in waiting if (scaler := _scaler(item))]
@@ -170,14 +151,7 @@ def _scaler(wrapper: OptimWrapper) -> torch.amp.GradScaler | None:
 
 
 def all_finite(tensors: Iterable[Tensor]) -> bool:
-    """Tell whether every value is finite, with one look of the host at the device.
-
-    Args:
-        tensors (Iterable[Tensor]): Of any shapes, on one device.
-
-    Returns:
-        bool: Whether there is no NaN and no infinity.
-    """
+    """Return whether every value on a device is finite, with one look of the host at it."""
     largest = [torch.linalg.vector_norm(tensor, math.inf) for tensor in tensors if tensor.numel()]
     return not largest or bool(torch.stack(largest).isfinite().all())
 
@@ -196,3 +170,95 @@ def _reset_running_statistics(model: nn.Module) -> None:
         mean = getattr(module, 'running_mean', None)
         if mean is not None and not all_finite([mean, module.running_var]):
             module.reset_running_stats()
+
+
+@HOOKS.register_module()
+class BrokenDataHook(Hook):
+    """Report at the end of a training which items a data set has passed over.
+
+    There are such items only where the data set was given ``max_broken``. Every process reports
+    those that it has met.
+    """
+
+    def after_train(self, runner: Runner) -> None:
+        """Report them."""
+        for dataset in refsr_datasets(runner.train_dataloader.dataset):
+            broken = dataset.broken_items()
+            if broken:
+                names = [item['gt_path'] for item in broken[:SHOWN]]
+                more = ['…'] if len(broken) > SHOWN else []
+                runner.logger.warning(
+                    f'{dataset.data_root}: {len(broken)} of {len(dataset)} items could not be read '
+                    f'and were passed over: {", ".join(names + more)}'
+                )
+
+
+def refsr_datasets(dataset: Dataset) -> Iterator[RefSRDataset]:
+    """Yield the RefSR data sets in mmengine's wrappers, which concatenate or repeat them."""
+    if isinstance(dataset, RefSRDataset):
+        yield dataset
+        return
+    inside = getattr(dataset, 'datasets', None) or [getattr(dataset, 'dataset', None)]
+    for part in inside:
+        if part is not None:
+            yield from refsr_datasets(part)
+
+
+@HOOKS.register_module()
+class ProgressBarHook(Hook):
+    """Show a training as one bar with the pixel loss, the PSNR of the last validation and the time.
+
+    Where the output is no terminal, the bar is printed once, at the end.
+    """
+
+    priority = 'LOWEST'
+
+    def __init__(self) -> None:
+        self._progress: Progress | None = None
+
+    @master_only
+    def before_train(self, runner: Runner) -> None:
+        """Show the bar."""
+        self._progress = Progress(
+            TextColumn('training'),
+            BarColumn(),
+            MofNCompleteColumn(),
+            TextColumn('{task.description}'),
+            TimeRemainingColumn(),
+            refresh_per_second=2,
+        )
+        self._task = self._progress.add_task('', total=runner.max_iters, completed=runner.iter)
+        self._loss = self._psnr = ''
+        self._progress.start()
+
+    @master_only
+    def after_train_iter(
+        self, runner: Runner, batch_idx: int, data_batch: Any = None, outputs: dict | None = None
+    ) -> None:
+        """Move the bar."""
+        if 'train/loss_pix' in runner.message_hub.log_scalars:
+            loss = runner.message_hub.get_scalar('train/loss_pix').mean(WINDOW)
+            self._loss = f'loss {loss:.4f}'
+        self._show(runner.iter + 1)
+
+    @master_only
+    def after_val_epoch(self, runner: Runner, metrics: dict[str, float] | None = None) -> None:
+        """Show the PSNR of a validation."""
+        if self._progress is not None and 'PSNR' in (metrics or {}):
+            self._psnr = f'PSNR {metrics["PSNR"]:.2f} dB'
+            self._show(runner.iter)
+
+    @master_only
+    def after_train(self, runner: Runner) -> None:
+        """Leave the bar where it is."""
+        if self._progress is not None:
+            self._progress.stop()
+            self._progress = None
+
+    def after_failed_train(self, runner: Runner) -> None:
+        """Leave the bar, where :class:`ResumableTrainLoop` is ended by an error."""
+        self.after_train(runner)
+
+    def _show(self, iterations: int) -> None:
+        text = ' '.join(part for part in (self._loss, self._psnr) if part)
+        self._progress.update(self._task, completed=iterations, description=text)

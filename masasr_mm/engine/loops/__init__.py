@@ -1,5 +1,0 @@
-"""Training loops."""
-
-from .resumable import ResumableTrainLoop, ValidationStopped
-
-__all__ = ['ResumableTrainLoop', 'ValidationStopped']
