@@ -20,6 +20,14 @@ DESCRIPTION = (
     'A page in the browser that super-resolves photos; only this machine can reach it unless '
     '--host says otherwise.'
 )
+#: Name, type, default, placeholder and help of the options, in the order of ``service.Limits``.
+LIMITS = (
+    ('photo-megapixels', number(0.001, 1000), 1, 'M', 'of a photo at most'),
+    ('ref-megapixels', number(0.001, 1000), 12, 'M', 'of all references together'),
+    ('refs', whole_number(1, 100), 5, 'N', 'references of a photo'),
+    ('file-megabytes', number(0.001, 10_000), 20, 'M', 'of a file at most'),
+    ('keep-seconds', number(1, 10**9), 600, 'S', 'until unused uploads and results are deleted'),
+)
 
 
 def parse_args(arguments: Sequence[str] | None = None) -> argparse.Namespace:
@@ -55,42 +63,14 @@ def parse_args(arguments: Sequence[str] | None = None) -> argparse.Namespace:
         '(default: at the root)',
     )
     limits = parser.add_argument_group('limits')
-    limits.add_argument(
-        '--photo-megapixels',
-        type=number(0.001, 1000),
-        default=1.0,
-        metavar='M',
-        help='of a photo at most (default: 1)',
-    )
-    limits.add_argument(
-        '--ref-megapixels',
-        type=number(0.001, 1000),
-        default=12.0,
-        metavar='M',
-        help='of all references together (default: 12)',
-    )
-    limits.add_argument(
-        '--refs',
-        type=whole_number(1, 100),
-        default=5,
-        metavar='N',
-        help='references of a photo (default: 5)',
-    )
-    limits.add_argument(
-        '--file-megabytes',
-        type=number(0.001, 10_000),
-        default=20.0,
-        metavar='M',
-        help='of a file at most (default: 20)',
-    )
-    limits.add_argument(
-        '--keep-seconds',
-        type=number(1, 10**9),
-        default=600.0,
-        metavar='S',
-        help='after which uploads and results are deleted once they are no longer in use '
-        '(default: 600)',
-    )
+    for name, kind, default, metavar, text in LIMITS:
+        limits.add_argument(
+            f'--{name}',
+            type=kind,
+            default=default,
+            metavar=metavar,
+            help=f'{text} (default: {default})',
+        )
     return parser.parse_args(arguments)
 
 
@@ -119,13 +99,7 @@ def serve(options: argparse.Namespace) -> None:
         ) from error
     from .service import Limits, Service, devices, sweep_always
 
-    limits = Limits(
-        options.photo_megapixels,
-        options.ref_megapixels,
-        options.refs,
-        options.file_megabytes,
-        options.keep_seconds,
-    )
+    limits = Limits(*(getattr(options, name.replace('-', '_')) for name, *_ in LIMITS))
     service = Service(options.checkpoint, options.config, folder, limits)
     device = options.device or devices()[0]
     service.warm_up(device)
