@@ -9,6 +9,8 @@ inference_pipeline = _base_.inference_pipeline
 for transform in [*train_pipeline, *test_pipeline, *inference_pipeline]:
     if transform['type'] == 'Resize':
         transform['scale'] = 1 / 2
+    if transform['type'] == 'AlignReferences':
+        transform['scale'] = 2
 del transform
 
 train_dataloader = dict(dataset=dict(pipeline=train_pipeline))

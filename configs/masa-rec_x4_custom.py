@@ -34,6 +34,8 @@ inference_pipeline = _base_.inference_pipeline
 for transform in [*train_pipeline, *test_pipeline, *inference_pipeline]:
     if transform['type'] == 'Resize':
         transform['scale'] = 1 / scale
+    elif transform['type'] == 'AlignReferences':
+        transform['scale'] = scale
     elif transform['type'] == 'PadToMultiple' and transform['key'] == 'ref':
         transform['divisor'] = 8 * scale
 del transform

@@ -11,6 +11,8 @@ inference_pipeline = _base_.inference_pipeline
 for transform in [*train_pipeline, *test_pipeline, *inference_pipeline]:
     if transform['type'] == 'Resize':
         transform['scale'] = 1 / 8
+    if transform['type'] == 'AlignReferences':
+        transform['scale'] = 8
     if transform['type'] == 'PadToMultiple':
         transform['divisor'] *= 2
 del transform

@@ -1,17 +1,22 @@
-# One's own photos: an LR and one or more references of any size.
+# One's own photos: an LR and one or more references of any size and angle, as the command masasr
+# takes them. Where the references show too little of the photo, it is its own (own_ref).
 inference_pipeline = [
-    dict(type='LoadRGBImage', key='img'),
-    dict(type='LoadRGBImage', key='ref'),
+    dict(type='LoadPhoto'),
+    dict(type='AlignReferences', key='ref', lq_key='own_ref', scale=4),
+    dict(type='StackReferences', key='own_ref', size=None),
     dict(type='StackReferences', key='ref', size=None),
-    dict(type='PadToMultiple', key='ref', divisor=4, position='bottom_right'),
     dict(
         type='Resize',
-        keys=['ref'],
-        output_keys=['ref_down'],
+        keys=['ref', 'own_ref'],
+        output_keys=['ref_down', 'own_ref_down'],
         scale=1 / 4,
         keep_ratio=True,
         interpolation='bicubic',
         backend='pillow',
     ),
-    dict(type='PackInputs', data_keys=['ref_down'], meta_keys=['img_path']),
+    dict(
+        type='PackInputs',
+        data_keys=['ref_down', 'own_ref', 'own_ref_down'],
+        meta_keys=['img_path', 'ref_path', 'alignments', 'neutral', 'num_refs'],
+    ),
 ]

@@ -6,7 +6,7 @@ import cv2
 import numpy as np
 from PIL import Image, ImageFilter
 
-from .agreement import agreement, detail_of, luminance
+from ..models.agreement import agreement, detail_of, luminance
 from .warping import resize
 
 ENLARGED = 2

@@ -9,8 +9,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from ..models.agreement import agreement, detail_of, luminance
 from ..models.matching import MatchExtractionModule
-from .agreement import agreement, detail_of, luminance
 from .warping import resize
 
 LONGEST_SIDE = 48  # of the LR image that is matched, in pixels

@@ -74,8 +74,8 @@ def build_page(service: Service, examples: list[Example], device: str) -> gr.Blo
         with gr.Row():
             with gr.Column(scale=1, min_width=320):
                 photo = _upload('Photo', 'photo', 'single')
-                refs = _upload('References', 'references', 'multiple')
                 _preview(photo, lambda path: service.preview(photo=path))
+                refs = _upload('References', 'references', 'multiple')
                 _preview(refs, lambda paths: service.preview(refs=paths or []))
                 run = gr.Button('Super-resolve', variant='primary', elem_id='run')
                 stop = gr.Button('Cancel', variant='stop', elem_id='cancel', visible=False)

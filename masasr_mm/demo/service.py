@@ -22,8 +22,9 @@ from ..apis import MASAInferencer
 from ..errors import UserError
 from ..images.io import read_header, read_photo, read_rgb, write_photo
 from ..images.metadata import Metadata
+from ..models.agreement import LOW_AGREEMENT
 from ..photos.finishing import finished
-from ..photos.prediction import LOW_AGREEMENT, Prediction, two_digits
+from ..photos.prediction import Prediction, two_digits
 from ..visualization.match_picture import draw_matches
 
 MEGA = 1_000_000

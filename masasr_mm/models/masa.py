@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 
+import numpy as np
 from mmagic.models.editors.esrgan import ESRGAN
 from mmagic.registry import MODELS
 from mmagic.structures import DataSample
@@ -13,8 +14,10 @@ from torch.nn import functional as F
 
 from ..compat import without_wrappers
 from ..errors import UserError
-from .inference.any_size import super_resolve
+from .agreement import LowAgreementError, require_agreement
+from .inference.any_size import super_resolve, without_hue
 from .losses import build_perceptual_loss
+from .matching import MatchMaps
 
 WHITE = 255.0
 
@@ -27,7 +30,9 @@ class MASA(ESRGAN):
     ``pixel_init``, the number of first steps with the reconstruction loss alone. Prediction takes
     an LR and a reference of any size from 8×8 up, pads them inside and crops the result.
 
-    The data samples must hold ``ref_img`` and ``ref_down`` (RGB, [0, 255]).
+    The data samples must hold ``ref_img`` and ``ref_down`` (RGB, [0, 255]). Those of one's own
+    photos (``configs/_base_/inference.py``) also hold ``own_ref`` and ``own_ref_down``, the photo
+    as its own reference, which is taken where the others show too little of it.
 
     Args:
         generator (dict): Config of the generator, ``MASANet``.
@@ -166,8 +171,7 @@ class MASA(ESRGAN):
             ``matches``, a list of N :class:`MatchMaps`.
         """
         generator = getattr(self.generator, 'module', self.generator)
-        ref, ref_down = self._references(data_samples)
-        result, maps = super_resolve(generator, inputs, ref, ref_down, self.test_cfg)
+        result, maps = self._super_resolve(generator, inputs, data_samples)
         height, width = result.shape[2:]
         images = dict(pred_img=result)
         if self.with_bicubic:
@@ -232,11 +236,32 @@ class MASA(ESRGAN):
             loss = build_perceptual_loss(self.perceptual_loss_cfg)
             object.__setattr__(self, 'perceptual_loss', loss.to(self.step_counter.device))
 
+    def _super_resolve(
+        self, generator: nn.Module, lq: Tensor, data_samples: DataSample
+    ) -> tuple[Tensor, list[MatchMaps | None]]:
+        """Super-resolve images; one's own photos as ``MASAInferencer`` does."""
+        references = self._references(data_samples)
+        if data_samples.get('own_ref') is None:
+            return super_resolve(generator, lq, *references, self.test_cfg)
+        if len(lq) > 1:
+            raise UserError("one's own photos are super-resolved one by one: batch_size=1")
+        [alignments], [neutral] = (data_samples.metainfo[key] for key in ('alignments', 'neutral'))
+        examine = require_agreement(_as_uint8(lq), _as_uint8(references[1]))
+        if any(done.shows_the_scene for done in alignments):
+            examine = None
+        try:
+            config = dict(self.test_cfg or {}, examine=examine)
+            result, maps = super_resolve(generator, lq, *references, config)
+        except LowAgreementError:
+            own = self._references(data_samples, ('own_ref', 'own_ref_down'))
+            result, maps = super_resolve(generator, lq, *own, self.test_cfg)
+        return without_hue(result[0])[None] if neutral else result, maps
+
     @staticmethod
-    def _references(data_samples: DataSample | None) -> tuple[Tensor, Tensor]:
-        images = [
-            data_samples.get(key) if data_samples else None for key in ('ref_img', 'ref_down')
-        ]
+    def _references(
+        data_samples: DataSample | None, keys: tuple[str, str] = ('ref_img', 'ref_down')
+    ) -> tuple[Tensor, Tensor]:
+        images = [data_samples.get(key) if data_samples else None for key in keys]
         if any(image is None for image in images):
             raise UserError(
                 'MASA needs a reference: the data samples must hold ref_img and ref_down (does '
@@ -252,6 +277,11 @@ class MASA(ESRGAN):
         if any(tuple(box) != tuple(boxes[0]) for box in boxes):
             raise UserError('images of several sizes cannot be tested in one batch: batch_size=1')
         return tuple(boxes[0])
+
+
+def _as_uint8(image: Tensor) -> np.ndarray:
+    """Return an image (1, 3, H, W) in [0, 1] as (H, W, 3), uint8."""
+    return image[0].mul(WHITE).round().byte().permute(1, 2, 0).cpu().numpy()
 
 
 def _check_normalization(preprocessor: dict | nn.Module | None) -> None:

@@ -13,25 +13,23 @@ import torch
 from mmengine.device import get_device
 from torch import Tensor
 
-from ..alignment.agreement import agreement
 from ..checkpoints.hub import files_of, pretrained_folder, save_pretrained
 from ..checkpoints.loading import build_generator
 from ..errors import UserError
 from ..images.io import ImageInput, Photo, as_photo
 from ..images.pixels import in_bits, is_neutral, white
-from ..models.inference.any_size import super_resolve
+from ..models.agreement import LowAgreementError, require_agreement
+from ..models.inference.any_size import super_resolve, without_hue
 from ..models.inference.track import ALIGNING, untracked
 from ..models.matching import MatchMaps
 from ..models.peers.network import PeerNetwork
 from ..system import fastest_dtype
 from ..weights import DEFAULT
-from .prediction import LOW_AGREEMENT, Prediction
+from .prediction import Prediction
 from .references import stack
 
 ALIGN = ('auto', 'off')
 DTYPES = ('auto', 'float32', 'bfloat16', 'float16')
-LUMA = (0.299, 0.587, 0.114)
-"""Of BT.601, as Pillow makes grey of RGB."""
 
 
 class MASAInferencer:
@@ -203,10 +201,10 @@ class MASAInferencer:
         if self.align == 'off' or all(np.array_equal(image, other) for other in references):
             return run(references, align=self.align == 'auto')
         try:
-            return run(references, align=True, least=LOW_AGREEMENT)
-        except _LittleAgreementError as unlike:
-            found = unlike.agreement
-        return run([image], align=False)._replace(left_out=found)
+            return run(references, align=True, leave_out=True)
+        except LowAgreementError as unlike:
+            low = unlike.agreement
+        return run([image], align=False)._replace(left_out=low)
 
     def _predict(
         self,
@@ -215,26 +213,21 @@ class MASAInferencer:
         align: bool,
         deep: np.ndarray,
         bits: int,
-        least: float | None = None,
+        leave_out: bool = False,
     ) -> Prediction:
-        """Super-resolve one image; end it where the references agree with it less than asked.
+        """Super-resolve one image; LowAgreementError where references that show little stay out.
 
         ``image`` are the 8 bits of ``deep``. References with key points of it show the scene,
         however little.
         """
-
-        def examine(maps: list[MatchMaps]) -> None:
-            found = agreement(image, stacked.ref_down, maps[0].position)
-            if found < least:
-                raise _LittleAgreementError(found)
-
         track = self.test_cfg.get('track') if align else None
         try:
             for given in (track or untracked)([references], ALIGNING):
                 stacked = stack(image, given, self.scale, align)
-            shown = any(done.shows_the_scene for done in stacked.alignments)
-            examined = None if least is None or shown else examine
-            sr, matches = self._run(deep, stacked.ref, stacked.ref_down, examined)
+            if any(done.shows_the_scene for done in stacked.alignments):
+                leave_out = False
+            examine = require_agreement(image, stacked.ref_down) if leave_out else None
+            sr, matches = self._run(deep, stacked.ref, stacked.ref_down, examine)
             pixels = _to_pixels(sr, bits, is_neutral(deep))
         except (MemoryError, RuntimeError) as error:
             if not _is_out_of_memory(error):
@@ -278,18 +271,6 @@ class MASAInferencer:
         return pixels[None].float() / white(image)
 
 
-class _LittleAgreementError(Exception):
-    """References show too little of a photo.
-
-    Args:
-        agreement (float): How much.
-    """
-
-    def __init__(self, agreement: float) -> None:
-        super().__init__(agreement)
-        self.agreement = agreement
-
-
 def _are_several(images: Any) -> bool:
     return isinstance(images, (list, tuple)) and not isinstance(images, Photo)
 
@@ -311,8 +292,7 @@ def _to_pixels(sr: Tensor, bits: int, neutral: bool) -> np.ndarray:
             'float32, else its weights are damaged or of another network'
         )
     if neutral:
-        luma = torch.einsum('chw,c->hw', sr, sr.new_tensor(LUMA))
-        sr = luma.expand(3, -1, -1).contiguous()
+        sr = without_hue(sr)
     most = (1 << bits) - 1
     # In place: of large photos there is no room for a second one in float32.
     pixels = sr.mul_(most).clamp_(0, most).round_().to(torch.uint8 if bits == 8 else torch.uint16)

@@ -8,8 +8,9 @@ from typing import NamedTuple
 
 from ..errors import UserError, one_line
 from ..images.io import Photo
+from ..models.agreement import LOW_AGREEMENT
 from .jobs import Job
-from .prediction import LOW_AGREEMENT, Prediction, two_digits
+from .prediction import Prediction, two_digits
 
 WRITTEN, SKIPPED, FAILED = 'written', 'skipped', 'failed'
 

@@ -9,15 +9,12 @@ from typing import NamedTuple
 import numpy as np
 
 from ..alignment import Alignment, Part
-from ..alignment.agreement import agreement
 from ..alignment.warping import resize
 from ..datasets.transforms.references import StackReferences
 from ..errors import UserError
+from ..models.agreement import agreement
 from ..models.matching import MatchMaps
 
-#: Below it a reference shows so little of the photo that its texture is likely to be wrong: of 70
-#: pairs of views of one scene 67 are above it, of 370 pairs of unrelated photos 352 below.
-LOW_AGREEMENT = 0.74
 LARGEST = 2
 """References are shown with at most so many times the length of the result."""
 

@@ -72,6 +72,8 @@ def draw_sample(data_sample: DataSample) -> np.ndarray:
 
 
 def _num_refs(data_sample: DataSample) -> int:
+    if 'num_refs' in data_sample.metainfo:  # aligned ones are more than their files
+        return data_sample.num_refs
     paths = data_sample.metainfo.get('ref_path')
     return len(paths) if isinstance(paths, (list, tuple)) else 1
 

@@ -16,10 +16,10 @@ from tests.conftest import REPOSITORY
 def test_they_are_what_the_config_of_inference_makes(photos, count):
     lq, *references = photos
     references = references[:count]
-    results = dict(ref=[reference.copy() for reference in references])
+    results = dict(ref=[reference.copy() for reference in references], own_ref=lq)
     pipeline = Config.fromfile(REPOSITORY / 'configs/_base_/inference.py').inference_pipeline
     steps = pipeline[2:5]
-    assert [step['type'] for step in steps] == ['StackReferences', 'PadToMultiple', 'Resize']
+    assert [step['type'] for step in steps] == ['StackReferences', 'StackReferences', 'Resize']
     for step in steps:
         results = TRANSFORMS.build(step)(results)
     have = stack(lq, references, scale=4, align=False)

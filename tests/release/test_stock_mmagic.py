@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
-import cv2
 import mmagic
 import numpy as np
 import pytest
@@ -51,36 +50,6 @@ def test_train_and_test(checkpoint, small_config, tmp_path):
     metrics = json.loads((tmp_path / 'metrics.json').read_text())
     ours = run_python('tools/test.py', small_config, checkpoint, '--work-dir', tmp_path / 'ours')
     assert f'{metrics["PSNR"]:.4f} │ {metrics["SSIM"]:.4f}' in succeed(ours).stdout
-
-
-@pytest.fixture(scope='module')
-def photos(small_data) -> tuple[Path, Path]:
-    """A reference, and an LR of odd size."""
-    folder = small_data / 'test' / 'CUFED5'
-    lq = small_data / 'lq.png'
-    cv2.imwrite(str(lq), cv2.imread(str(folder / '000_0.png'))[:33, :30])
-    return lq, folder / '000_1.png'
-
-
-def test_image_super_resolution_inferencer(checkpoint, small_config, photos, tmp_path, monkeypatch):
-    """Its result is that of our own inferencer, but that it takes whatever reference is given."""
-    from mmagic.apis.inferencers import ImageSuperResolutionInferencer
-    from mmengine.config import Config
-
-    from masasr_mm.apis import MASAInferencer
-    from masasr_mm.photos import inferencer
-
-    lq, ref = photos
-    config = Config.fromfile(small_config)
-    stock = ImageSuperResolutionInferencer(config, str(checkpoint), device='cpu')
-    out = tmp_path / 'sr.png'
-    stock(img=str(lq), ref=str(ref), result_out_dir=str(out))
-    written = cv2.imread(str(out))[..., ::-1]
-    assert written.shape == (132, 120, 3)
-
-    monkeypatch.setattr(inferencer, 'LOW_AGREEMENT', -1)
-    own = MASAInferencer(checkpoint, device='cpu')(lq, ref)
-    assert np.abs(written.astype(int) - own).max() <= 1
 
 
 def test_init_model_gives_the_model_with_its_weights(checkpoint, small_config):

@@ -13,7 +13,7 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
             'RoundToUint8',
         ],
         'delayed_transforms': ['DelayedTransforms'],
-        'loading': ['LoadRGBImage'],
+        'loading': ['LoadPhoto', 'LoadRGBImage'],
         'references': ['AlignReferences', 'PadToMultiple', 'StackReferences'],
     },
 )

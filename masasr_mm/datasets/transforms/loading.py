@@ -5,10 +5,12 @@ from __future__ import annotations
 import numpy as np
 from mmagic.datasets.transforms import LoadImageFromFile
 from mmagic.registry import TRANSFORMS
+from mmcv.transforms import BaseTransform
 from mmengine.fileio import get_file_backend
 
 from masasr_mm.errors import BrokenFileError
-from masasr_mm.images.io import decode_rgb
+from masasr_mm.images.io import as_photo, decode_rgb
+from masasr_mm.images.pixels import in_bits, is_neutral
 
 
 @TRANSFORMS.register_module()
@@ -71,3 +73,44 @@ class LoadRGBImage(LoadImageFromFile):
         except OSError as error:
             reason = error.strerror or error
             raise BrokenFileError(f'{filename}: the image file cannot be read: {reason}') from error
+
+
+@TRANSFORMS.register_module()
+class LoadPhoto(BaseTransform):
+    """Load one's own photo and its references as the command ``masasr`` does.
+
+    References come in the photo's colour space; what is transparent takes on the colours beside it.
+
+    Required keys: ``img_path`` (str), ``ref_path`` (str or list[str]).
+
+    Added keys: ``img`` (np.ndarray (H, W, 3), uint8, or float32 in [0, 255] of a file with 16
+    bits), ``own_ref`` (np.ndarray (H, W, 3), uint8: the photo, which becomes its own reference
+    where others show too little of it), ``ref`` (list[np.ndarray (H, W, 3)], uint8), ``neutral``
+    (bool: the photo is black and white), and ``{key}_channel_order`` ('rgb').
+
+    Raises:
+        UserError: When called, if a file is missing or cannot be read as an image.
+    """
+
+    def transform(self, results: dict) -> dict:
+        """Read the files.
+
+        Args:
+            results (dict): Results with ``img_path`` and ``ref_path``.
+
+        Returns:
+            dict: The same results, with the images.
+        """
+        photo = as_photo(results['img_path'])
+        paths = results['ref_path']
+        pixels = photo.visible()
+        results.update(
+            img=pixels if pixels.dtype == np.uint8 else pixels.astype(np.float32) / 257,
+            own_ref=in_bits(pixels, 8),
+            ref=[
+                as_photo(path).in_colors_of(photo)
+                for path in (paths if isinstance(paths, (list, tuple)) else [paths])
+            ],
+            neutral=is_neutral(pixels),
+        )
+        return results | {f'{key}_channel_order': 'rgb' for key in ('img', 'own_ref', 'ref')}

@@ -149,6 +149,8 @@ class StackReferences(BaseTransform):
 
     Modified keys: ``key``, one array (n·height, width, C) for n references.
 
+    Added keys: ``num_refs`` (int), n.
+
     Args:
         key (str): The references. Defaults to 'ref'.
         size (tuple[int, int], optional): Height and width of each padded reference. None takes
@@ -183,6 +185,7 @@ class StackReferences(BaseTransform):
                 )
         padded = [replicate_pad(reference, height, width)[0] for reference in references]
         results[self.key] = np.concatenate(padded, axis=0)
+        results['num_refs'] = len(padded)
         return results
 
     def _pad_alone(self, reference: np.ndarray) -> np.ndarray:

@@ -87,6 +87,12 @@ def super_resolve(
     return sr, maps_of(matches)
 
 
+def without_hue(sr: Tensor) -> Tensor:
+    """Return an RGB image (3, H, W) in grey, (3, H, W), as Pillow makes it (BT.601)."""
+    luma = torch.einsum('chw,c->hw', sr, sr.new_tensor((0.299, 0.587, 0.114)))
+    return luma.expand(3, -1, -1).contiguous()
+
+
 def _once(call: Callable[[Matches], None]) -> Callable[[Matches], None]:
     """Return what does something at its first call alone: an ensemble's other images are turned."""
     calls = [call]

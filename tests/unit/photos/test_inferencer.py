@@ -12,8 +12,9 @@ from masasr_mm.apis import MASAInferencer
 from masasr_mm.errors import UserError
 from masasr_mm.images.color import CURVES, PRIMARIES, convert, make_profile
 from masasr_mm.images.io import as_photo
+from masasr_mm.models import agreement
+from masasr_mm.models.agreement import LOW_AGREEMENT
 from masasr_mm.photos import inferencer
-from masasr_mm.photos.prediction import LOW_AGREEMENT
 from tests.conftest import MODEL, REPOSITORY
 
 
@@ -285,7 +286,7 @@ def test_a_reference_that_key_points_align_is_kept(small_checkpoint, monkeypatch
     scene = np.array(Image.fromarray(data.coffee()).resize((320, 240), Image.Resampling.LANCZOS))
     lq = np.array(Image.fromarray(scene).resize((80, 60), Image.Resampling.BICUBIC))
     detail = np.ascontiguousarray(scene[60:180, 80:240])
-    monkeypatch.setattr(inferencer, 'LOW_AGREEMENT', 2)
+    monkeypatch.setattr(agreement, 'LOW_AGREEMENT', 2)
     careful = MASAInferencer(small_checkpoint, device='cpu')
     coarse = np.array(Image.fromarray(scene).resize((80, 60), Image.Resampling.BILINEAR))
     for shown, by in ((detail, 'key points'), (coarse, 'too coarse')):

@@ -8,8 +8,9 @@ from PIL import Image
 from scipy.ndimage import gaussian_filter
 from skimage import data
 
+from masasr_mm.models.agreement import LOW_AGREEMENT, agreement
 from masasr_mm.models.matching import MatchMaps
-from masasr_mm.photos.prediction import LOW_AGREEMENT, Prediction, agreement
+from masasr_mm.photos.prediction import Prediction
 
 
 @pytest.fixture(scope='module')

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 import torch
@@ -38,7 +40,11 @@ class Recorder:
 def sample(small_model, small_checkpoint, photos):
     """A sample as the editor returns it, of two stacked references, and its own picture."""
     lq, ref, other = photos
-    item = dict(img=lq, ref=[ref, other], img_channel_order='rgb', ref_channel_order='rgb')
+    item = dict(
+        img=lq, own_ref=lq, ref=[ref, other], neutral=False,
+        alignments=(SimpleNamespace(shows_the_scene=True),),
+        img_channel_order='rgb', own_ref_channel_order='rgb', ref_channel_order='rgb',
+    )  # fmt: skip
     pipeline = Config.fromfile(REPOSITORY / 'configs/_base_/inference.py').inference_pipeline
     with DefaultScope.overwrite_default_scope('mmagic'):
         packed = Compose(pipeline[2:])(item)  # what is read already is not loaded

@@ -2,10 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import cv2
 import numpy as np
 from PIL import Image
 
+from .matching import MatchMaps
+
+#: Below it a reference shows so little of the photo that its texture is likely to be wrong: of 70
+#: pairs of views of one scene 67 are above it, of 370 pairs of unrelated photos 352 below.
+LOW_AGREEMENT = 0.74
 DETAIL_SIGMA = 3.0
 WINDOW = 15
 NOISE_VARIANCE = 2.0
@@ -37,6 +44,28 @@ def agreement(lq: np.ndarray, ref_down: np.ndarray, position: np.ndarray) -> flo
     product = np.maximum(variance, NOISE_VARIANCE) * np.maximum(found_variance, NOISE_VARIANCE)
     correlation = _local_mean(detail * found) / np.sqrt(product)
     return float((correlation * contrast).sum() / contrast.sum())
+
+
+class LowAgreementError(Exception):
+    """References show too little of a photo, for which it is better off without them."""
+
+    def __init__(self, agreement: float) -> None:
+        super().__init__(agreement)
+        self.agreement = agreement
+
+
+def require_agreement(lq: np.ndarray, ref_down: np.ndarray) -> Callable[[list[MatchMaps]], None]:
+    """Return what raises LowAgreementError where matches of an LR image with Ref↓ show little.
+
+    For ``examine`` of ``super_resolve``; both images are (H, W, 3), uint8, RGB.
+    """
+
+    def examine(maps: list[MatchMaps]) -> None:
+        measured = agreement(lq, ref_down, maps[0].position)
+        if measured < LOW_AGREEMENT:
+            raise LowAgreementError(measured)
+
+    return examine
 
 
 def luminance(image: np.ndarray) -> np.ndarray:
