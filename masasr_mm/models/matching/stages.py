@@ -60,7 +60,8 @@ def fine_match(lr: Tensor, ref_down: Tensor, coarse_index: Tensor, grid: BlockGr
         for block in (grid.block, grid.ref_block)
     )
     found = []
-    for group in groups(len(pair), math.prod(lr_size) * math.prod(ref_size), grid.max_elements):
+    pairs = top.shape[0]  # len() would fix it in an exported network
+    for group in groups(pairs, math.prod(lr_size) * math.prod(ref_size), grid.max_elements):
         found.append(
             _best_candidates(
                 _cut(lr_pixels, sample[group], lr_top[group], lr_left[group], lr_size),
