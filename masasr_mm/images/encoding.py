@@ -61,6 +61,15 @@ def write_deep_png(path: str | os.PathLike, samples: np.ndarray, **options: Any)
         putchunk(file, b'IEND', b'')
 
 
+def tiff_size(file: BinaryIO) -> tuple[int, int]:
+    """Return width and height, upright, of a TIFF file's first page without decoding it."""
+    directory = ImageFileDirectory_v2(file.read(8))
+    file.seek(directory.next)
+    directory.load(file)
+    size = directory[Base.ImageWidth], directory[Base.ImageLength]
+    return size[::-1] if directory.get(Base.Orientation, 1) > 4 else size
+
+
 def rgba_tiff(content: bytes) -> bytes | None:
     """Return a TIFF file of 16-bit grey and opacity, or of colours in planes, as one of RGB(A)."""
     directory, file = ImageFileDirectory_v2(content[:8]), io.BytesIO(content)

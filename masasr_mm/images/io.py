@@ -19,7 +19,7 @@ from PIL.PngImagePlugin import PngInfo
 from ..errors import BrokenFileError, UserError
 from ..files import written_whole
 from .color import cmyk_to_srgb, convert, png_color_chunks, png_space
-from .encoding import rgba_tiff, write_deep_png, write_tiff
+from .encoding import rgba_tiff, tiff_size, write_deep_png, write_tiff
 from .metadata import NO_METADATA, Metadata, fitting, read_metadata, resized
 from .pixels import in_bits, resize, spread_visible, stretch, to_grey, unmultiplied, unstretch
 
@@ -155,8 +155,10 @@ def read_header(path: str | os.PathLike) -> Header:
             if (image.format != 'PNG' or 'exif' in image.info) and _orientation(image) > 4:
                 width, height = height, width
             return Header(width, height, image.mode, getattr(image, 'n_frames', 1), image.format)
-    except Image.UnidentifiedImageError:
-        return Header(*read_photo(path).size, 'LA', 1, 'TIFF')  # the kind that has to be read
+    except Image.UnidentifiedImageError as error:
+        with suppress(Exception), open(path, 'rb') as file:  # 16-bit grey with opacity
+            return Header(*tiff_size(file), 'LA', 1, 'TIFF')
+        raise _unreadable(str(path), error) from error
     except Exception as error:  # a broken file can end in any error of the libraries
         raise _unreadable(str(path), error) from error
 
