@@ -26,14 +26,7 @@ class AutocastOptimWrapper(OptimWrapper):
 
     @contextmanager
     def optim_context(self, model: nn.Module) -> Iterator[None]:
-        """Run the forward pass of a model under autocast.
-
-        Args:
-            model (nn.Module): The model.
-
-        Yields:
-            None: Nothing.
-        """
+        """Run the forward pass of a model under autocast."""
         device: Any = self.optimizer.param_groups[0]['params'][0].device
         with super().optim_context(model), torch.autocast(device.type, torch.bfloat16):
             yield

@@ -14,14 +14,7 @@ from ..compat import concerns_the_user
 
 
 def quiet_runner(config: Config) -> Runner:
-    """Build a runner whose log goes to the work directory; the screen gets warnings and errors.
-
-    Args:
-        config (Config): Of the runner.
-
-    Returns:
-        Runner: The runner.
-    """
+    """Build a runner whose log goes to the work directory; the screen gets warnings and errors."""
     # mmengine writes the config and the environment to the screen while it builds the runner.
     with redirect_stdout(io.StringIO()):
         runner = Runner.from_cfg(config)

@@ -18,15 +18,7 @@ class WholeFileBackend(LocalBackend):
     """
 
     def put(self, obj: bytes, filepath: str | os.PathLike) -> None:
-        """Write bytes.
-
-        Args:
-            obj (bytes): The content.
-            filepath (str | os.PathLike): The file; its folder is made if needed.
-
-        Raises:
-            UserError: If the file system refuses; an older file of that name is as it was.
-        """
+        """Write bytes, whole or not at all, in a folder that is made if needed."""
         with written_whole(filepath) as temporary, temporary.open('wb') as file:
             file.write(obj)
             file.flush()
@@ -34,29 +26,12 @@ class WholeFileBackend(LocalBackend):
             os.fsync(file.fileno())
 
     def put_text(self, obj: str, filepath: str | os.PathLike, encoding: str = 'utf-8') -> None:
-        """Write text.
-
-        Args:
-            obj (str): The content.
-            filepath (str | os.PathLike): The file; its folder is made if needed.
-            encoding (str): Its encoding. Default: 'utf-8'.
-
-        Raises:
-            UserError: If the file system refuses; an older file of that name is as it was.
-        """
+        """Write text, as :meth:`put` writes bytes."""
         self.put(obj.encode(encoding), filepath)
 
 
 def remove_unfinished(folder: str | os.PathLike, suffix: str) -> list[Path]:
-    """Remove what writers left behind that were killed.
-
-    Args:
-        folder (str | os.PathLike): The folder; it need not exist. Nobody may be writing there.
-        suffix (str): Ending of the files, such as ``'.pth'``.
-
-    Returns:
-        list[Path]: The temporary files that were removed.
-    """
+    """Remove what killed writers left in a folder where nobody is writing, and return it."""
     # the names that written_whole gives: a dot, eight characters, the suffix
     leftovers = sorted(Path(folder).glob(f'.????????{suffix}'))
     for path in leftovers:
