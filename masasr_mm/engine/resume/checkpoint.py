@@ -8,6 +8,7 @@ from typing import Any
 from mmagic.registry import HOOKS
 from mmengine.dist import is_main_process
 from mmengine.hooks import CheckpointHook, EMAHook
+from mmengine.model import is_model_wrapper
 from mmengine.runner import Runner
 
 from masasr_mm.engine.whole_files import remove_unfinished
@@ -139,6 +140,14 @@ class ResumableEMAHook(EMAHook):
     :class:`StopOnSignalHook` ends one, they change places again before the checkpoint is written.
     The arguments are those of mmengine's ``EMAHook``.
     """
+
+    def before_run(self, runner: Runner) -> None:
+        """Build the average, and take the wrappers out of it that the processes of a run need."""
+        super().before_run(runner)
+        average = self.ema_model.module
+        for name, child in average.named_children():
+            if is_model_wrapper(child):
+                setattr(average, name, child.module)
 
     def after_validation_stopped(self, runner: Runner) -> None:
         """Put the trained weights back."""
