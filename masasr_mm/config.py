@@ -17,7 +17,7 @@ def load_config(path: str, options: dict | None = None, work_dir: str | None = N
     """Read a config file, apply options, and decide the work directory.
 
     A config is Python code and is run; read only what you trust. Data loaders with
-    ``num_workers=0`` lose the settings of workers, which torch would stop at.
+    ``num_workers=0`` lose the settings of workers, which torch would refuse.
 
     Args:
         path (str): The config file.

@@ -30,11 +30,7 @@ def _register_with_mmengine() -> None:
 
 
 def _register_with_mmagic() -> None:
-    """Let mmagic's models be imported at all, and its registries ask for our components.
-
-    A registry of mmagic imports the modules that it was told of when it is first asked for
-    something.
-    """
+    """Let mmagic's models be imported at all, and its registries import ours when first asked."""
     compat.ignore_import_warnings()
     compat.provide_mmcv_ops()
     compat.provide_mediapipe_face()
@@ -75,13 +71,8 @@ class _AfterImport(MetaPathFinder):
 def after_import(name: str, function: Callable[[], None]) -> None:
     """Call a function as soon as a module is imported; at once if it is already.
 
-    ``import masasr_mm`` makes its components known to torch, mmengine and mmagic, whose own import
-    takes seconds. Nothing of this is of use before they are there, and the commands can answer
-    ``--help`` and a wrong option without.
-
-    Args:
-        name (str): Full name of the module.
-        function (Callable): Takes nothing; what it raises comes out of the import.
+    torch, mmengine and mmagic take seconds to import, and the commands can answer ``--help`` and a
+    wrong option without them.
     """
     if name in sys.modules:
         function()

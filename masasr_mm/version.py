@@ -8,14 +8,10 @@ __version__ = '0.1.0'
 
 
 def add_version(parser: argparse.ArgumentParser) -> None:
-    """Let a command tell the version with ``--version``.
-
-    Args:
-        parser (argparse.ArgumentParser): Of the command.
-    """
+    """Give a command the option ``--version``."""
     parser.add_argument(
         '--version',
         action='version',
         version=f'masasr_mm {__version__}',
-        help='tell the version of masasr_mm and end',
+        help='print the version of masasr_mm and exit',
     )

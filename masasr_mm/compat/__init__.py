@@ -1,22 +1,27 @@
-"""Other people's version troubles, all of them here: each with its reason and its version.
+"""Work-arounds for other packages, a file for each, with their reason and the version.
 
 Importing this imports none of the packages that it is about.
 """
 
-from .configs_by_name import provide_configs_by_name, provide_configs_in_hub
-from .launchers import LAUNCHER_VARIABLES, init_process_group_without_gpu
-from .mmagic_imports import (
+from .mmagic import (
     ignore_import_warnings,
     keep_albumentations_offline,
     provide_mediapipe_face,
     provide_numpy_bool8,
 )
 from .mmcv import provide_mmcv_ops, require_mmcv
-from .mmengine_log import concerns_the_user
-from .mmengine_registry import import_when_asked
-from .signal_stack import keep_signal_stack
-from .torch_backends import cpu_has_bfloat16_units, precision_switches
-from .training_checkpoints import allow_mmengine_checkpoints, load_weights_only, without_wrappers
+from .mmengine import (
+    LAUNCHER_VARIABLES,
+    allow_mmengine_checkpoints,
+    concerns_the_user,
+    import_when_asked,
+    init_process_group_without_gpu,
+    provide_configs_by_name,
+    provide_configs_in_hub,
+    without_wrappers,
+)
+from .openvino import keep_signal_stack
+from .torch import cpu_has_bfloat16_units, load_weights_only, precision_switches
 
 __all__ = [
     'LAUNCHER_VARIABLES',

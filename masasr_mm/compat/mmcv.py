@@ -13,9 +13,7 @@ from ..errors import UserError
 def require_mmcv() -> None:
     """See that mmcv is installed, which no requirement of this package can name.
 
-    Raises:
-        UserError: If there is no mmcv of either kind. It is no ``ImportError``, whose text mmengine
-            drops where a config imports a package.
+    Raises UserError: mmengine drops the text of an ``ImportError`` where a config imports.
     """
     if importlib.util.find_spec('mmcv') is None:
         raise UserError("masasr_mm needs mmcv-lite or full mmcv: pip install 'mmcv-lite>=2.0,<2.2'")
@@ -28,10 +26,7 @@ def provide_mmcv_ops() -> bool:
     mmcv-lite (2.1.0) holds the Python part of that package but not the compiled one, and full
     mmcv has no ready-made build for recent torch. Here every compiled operator becomes a
     placeholder that says, when it is called, which package is needed. The stand-in is taken away
-    again, so that ``mmcv._ext`` does not look installed afterwards.
-
-    Returns:
-        bool: Whether placeholders were put in; ``False`` where the real operators are there.
+    again, so that ``mmcv._ext`` does not look installed afterwards. Returns whether it was needed.
     """
     name = 'mmcv._ext'
     if 'mmcv.ops' in sys.modules or importlib.util.find_spec(name) is not None:

@@ -12,7 +12,7 @@ import torch
 
 from masasr_mm.cli.photo_command import make_inferencer
 from masasr_mm.cli.photo_options import parse_args
-from masasr_mm.compat.signal_stack import _exchange, _SignalStack
+from masasr_mm.compat.openvino import _exchange, _SignalStack
 from masasr_mm.deployment.interface import KEY
 from masasr_mm.deployment.openvino_devices import choose_dtype
 from masasr_mm.deployment.openvino_file import save_openvino

@@ -47,7 +47,7 @@ SETS = {
 }
 #: Tests that tell whether a version works, in a minute or two.
 FAST_TESTS = (
-    'tests/compat',
+    'tests/unit/compat',
     'tests/unit/test_configs.py',
     'tests/test_stock_mmagic.py',
     'tests/models',

@@ -1,4 +1,4 @@
-"""mmengine's checkpoints are read, code in them is not run."""
+"""mmengine's checkpoints, configs by name, and processes without a GPU."""
 
 from __future__ import annotations
 
@@ -9,12 +9,15 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from mmengine.config import Config
 from mmengine.evaluator import BaseMetric
 from mmengine.logging import HistoryBuffer, MessageHub
 from mmengine.model import BaseModel
 from mmengine.runner import Runner
 
 from masasr_mm import compat
+from masasr_mm.errors import UserError
+from tests.strangers import Call
 
 
 class Line(BaseModel):
@@ -69,16 +72,6 @@ def train(work_dir: Path, max_iters: int, resume: bool) -> None:
     ).train()
 
 
-class Call:
-    """Calls a function with arguments when it is unpickled."""
-
-    def __init__(self, function, *arguments):
-        self.call = (function, arguments)
-
-    def __reduce__(self):
-        return self.call
-
-
 class TestAllowMMEngineCheckpoints:
     def test_training_resumes_only_with_it(self, tmp_path, monkeypatch):
         monkeypatch.setenv('TORCH_FORCE_WEIGHTS_ONLY_LOAD', '1')
@@ -119,19 +112,47 @@ class TestAllowMMEngineCheckpoints:
         assert log.statistics('max') == 3
 
 
-class TestLoadWeightsOnly:
-    def test_every_load_refuses_code(self, monkeypatch, tmp_path):
-        monkeypatch.delenv('TORCH_FORCE_NO_WEIGHTS_ONLY_LOAD', raising=False)
-        monkeypatch.setenv('TORCH_FORCE_WEIGHTS_ONLY_LOAD', '0')
-        mark, path = tmp_path / 'mark', tmp_path / 'hostile.pth'
-        torch.save(Call(os.system, f'touch {mark}'), path)
-        compat.load_weights_only()
-        with pytest.raises(pickle.UnpicklingError):
-            torch.load(path, weights_only=False)
-        assert not mark.exists()
+class TestProvideConfigsByName:
+    def test_a_name_that_means_nothing_is_told(self, tmp_path):
+        (tmp_path / 'own.py').write_text("_base_ = 'masasr_mm::none.py'")
+        with pytest.raises(
+            UserError, match=r'own.py: there is no .*none.py, which masasr_mm::none'
+        ):
+            Config.fromfile(tmp_path / 'own.py')
 
-    def test_a_user_may_wish_otherwise(self, monkeypatch):
-        monkeypatch.setenv('TORCH_FORCE_NO_WEIGHTS_ONLY_LOAD', '1')
-        monkeypatch.setenv('TORCH_FORCE_WEIGHTS_ONLY_LOAD', '0')
-        compat.load_weights_only()
-        assert os.environ['TORCH_FORCE_WEIGHTS_ONLY_LOAD'] == '0'
+    def test_names_of_other_packages_go_their_way(self, tmp_path, monkeypatch):
+        monkeypatch.setattr('mmengine.config.config.is_installed', lambda package: False)
+        (tmp_path / 'own.py').write_text("_base_ = 'mmagic::masa/none.py'")
+        with pytest.raises(ModuleNotFoundError, match='mmagic is not installed'):
+            Config.fromfile(tmp_path / 'own.py')
+
+
+class TestInitProcessGroupWithoutGPU:
+    """Where it does nothing; tests/integration/test_compat.py starts processes."""
+
+    def test_nothing_to_do(self, monkeypatch):
+        assert compat.init_process_group_without_gpu('none') is False
+        monkeypatch.setattr('mmengine.device.get_device', lambda: 'cuda')
+        assert compat.init_process_group_without_gpu('pytorch') is False
+        assert not torch.distributed.is_initialized()
+
+    @pytest.mark.parametrize(
+        ('launcher', 'variable'),
+        [('pytorch', 'RANK'), ('slurm', 'SLURM_PROCID'), ('mpi', 'OMPI_COMM_WORLD_RANK')],
+    )
+    def test_not_started_by_the_launcher(self, launcher, variable, monkeypatch):
+        monkeypatch.setattr('mmengine.device.get_device', lambda: 'cpu')
+        monkeypatch.delenv(variable, raising=False)
+        with pytest.raises(UserError, match=f'--launcher {launcher}: .* {variable} is not set'):
+            compat.init_process_group_without_gpu(launcher)
+
+    def test_slurm_without_scontrol(self, monkeypatch, tmp_path):
+        monkeypatch.setattr('mmengine.device.get_device', lambda: 'cpu')
+        for name in ('RANK', 'WORLD_SIZE', 'LOCAL_RANK', 'MASTER_PORT'):
+            monkeypatch.setenv(name, '0')
+        for name in compat.LAUNCHER_VARIABLES['slurm'].values():
+            monkeypatch.setenv(name, '0')
+        monkeypatch.delenv('MASTER_ADDR', raising=False)
+        monkeypatch.setenv('PATH', str(tmp_path))
+        with pytest.raises(UserError, match='set MASTER_ADDR'):
+            compat.init_process_group_without_gpu('slurm')

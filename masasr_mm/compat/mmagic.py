@@ -1,4 +1,4 @@
-"""What mmagic's imports trip over."""
+"""What mmagic (1.2.0) trips over when it is imported. Call all of these before it is."""
 
 from __future__ import annotations
 
@@ -13,12 +13,10 @@ from types import ModuleType
 def provide_mediapipe_face() -> bool:
     """Let ``mmagic.apis`` be imported beside a mediapipe without its old ``solutions``.
 
-    ``mmagic.apis`` (1.2.0) imports controlnet_aux (0.0.10), whose face detector reads
+    ``mmagic.apis`` imports controlnet_aux (0.0.10), whose face detector reads
     ``mediapipe.solutions`` as it is imported; mediapipe 1.0 no longer has that. The detector's
     module becomes a placeholder that says, when the detector is built, which package is needed.
-
-    Returns:
-        bool: Whether the placeholder was put in; ``False`` where it is not needed.
+    Returns whether it was put in.
     """
     name = 'controlnet_aux.mediapipe_face'
     mediapipe = importlib.util.find_spec('mediapipe')
@@ -47,13 +45,9 @@ def provide_mediapipe_face() -> bool:
 
 
 def provide_numpy_bool8() -> bool:
-    """Let mmagic be imported beside numpy 2.
+    """Put back ``numpy.bool8``, which ``mmagic.utils`` names and numpy 2 no longer has.
 
-    ``mmagic.utils`` (1.2.0) names ``numpy.bool8``, an alias of ``numpy.bool_`` that numpy 2 no
-    longer has. Call this before mmagic is imported.
-
-    Returns:
-        bool: Whether the alias was put in; ``False`` with numpy 1, which has it.
+    Returns whether it was put in.
     """
     import numpy as np
 
@@ -64,11 +58,10 @@ def provide_numpy_bool8() -> bool:
 
 
 def keep_albumentations_offline() -> None:
-    """Keep albumentations from asking the package registry for news whenever it is imported.
+    """Keep albumentations (1.4) from asking the package registry for news when it is imported.
 
-    mmagic.datasets (1.2.0) imports albumentations (1.4), which then fetches its newest version
-    number and advises an update to 2.0, with which mmagic does not work. Call this before mmagic
-    is imported.
+    ``mmagic.datasets`` imports it; it would advise an update to 2.0, with which mmagic does not
+    work.
     """
     os.environ.setdefault('NO_ALBUMENTATIONS_UPDATE', '1')
 
@@ -76,9 +69,9 @@ def keep_albumentations_offline() -> None:
 def ignore_import_warnings() -> None:
     """Keep quiet what mmagic's imports warn of and no user can change.
 
-    diffusers (0.24), which ``mmagic.models`` (1.2.0) imports, calls a function of torch by a name
-    that newer torch warns of, twice at each start of a program. Python 3.12 and later warn of
-    backslashes in docstrings of mmagic when they compile them. Call this before mmagic is imported.
+    diffusers (0.24), which ``mmagic.models`` imports, calls a function of torch by a name that
+    newer torch warns of, twice at each start of a program. Python 3.12 and later warn of
+    backslashes in docstrings of mmagic when they compile them.
     """
     warnings.filterwarnings('ignore', '.*_register_pytree_node', FutureWarning)
     warnings.filterwarnings('ignore', 'invalid escape sequence', SyntaxWarning)

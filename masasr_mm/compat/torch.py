@@ -1,20 +1,18 @@
-"""What torch computes with, and how exactly."""
+"""What torch computes with and how exactly, and what it loads."""
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from functools import partial
 from typing import Any
 
 
 def precision_switches() -> list[tuple[Callable[[], Any], Callable[[Any], None], Any]]:
-    """Return the settings of torch that make products of float32 less exact.
+    """Return the settings that make products of float32 less exact: getter, setter, exact value.
 
     Torch 2.9 has one for each library and operation, and does not want them read by their older
     names once they were set; before, there are one for cuDNN and one for matrix products.
-
-    Returns:
-        list[tuple]: A function that reads the setting, one that changes it, and its exact value.
     """
     import torch
 
@@ -45,11 +43,19 @@ def cpu_has_bfloat16_units() -> bool:
 
     torch 2.14 imitates bfloat16 on all other CPUs, and tells only by functions of its own, which
     versions before 2.6 lack; then the answer is no.
-
-    Returns:
-        bool: Whether there are AVX-512 or AMX instructions for bfloat16.
     """
     import torch
 
     tests = ('_is_avx512_bf16_supported', '_is_amx_tile_supported')
     return any(getattr(torch.cpu, name, lambda: False)() for name in tests)
+
+
+def load_weights_only() -> None:
+    """Make every ``torch.load`` of this process refuse files that would run code.
+
+    From torch 2.6 on this is the default of ``torch.load``, and mmengine (0.10.7) leaves the choice
+    to it; torch 2.4 and 2.5 want to be told. A user who asked torch for the opposite through
+    ``TORCH_FORCE_NO_WEIGHTS_ONLY_LOAD`` is left alone.
+    """
+    if not os.environ.get('TORCH_FORCE_NO_WEIGHTS_ONLY_LOAD'):
+        os.environ['TORCH_FORCE_WEIGHTS_ONLY_LOAD'] = '1'

@@ -1,4 +1,4 @@
-"""Two processes without a GPU, started in every way."""
+"""Work-arounds that take processes of their own: launchers without a GPU, and signals."""
 
 from __future__ import annotations
 
@@ -11,12 +11,9 @@ import textwrap
 from pathlib import Path
 
 import pytest
-import torch
 
-from masasr_mm import compat
-from masasr_mm.errors import UserError
-
-from .alone import COMPAT_ALONE
+from tests.commands import run_python, succeed
+from tests.conftest import REPOSITORY
 
 
 def free_port() -> str:
@@ -27,8 +24,9 @@ def free_port() -> str:
 
 
 class TestInitProcessGroupWithoutGPU:
-    SCRIPT = COMPAT_ALONE + textwrap.dedent("""
-        import json
+    SCRIPT = textwrap.dedent("""
+        import json, sys
+        from masasr_mm import compat
         made = compat.init_process_group_without_gpu(sys.argv[1])
         again = compat.init_process_group_without_gpu(sys.argv[1])
         import torch
@@ -55,7 +53,13 @@ class TestInitProcessGroupWithoutGPU:
             if not name.startswith(('SLURM_', 'OMPI_', 'MASTER_'))
         }
         path = f'{tmp_path}{os.pathsep}{os.environ["PATH"]}'
-        return {**kept, 'CUDA_VISIBLE_DEVICES': '', 'OMP_NUM_THREADS': '1', 'PATH': path}
+        return {
+            **kept,
+            'CUDA_VISIBLE_DEVICES': '',
+            'OMP_NUM_THREADS': '1',
+            'PATH': path,
+            'PYTHONPATH': str(REPOSITORY),
+        }
 
     def check(self, folder: Path):
         for rank in range(2):
@@ -101,29 +105,54 @@ class TestInitProcessGroupWithoutGPU:
         assert [process.wait(timeout=120) for process in processes] == [0, 0]
         self.check(tmp_path)
 
-    def test_nothing_to_do(self, monkeypatch):
-        assert compat.init_process_group_without_gpu('none') is False
-        monkeypatch.setattr('mmengine.device.get_device', lambda: 'cuda')
-        assert compat.init_process_group_without_gpu('pytorch') is False
-        assert not torch.distributed.is_initialized()
 
-    @pytest.mark.parametrize(
-        ('launcher', 'variable'),
-        [('pytorch', 'RANK'), ('slurm', 'SLURM_PROCID'), ('mpi', 'OMPI_COMM_WORLD_RANK')],
+of_linux = pytest.mark.skipif(sys.platform != 'linux', reason='of Linux alone')
+COMPILED = """
+import os, signal, sys
+from contextlib import nullcontext
+import numpy as np, openvino
+from openvino import opset13
+from masasr_mm.compat import keep_signal_stack
+
+def compiled():
+    x = opset13.parameter([1, 4], openvino.Type.f32)
+    with {context}():
+        return openvino.compile_model(openvino.Model([opset13.relu(x)], [x]), 'CPU')
+
+first, second = compiled(), compiled()
+assert (second(np.ones((1, 4), np.float32))[0] == 1).all()
+del first
+del second
+signal.signal(signal.SIGINT, lambda *_: print('handled'))
+os.kill(os.getpid(), signal.SIGINT)
+"""
+
+
+@of_linux
+def test_signals_are_handled_after_models_were_freed():
+    """The older one first, as where few sizes are kept compiled; with AMX it was the end."""
+    pytest.importorskip('openvino')
+    result = run_python('-X', 'faulthandler', '-c', COMPILED.format(context='keep_signal_stack'))
+    assert succeed(result).stdout == 'handled\n'
+
+
+@of_linux
+@pytest.mark.parametrize('enabled', [False, True])
+def test_the_stack_is_put_back(enabled):
+    code = (
+        'import ctypes, faulthandler, json\n'
+        f'faulthandler.enable() if {enabled} else None\n'
+        'from masasr_mm.compat.openvino import _exchange, _SignalStack, keep_signal_stack\n'
+        'before, inside, after = (_SignalStack() for _ in range(3))\n'
+        '_exchange(None, before)\n'
+        'other = ctypes.create_string_buffer(1 << 17)\n'
+        'with keep_signal_stack():\n'
+        '    _exchange(_SignalStack(ctypes.addressof(other), 0, 1 << 17), None)\n'
+        '    _exchange(None, inside)\n'
+        '_exchange(None, after)\n'
+        'print(json.dumps([(s.start, s.flags, s.size) for s in (before, inside, after)]))\n'
     )
-    def test_not_started_by_the_launcher(self, launcher, variable, monkeypatch):
-        monkeypatch.setattr('mmengine.device.get_device', lambda: 'cpu')
-        monkeypatch.delenv(variable, raising=False)
-        with pytest.raises(UserError, match=f'--launcher {launcher}: .* {variable} is not set'):
-            compat.init_process_group_without_gpu(launcher)
-
-    def test_slurm_without_scontrol(self, monkeypatch, tmp_path):
-        monkeypatch.setattr('mmengine.device.get_device', lambda: 'cpu')
-        for name in ('RANK', 'WORLD_SIZE', 'LOCAL_RANK', 'MASTER_PORT'):
-            monkeypatch.setenv(name, '0')
-        for name in compat.LAUNCHER_VARIABLES['slurm'].values():
-            monkeypatch.setenv(name, '0')
-        monkeypatch.delenv('MASTER_ADDR', raising=False)
-        monkeypatch.setenv('PATH', str(tmp_path))
-        with pytest.raises(UserError, match='set MASTER_ADDR'):
-            compat.init_process_group_without_gpu('slurm')
+    before, inside, after = json.loads(succeed(run_python('-c', code)).stdout)
+    assert before == after
+    assert (before[0] is not None) == enabled
+    assert inside[2] == 1 << 17
