@@ -26,19 +26,10 @@ TORCH_REASON = re.compile(
 
 
 def read_tensors(path: str | os.PathLike) -> dict:
-    """Read a file of tensors, allowing nothing in it but tensors and plain values.
+    """Read a file of ``torch.save``, or a safetensors file (``state_dict``, ``meta``), to the CPU.
 
-    The weights are mapped, not read: they take memory when they are used. Nothing in the file may
-    claim to be larger than the file.
-
-    Args:
-        path (str | os.PathLike): A file that ``torch.save`` wrote, or a safetensors file.
-
-    Returns:
-        dict: What the file holds, on the CPU; of a safetensors file ``state_dict`` and ``meta``.
-
-    Raises:
-        UserError: If the file is missing, damaged, of another kind, or would run code when loaded.
+    Nothing but tensors and plain values is allowed, and nothing may claim to be larger than the
+    file. Weights are mapped, not read: they take memory when they are used.
     """
     path = Path(path)
     if not path.is_file():
@@ -56,15 +47,7 @@ def read_tensors(path: str | os.PathLike) -> dict:
 
 
 def write_tensors(content: dict, path: str | os.PathLike) -> None:
-    """Write a file whole or not at all; a ``*.safetensors`` has ``state_dict`` and texts, ``meta``.
-
-    Args:
-        content (dict): What to save.
-        path (str | os.PathLike): The file; its folder is made if needed.
-
-    Raises:
-        UserError: If it cannot be written.
-    """
+    """Write a file whole or not at all; safetensors hold ``state_dict`` and texts, ``meta``."""
     with written_whole(path) as temporary:
         if temporary.suffix == SAFETENSORS:
             from safetensors.torch import save_file
@@ -87,15 +70,8 @@ def check_weights(
 ) -> None:
     """See that a file has every weight of a module, of its shape and finite, and no other.
 
-    Args:
-        module (nn.Module): The module; it may be on the device ``meta``, where it takes no memory.
-        state_dict (dict[str, Any]): What the file has.
-        path (str | os.PathLike): Name of the file, for the error message.
-        prefix (str): The weights of the module are those whose keys start so. Default: ''.
-
-    Raises:
-        UserError: If a weight is missing, unknown, of another shape, not of real numbers, or has
-            values that are not finite.
+    The module may be on the device ``meta``, where it takes no memory; its weights are those whose
+    keys start with ``prefix``.
     """
     expected = {prefix + key: value for key, value in module.state_dict().items()}
     given = {key: value for key, value in state_dict.items() if key.startswith(prefix)}

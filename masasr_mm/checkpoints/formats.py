@@ -20,19 +20,7 @@ NETWORK, EXTRACTOR = f'{PREFIX}network.', f'{PREFIX}extractor.'
 
 
 def in_our_format(state_dict: Mapping[str, Tensor], name: str) -> dict[str, Tensor] | None:
-    """Convert weights that were published by their authors.
-
-    Args:
-        state_dict (Mapping[str, Tensor]): Keys with or without the prefix ``module.``.
-        name (str): What to call it in an error.
-
-    Returns:
-        dict[str, Tensor] | None: Every key under ``generator.``; None if the format is no published
-        one.
-
-    Raises:
-        UserError: If it is MASA-SR's, but not all of it, or of other shapes.
-    """
+    """Return published weights under our names (``generator.…``); None for any other format."""
     keys = {key.removeprefix('module.') for key in state_dict}
     if keys & _released_to_ours().keys():
         return from_released(state_dict, name)
@@ -89,15 +77,7 @@ def to_released(
 
 
 def from_mmagic(state_dict: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    """Rename the weights of mmagic's editor of a network to ours; those that are ours stay.
-
-    Args:
-        state_dict (Mapping[str, Tensor]): Of mmagic's editor, or of ours.
-
-    Returns:
-        dict[str, Tensor]: The network's keys under ``generator.network.``, TTSR's extractor under
-        ``generator.extractor.``, and no discriminator.
-    """
+    """Give the weights of mmagic's editor of another network our names; ours keep theirs."""
     if any(key.startswith(NETWORK) for key in state_dict):
         return dict(state_dict)
     renamed = {}

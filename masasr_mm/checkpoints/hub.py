@@ -41,23 +41,12 @@ REPOSITORY = re.compile(r'[\w.-]+/[\w.-]+')
 
 
 def local_file(checkpoint: str | os.PathLike) -> str:
-    """Return the file of a checkpoint, downloaded first if it is given as a URL.
+    """Return the file or folder of a checkpoint, downloaded first if it is given as a URL.
 
-    A name of shipped weights goes before a file of that name, which ``./name`` gives. A download
-    is kept in torch's cache, ``~/.cache/torch/hub/checkpoints`` unless ``TORCH_HOME`` says
-    otherwise. Where its name ends in a checksum, as in ``masa-1a2b3c4d.pth``, it must have that:
-    8 to 64 hexadecimal digits in lower case, one of them a letter.
-
-    Args:
-        checkpoint (str | os.PathLike): A name in :data:`masasr_mm.weights.NAMES`, a file or folder,
-            or a URL beginning with ``https://`` or ``http://``; with or without ``masasr_mm://``
-            before it.
-
-    Returns:
-        str: The file or folder.
-
-    Raises:
-        UserError: If it cannot be downloaded, is no checkpoint, or has another checksum.
+    A name of shipped weights (:data:`masasr_mm.weights.NAMES`) goes before a file of that name,
+    which ``./name`` gives; ``masasr_mm://`` may stand before any of them. A download is kept in
+    torch's cache (``TORCH_HOME``). Where its name ends in a checksum, as in ``masa-1a2b3c4d.pth``,
+    it must have that: 8 to 64 hexadecimal digits in lower case, one of them a letter.
     """
     url = str(checkpoint).removeprefix(weights.SCHEME)
     if url in weights.NAMES:
@@ -84,18 +73,7 @@ def files_of(checkpoint: str | os.PathLike) -> list[str]:
 
 
 def pretrained_folder(name: str | os.PathLike) -> str:
-    """Return a folder in Hugging Face's layout, fetched from their hub where it is not here.
-
-    Args:
-        name (str | os.PathLike): A name of shipped weights, the folder, or ``owner/repository`` on
-            the hub.
-
-    Returns:
-        str: The folder.
-
-    Raises:
-        UserError: If it is neither, is too large, or cannot be fetched.
-    """
+    """Return a folder in Hugging Face's layout: shipped, here, or the hub's owner/name."""
     if name in weights.NAMES:
         return str(weights.folder(name))
     if Path(name).is_dir():
@@ -112,15 +90,7 @@ def pretrained_folder(name: str | os.PathLike) -> str:
 
 
 def read_folder(folder: Path) -> dict:
-    """Read a folder in Hugging Face's layout in the form that other checkpoints have.
-
-    Returns:
-        dict: ``state_dict`` with keys under ``generator.``, and ``meta`` with the network's config
-        as ``generator``.
-
-    Raises:
-        UserError: If a file is missing or cannot be read.
-    """
+    """Read a folder in Hugging Face's layout; the network's config is ``meta['generator']``."""
     for name in (CONFIG, WEIGHTS):
         if not (folder / name).is_file():
             raise UserError(f'{folder}: no weights, {name} is not in this folder')
@@ -144,20 +114,7 @@ def save_pretrained(
     dtype: torch.dtype = torch.float32,
     read: Iterable[str | os.PathLike] = (),
 ) -> None:
-    """Write a network in Hugging Face's layout.
-
-    Args:
-        generator (nn.Module): The network.
-        config (dict): What it was built from; numbers, texts, lists and dicts.
-        folder (str | os.PathLike): The folder; it is made if needed.
-        dtype (torch.dtype): In which the weights are stored; float16 takes half the place.
-            Default: float32.
-        read (Iterable[str | os.PathLike]): Files that it came from. Default: none.
-
-    Raises:
-        UserError: If it cannot be written, would be written over what it came from, or is not
-            finite in ``dtype``.
-    """
+    """Write a network in Hugging Face's layout, not over the files that it was ``read`` from."""
     folder = Path(folder)
     check_outputs([folder / CONFIG, folder / WEIGHTS], read)
     state_dict = {name: value.to(dtype) for name, value in generator.state_dict().items()}

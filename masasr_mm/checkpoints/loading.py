@@ -126,19 +126,9 @@ def _built(generator: dict, checkpoint: str | os.PathLike) -> nn.Module:
 
 
 def check_start(checkpoint: str | os.PathLike, model: dict, resume: bool) -> None:
-    """See that a training can start from a checkpoint, before memory is taken for either.
+    """See that a training can start from a checkpoint, or go on from it, before memory is taken.
 
     mmengine passes over weights that do not fit with no more than a line in the log.
-
-    Args:
-        checkpoint (str | os.PathLike): As for :func:`read_checkpoint`.
-        model (dict): Config of the editor.
-        resume (bool): Whether the training goes on, with all networks and optimizers; otherwise
-            it takes the weights of the generator alone.
-
-    Raises:
-        UserError: If it cannot be read, does not fit, has no training that could go on, or would
-            have code run.
     """
     if resume:
         content = read_tensors(local_file(checkpoint))
@@ -164,15 +154,6 @@ def newest_checkpoint(work_dir: str | os.PathLike) -> Path | None:
     The newest is the one with the latest time written in it, whatever its iteration: a work
     directory may hold checkpoints of an older, longer run. Every byte of it is checked. The first
     process decides for all: a shared disk may show another machine an older state of a folder.
-
-    Args:
-        work_dir (str | os.PathLike): The work directory; it need not exist.
-
-    Returns:
-        Path | None: The checkpoint; None where there is no checkpoint at all.
-
-    Raises:
-        UserError: If there are checkpoints and all of them are damaged.
     """
     result: list = [None]
     if is_main_process():

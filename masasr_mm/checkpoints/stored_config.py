@@ -28,20 +28,10 @@ def stored_config(checkpoint: dict, path: str | os.PathLike) -> dict | None:
     """Return the config of the generator that a checkpoint holds, after looking at all of it.
 
     mmengine stores the whole config as Python text, of which ``model = dict(...)`` made of literals
-    is read. A registry would import what a config names, and call it, so a checkpoint may hold no
-    more than the names of MASANet's parts and plain values of arguments that they have.
-    Initialisation configs are left out, as the weights come from the checkpoint.
-
-    Args:
-        checkpoint (dict): With ``meta`` as mmengine writes it, or with the config as its entry
-            ``generator``, as it is read from ``config.json``.
-        path (str | os.PathLike): Its name, for the error message.
-
-    Returns:
-        dict | None: The config of the generator, or None if none is stored.
-
-    Raises:
-        UserError: If there is anything else in it.
+    is read; ``config.json`` is in ``meta`` as ``generator``. A registry would import what a config
+    names, and call it, so a checkpoint may hold no more than the names of MASANet's parts and plain
+    values of arguments that they have. Initialisation configs are left out, as the weights come
+    from the checkpoint.
     """
     meta = checkpoint.get('meta')
     if not isinstance(meta, dict):
