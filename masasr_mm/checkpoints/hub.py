@@ -35,6 +35,8 @@ TIMEOUT = 30.0
 MIN_BYTES = 2**15
 MAX_BYTES = 2**32
 """The largest file that is fetched; the networks of this package have some 10⁷ to 10⁸ bytes."""
+MAX_CONFIG = 1_000_000
+"""Bytes of ``config.json``; those of this package have some 500."""
 CONFIG, WEIGHTS = 'config.json', 'model.safetensors'
 """The files of a folder in Hugging Face's layout."""
 REPOSITORY = re.compile(r'[\w.-]+/[\w.-]+')
@@ -95,6 +97,8 @@ def read_folder(folder: Path) -> dict:
         if not (folder / name).is_file():
             raise UserError(f'{folder}: no weights, {name} is not in this folder')
     try:
+        if (folder / CONFIG).stat().st_size > MAX_CONFIG:
+            raise ValueError(f'more than {MAX_CONFIG} bytes')
         config = json.loads((folder / CONFIG).read_text('utf-8'))
     except (OSError, ValueError, RecursionError) as error:
         raise UserError(f'{folder / CONFIG}: not readable as JSON ({error})') from error
