@@ -6,7 +6,7 @@ import argparse
 import re
 from collections.abc import Callable
 
-from ..photos.sizes import FinalSize
+from ..photos.postprocessing import FinalSize
 
 
 def whole_number(least: int, most: int | None = None) -> Callable[[str], int]:

@@ -23,7 +23,7 @@ from ..errors import UserError
 from ..images.io import read_header, read_photo, read_rgb, write_photo
 from ..images.metadata import Metadata
 from ..models.agreement import LOW_AGREEMENT
-from ..photos.finishing import finished
+from ..photos.postprocessing import postprocess
 from ..photos.prediction import Prediction, two_digits
 from ..visualization.match_picture import draw_matches
 
@@ -158,7 +158,7 @@ class Service:
             scale = prediction.image.shape[1] // prediction.lq.shape[1]
             name = f'{Path(job.photo).stem}_x{scale}.png'
             file = Path(tempfile.mkdtemp(dir=self.folder)) / name
-            result, _ = finished(
+            result, _ = postprocess(
                 photo, prediction.pixels, 'png', strip_metadata=not job.keep_metadata
             )
             write_photo(result, file, 'png')

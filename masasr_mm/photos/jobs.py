@@ -15,7 +15,7 @@ from typing import NamedTuple
 from ..errors import UserError
 from ..files import check_outputs
 from ..images.io import SUFFIXES, read_header
-from .sizes import LEAST, FinalSize, reduced_size, result_size
+from .postprocessing import LEAST, FinalSize, reduced_size, result_size
 
 PHOTO_SUFFIXES = (
     *('.jpg', '.jpeg', '.jpe', '.jfif', '.mpo', '.png', '.webp', '.avif', '.heic', '.heif', '.hif'),

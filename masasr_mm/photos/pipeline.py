@@ -18,11 +18,10 @@ from ..images.io import (
     write_picture,
 )
 from ..images.pixels import resize
-from .finishing import finished
 from .jobs import Job, PhotoOptions
 from .outcomes import Outcome, failed, skipped, written
+from .postprocessing import postprocess, reduced_size
 from .prediction import Prediction
-from .sizes import reduced_size
 
 
 class Predictor(Protocol):
@@ -76,7 +75,7 @@ class PhotoPipeline:
         """Return references; those of the photo before are not read again."""
         if self._references[0] != refs:
             self._references = ((), [])
-            self._references = refs, [read_photo(path) for path in refs]
+            self._references = refs, [read_photo(path, self.options.stretch) for path in refs]
         return self._references[1]
 
     def _super_resolve(self, job: Job) -> Outcome:
@@ -89,9 +88,14 @@ class PhotoPipeline:
         refs = self.read_references(job.refs) if options.ref else [lq]
         bits = options.depth or photo.bits
         prediction = self.infer.predict(lq, refs, bits if self.kind in DEEP_FORMATS else 8)
-        result, problems = finished(
+        result, problems = postprocess(
             photo, prediction.pixels, self.kind, options.outscale, options.strip_metadata
         )
+        problems += [
+            f'its reference {path} {warning}'
+            for path, ref in zip(job.refs, refs)
+            for warning in (ref.warnings if options.ref else ())
+        ]
         self._write_pictures(prediction, job.pictures)
         seconds = time.perf_counter() - start
         outcome = written(job, photo, prediction, result, seconds, problems)

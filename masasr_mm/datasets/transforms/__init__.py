@@ -6,13 +6,13 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
     __name__,
     submod_attrs={
         'augmentation': [
+            'DelayedTransforms',
             'RandomColorChange',
             'RandomRotation90',
             'RandomSwap',
             'RandomViewpoint',
             'RoundToUint8',
         ],
-        'delayed_transforms': ['DelayedTransforms'],
         'loading': ['LoadPhoto', 'LoadRGBImage'],
         'references': ['AlignReferences', 'PadToMultiple', 'StackReferences'],
     },

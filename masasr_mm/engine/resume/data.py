@@ -21,7 +21,7 @@ from mmagic.registry import DATA_SAMPLERS, DATASETS
 from mmengine.dist import get_dist_info, sync_random_seed
 from torch.utils.data import Dataset, Sampler
 
-from masasr_mm.datasets.transforms.delayed_transforms import training_progress
+from masasr_mm.datasets.transforms.augmentation import training_progress
 from masasr_mm.errors import UserError
 
 

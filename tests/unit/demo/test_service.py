@@ -29,7 +29,7 @@ from masasr_mm.demo.service import (
 from masasr_mm.errors import UserError
 from masasr_mm.visualization.match_picture import draw_matches
 from tests.conftest import REPOSITORY
-from tests.photos.made_up import itself, prediction
+from tests.made_up import itself, prediction
 
 
 @pytest.fixture

@@ -8,8 +8,7 @@ from masasr_mm.alignment import Alignment
 from masasr_mm.errors import UserError
 from masasr_mm.photos import outcomes
 from masasr_mm.photos.prediction import two_digits
-
-from .made_up import JOB, itself, prediction, written
+from tests.made_up import JOB, itself, prediction, written
 
 
 def test_a_result_is_told_with_its_sizes():

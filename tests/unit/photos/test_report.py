@@ -11,8 +11,7 @@ from masasr_mm.alignment import Alignment, Part
 from masasr_mm.errors import UserError
 from masasr_mm.photos import outcomes
 from masasr_mm.photos.report import write_report
-
-from .made_up import JOB, itself, prediction, written
+from tests.made_up import JOB, itself, prediction, written
 
 
 def test_a_report_has_everything(tmp_path):

@@ -8,8 +8,7 @@ from PIL import Image
 
 from masasr_mm.images.io import Photo
 from masasr_mm.images.metadata import LARGEST_IN_JPEG, NO_METADATA, Metadata
-from masasr_mm.photos.finishing import finished
-from masasr_mm.photos.sizes import FinalSize
+from masasr_mm.photos.postprocessing import FinalSize, postprocess
 
 SR = np.random.default_rng(0).integers(0, 256, (40, 60, 3), dtype=np.uint8)
 
@@ -21,7 +20,7 @@ def photo():
 
 
 def test_as_the_network_made_it(photo):
-    result, problems = finished(photo, SR, 'png')
+    result, problems = postprocess(photo, SR, 'png')
     assert result.rgb is SR
     assert result.alpha.shape == (40, 60)
     assert result._replace(rgb=None, alpha=None) == photo._replace(rgb=None, alpha=None)
@@ -29,20 +28,20 @@ def test_as_the_network_made_it(photo):
 
 
 def test_a_smaller_result_is_reduced_and_a_larger_one_told(photo):
-    result, problems = finished(photo, SR, 'png', FinalSize(times=2))
+    result, problems = postprocess(photo, SR, 'png', FinalSize(times=2))
     expected = np.asarray(Image.fromarray(SR).resize((30, 20), Image.Resampling.LANCZOS))
     np.testing.assert_array_equal(result.rgb, expected)
     assert result.alpha.shape == (20, 30)
     assert not problems
-    result, [problem] = finished(photo, SR, 'png', FinalSize(width=61))
+    result, [problem] = postprocess(photo, SR, 'png', FinalSize(width=61))
     assert result.rgb is SR
     assert problem.startswith('61 pixels of width are more than the network makes of it')
 
 
 def test_metadata_is_left_out_where_it_shall_be_or_does_not_fit(photo):
-    assert finished(photo, SR, 'png', strip_metadata=True)[0].metadata == NO_METADATA
+    assert postprocess(photo, SR, 'png', strip_metadata=True)[0].metadata == NO_METADATA
     long = photo._replace(metadata=Metadata(xmp=b'x' * (LARGEST_IN_JPEG + 1)))
-    result, [problem] = finished(long, SR, 'jpg')
+    result, [problem] = postprocess(long, SR, 'jpg')
     assert result.metadata.xmp is None
     assert 'XMP is more than a JPEG file can hold' in problem
-    assert finished(long, SR, 'png')[0].metadata.xmp == long.metadata.xmp
+    assert postprocess(long, SR, 'png')[0].metadata.xmp == long.metadata.xmp

@@ -1,0 +1,78 @@
+"""From what the network made to the photo that is written: size, opacity, metadata, format."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+from PIL import Image
+
+from ..images.io import Photo, fitted, super_resolved
+from ..images.pixels import resize
+
+LEAST = 8
+"""Pixels of height and width that the network takes."""
+
+
+class FinalSize(NamedTuple):
+    """How large results shall be; one of the two.
+
+    Attributes:
+        times (float | None): So many times the photo.
+        width (int | None): Pixels.
+    """
+
+    times: float | None = None
+    width: int | None = None
+
+    def of(self, width: int, height: int) -> tuple[int, int]:
+        """Return width and height that a photo shall get."""
+        times = self.times if self.width is None else self.width / width
+        return max(1, round(width * times)), max(1, round(height * times))
+
+    def suffix(self) -> str:
+        """Return what goes to the end of a result's name, such as ``_x2`` or ``_1920px``."""
+        return f'_x{self.times:g}' if self.width is None else f'_{self.width}px'
+
+
+def reduced_size(width: int, height: int, times: float) -> tuple[int, int]:
+    """Return width and height of a photo that is made so many times smaller."""
+    return round(width / times), round(height / times)
+
+
+def result_size(
+    width: int, height: int, scale: int, reduce_first: float, outscale: FinalSize | None
+) -> tuple[int, int]:
+    """Return width and height of the result of a photo."""
+    made = tuple(length * scale for length in reduced_size(width, height, reduce_first))
+    wanted = outscale.of(width, height) if outscale else made
+    return wanted if wanted[0] <= made[0] else made
+
+
+def postprocess(
+    photo: Photo,
+    sr: np.ndarray,
+    kind: str,
+    outscale: FinalSize | None = None,
+    strip_metadata: bool = False,
+) -> tuple[Photo, list[str]]:
+    """Return a result in its final size, with what belongs to the photo besides its pixels.
+
+    ``sr`` is what the network made, (scale·H, scale·W, 3), uint8 or uint16. Also returns what could
+    not be done, or is to be known of how the photo was read.
+    """
+    problems = []
+    if outscale:
+        width, height = outscale.of(*photo.size)
+        if width <= sr.shape[1]:
+            sr = resize(sr, width, height, Image.Resampling.LANCZOS)
+        else:
+            problems.append(
+                f'{width} pixels of width are more than the network makes of it, so the result '
+                f'has {sr.shape[1]}'
+            )
+    result = super_resolved(photo, sr)
+    if strip_metadata:
+        result = result._replace(metadata=result.metadata.stripped())
+    result = fitted(result, kind)
+    return result, [*result.warnings, *problems, *result.metadata.problems]
