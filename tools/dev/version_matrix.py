@@ -54,7 +54,6 @@ FAST_TESTS = (
     'tests/datasets',
     'tests/unit',
     'tests/photos',
-    'tests/apis',
     'tests/tools/test_train_and_test.py',
 )
 
