@@ -84,11 +84,16 @@ def check_weights(
             )
         if have.dtype.is_complex or have.is_floating_point() != need.is_floating_point():
             raise UserError(f"{path}: '{key}' holds {have.dtype}, the network {need.dtype}")
-        if have.is_floating_point() and not have.float().isfinite().all():
-            raise UserError(
-                f"{path}: refused, '{key}' has values that are no numbers or infinite; take a "
-                'checkpoint from before that'
-            )
+        check_finite(have, key, path)
+
+
+def check_finite(weight: torch.Tensor, key: str, path: str | os.PathLike) -> None:
+    """Refuse a weight with NaN or infinite values."""
+    if weight.is_floating_point() and not weight.float().isfinite().all():
+        raise UserError(
+            f"{path}: refused, '{key}' has values that are no numbers or infinite; take a "
+            'checkpoint from before that'
+        )
 
 
 def _unpickle(path: Path) -> Any:

@@ -12,6 +12,7 @@ from torch import Tensor
 
 from ..errors import UserError
 from ..models.masa_net import MASANet
+from ..tensor_files import check_finite
 
 PREFIX = 'generator.'
 """How the names of the network's weights begin in a checkpoint of the editor."""
@@ -89,7 +90,7 @@ def from_mmagic(state_dict: Mapping[str, Tensor]) -> dict[str, Tensor]:
 
 
 def _check(state_dict: Mapping, expected: Mapping[str, str], name: str, kind: str) -> None:
-    """Compare keys and shapes with those of the paper's network; ``expected`` maps keys to ours."""
+    """Compare with the paper's network; ``expected`` maps keys to ours."""
     with torch.device('meta'):
         shapes = {PREFIX + key: value.shape for key, value in MASANet().state_dict().items()}
     for key, ours in expected.items():
@@ -100,6 +101,7 @@ def _check(state_dict: Mapping, expected: Mapping[str, str], name: str, kind: st
             raise UserError(
                 f"{name}: '{key}' has shape {shape}, the network needs {tuple(shapes[ours])}"
             )
+        check_finite(state_dict[key], key, name)
     unknown = next((key for key in state_dict if key not in expected), None)
     if unknown is not None:
         raise UserError(f"{name} is no {kind} checkpoint of MASA-SR: unknown key '{unknown}'")

@@ -292,6 +292,11 @@ def test_the_first_key_that_does_not_fit_is_named(released):
         from_released(without)
     with pytest.raises(UserError, match=r"'enc\.conv_L1\.weight' has shape \(64, 1, 3, 3\)"):
         from_released({**released, 'enc.conv_L1.weight': torch.zeros(64, 1, 3, 3)})
+    broken = {**released, 'enc.conv_L1.bias': torch.full((64,), torch.nan)}
+    with pytest.raises(
+        UserError, match=r"refused, 'enc\.conv_L1\.bias' has values that are no num"
+    ):
+        from_released(broken)
     with pytest.raises(UserError, match=r"unknown key 'decoder\.extra'"):
         from_released({**released, 'decoder.extra': torch.zeros(1)})
 
