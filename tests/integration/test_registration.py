@@ -70,7 +70,7 @@ def test_alone_it_imports_nothing_heavy():
 def test_components_are_known_whatever_was_imported_before(before, first):
     """No line is printed and the network is not asked, either."""
     code = CODE.format(before=before, heavy=HEAVY, components=COMPONENTS, first=first)
-    result = succeed(run_python('-c', code, PYTHONWARNINGS=''))
+    result = succeed(run_python('-c', code, PYTHONWARNINGS='', timeout=600))
     assert result.stderr == ''
     heavy, *asked = (json.loads(line) for line in result.stdout.splitlines())
     assert heavy == [] or 'ESRGAN' in before
