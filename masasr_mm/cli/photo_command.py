@@ -6,6 +6,7 @@ import argparse
 import signal
 import sys
 from dataclasses import fields
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ..errors import UserError, exit_with_user_errors
@@ -127,7 +128,8 @@ def make_inferencer(options: argparse.Namespace) -> MASAInferencer:
 def _exported(options: argparse.Namespace) -> MASAInferencer:
     """Return what runs an exported network."""
     backend, kind = options.backend, EXPORTED[options.backend]
-    if options.checkpoint in NAMES:
+    of_openvino = Path(options.checkpoint).suffix == '.xml'
+    if options.checkpoint in NAMES or of_openvino != (backend == 'openvino'):
         raise UserError(
             f'--backend {backend} needs --checkpoint with a file that tools/deployment/export.py '
             f'wrote with --format {kind}'
@@ -146,14 +148,9 @@ def _exported(options: argparse.Namespace) -> MASAInferencer:
                 f'--{option.replace("_", "-")} {value} does not go with --backend {backend}, '
                 'which runs the whole network of the file'
             )
-    if backend == 'onnxruntime':
-        from ..deployment.onnx_inferencer import ONNXInferencer
+    from ..deployment.runtimes import ExportedInferencer
 
-        return ONNXInferencer(options.checkpoint, options.align, options.device)
-    from ..deployment.openvino_inferencer import OpenVINOInferencer
-
-    device = options.device or 'cpu'
-    return OpenVINOInferencer(options.checkpoint, options.align, device, options.dtype)
+    return ExportedInferencer(options.checkpoint, options.align, options.device, options.dtype)
 
 
 def _tell(outcome: Outcome) -> None:

@@ -1,1 +1,1 @@
-"""The network for programs that have no PyTorch code: torch.export, ONNX, and running ONNX."""
+"""The network for programs without PyTorch code: writing it in other formats, and running those."""

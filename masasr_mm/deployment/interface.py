@@ -1,4 +1,4 @@
-"""What a program must know to use an exported network, as text that goes into the file."""
+"""What a program must know to run an exported network, as text that goes into the file."""
 
 from __future__ import annotations
 
@@ -6,11 +6,15 @@ import json
 from typing import NamedTuple
 
 from ..errors import UserError
+from ..models.masa_net import MASANet
+from ..models.sizes import SizeRequirements
 from ..version import __version__
 
 KEY = 'masasr_mm'
+"""Under which the files hold it."""
 INPUTS = ('lq', 'ref', 'ref_down')
 OUTPUTS = ('sr', 'coarse_index', 'fine_index', 'position', 'similarity')
+Size = tuple[int, int]
 
 
 class Interface(NamedTuple):
@@ -21,6 +25,8 @@ class Interface(NamedTuple):
             ``ref_down``.
         size_divisor (int): Height and width of ``lq`` are multiples of it.
         min_ref_down (int): The least height and width of ``ref_down``.
+        channels (int): Channels of the features.
+        block_size (int): Height and width of the LR blocks that are matched.
         lq_size (tuple[int, int], optional): Height and width of ``lq``, where they are fixed.
         ref_size (tuple[int, int], optional): Height and width of ``ref``, where they are fixed.
     """
@@ -28,15 +34,24 @@ class Interface(NamedTuple):
     scale: int
     size_divisor: int
     min_ref_down: int
-    lq_size: tuple[int, int] | None = None
-    ref_size: tuple[int, int] | None = None
+    channels: int
+    block_size: int
+    lq_size: Size | None = None
+    ref_size: Size | None = None
+
+    @classmethod
+    def of(
+        cls, network: MASANet, lq_size: Size | None = None, ref_size: Size | None = None
+    ) -> Interface:
+        """Return the interface of a network; fixed sizes are rounded up to what it takes."""
+        sizes = SizeRequirements.of(network)
+        lq_size = sizes.lq_size(lq_size) if lq_size else None
+        ref_size = sizes.ref_size(ref_size) if ref_size else None
+        channels, block = network.to_image.in_channels, network.matching.block_size
+        return cls(*sizes, channels, block, lq_size, ref_size)
 
     def to_text(self) -> str:
-        """Return it as JSON, with what is the same for every network.
-
-        Returns:
-            str: A JSON object.
-        """
+        """Return it as JSON, with what is the same for every network."""
         return json.dumps(
             dict(
                 self._asdict(),
@@ -50,24 +65,13 @@ class Interface(NamedTuple):
 
     @classmethod
     def from_text(cls, text: str | None, path: str) -> Interface:
-        """Read what :meth:`to_text` returned.
-
-        Args:
-            text (str, optional): JSON, or None where the file has none.
-            path (str): Name of the file, for the error message.
-
-        Returns:
-            Interface: The sizes.
-
-        Raises:
-            UserError: If it is no such text.
-        """
+        """Read what :meth:`to_text` returned; ``path`` is named if it is no such text."""
         try:
             values = {name: json.loads(text)[name] for name in cls._fields}
-            sizes = {name: tuple(values.pop(name) or ()) or None for name in cls._fields[3:]}
+            sizes = {name: tuple(values.pop(name) or ()) or None for name in cls._fields[-2:]}
             return cls(**{name: int(value) for name, value in values.items()}, **sizes)
         except (TypeError, ValueError, KeyError) as error:
             raise UserError(
-                f'{path}: no network that tools/deployment/export.py wrote, it does not tell its '
-                'sizes'
+                f'{path}: not a network that tools/deployment/export.py wrote, its sizes are '
+                'missing'
             ) from error
