@@ -18,8 +18,11 @@ REPOSITORY = Path(__file__).parents[1]
 
 
 def load_tool(path: str) -> ModuleType:
-    """Import ``tools/<path>``, which lies in no package."""
-    spec = importlib.util.spec_from_file_location(Path(path).stem, REPOSITORY / 'tools' / path)
+    """Import ``tools/<path>``, which lies in no package and imports its neighbours."""
+    file = REPOSITORY / 'tools' / path
+    if str(file.parent) not in sys.path:
+        sys.path.append(str(file.parent))
+    spec = importlib.util.spec_from_file_location(file.stem, file)
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
     return module

@@ -80,29 +80,14 @@ def parse_args() -> argparse.Namespace:
 
 
 def limit_images(config: Config, count: int) -> None:
-    """Let a config test no more than the first images of each data set.
-
-    Args:
-        config (Config): The config; its test data sets are changed.
-        count (int): How many.
-    """
+    """Let a config test no more than the first images of each data set."""
     loaders = config.test_dataloader
     for loader in loaders if isinstance(loaders, (list, tuple)) else [loaders]:
         loader.dataset.indices = count
 
 
 def check_written(config: Config, checkpoint: str, datasets: list, args) -> None:
-    """See that what a test writes replaces nothing that it reads.
-
-    Args:
-        config (Config): The config.
-        checkpoint (str): The checkpoint.
-        datasets (list): The data sets that are tested.
-        args (argparse.Namespace): The command line.
-
-    Raises:
-        UserError: If it would, or two images have one name.
-    """
+    """See that what a test writes replaces nothing that it reads, and no two images have a name."""
     from masasr_mm.checkpoints.hub import files_of
     from masasr_mm.config import config_files
     from masasr_mm.engine.hooks.testing import image_file

@@ -13,11 +13,11 @@ from mmagic.registry import MODELS
 from mmengine.model import BaseModule
 from torch import Tensor
 
-from ..photos.inferencer import MASAInferencer
 from ..compat import keep_signal_stack
 from ..errors import UserError
 from ..models.inference.any_size import pad_to
 from ..models.matching import Matches
+from ..photos.inferencer import MASAInferencer
 from ..system import free_memory
 from .interface import INPUTS, KEY, OUTPUTS, Interface
 
@@ -46,7 +46,7 @@ PASSED_ON = ('position', 'similarity', ENLARGED)
 """What the fuse subgraph takes from the match subgraph."""
 # Features of the SR image's and of the reference's size that are held at most while the decoder and
 # the encoder run, and copies of all similarities of Stage 1; measured as added memory.
-DECODER_FEATURES, LR_FEATURES, REF_FEATURES, SIMILARITIES = 13, 2.5, 4.5, 4
+DECODER_FEATURES, LR_FEATURES, REF_FEATURES, SIMILARITIES = 16, 2.5, 5.5, 4.5
 
 
 class ExportedGenerator(BaseModule):

@@ -1,7 +1,6 @@
-"""Metrics and transforms, and what is told of weights and networks."""
+"""Metrics."""
 
 from .feature_distance import ALIKEDDistance, XFeatDistance
 from .lpips import LPIPS
-from .reference_changes import ChangeReference
 
-__all__ = ['ALIKEDDistance', 'ChangeReference', 'LPIPS', 'XFeatDistance']
+__all__ = ['ALIKEDDistance', 'LPIPS', 'XFeatDistance']

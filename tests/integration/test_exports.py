@@ -15,7 +15,6 @@ from mmengine.registry import DefaultScope
 from PIL import Image
 
 from masasr_mm.apis import MASAInferencer
-from masasr_mm.checkpoints.saving import save_checkpoint
 from masasr_mm.cli.photo_command import make_inferencer
 from masasr_mm.cli.photo_options import parse_args
 from masasr_mm.compat.signal_stack import _exchange, _SignalStack
@@ -25,6 +24,7 @@ from masasr_mm.deployment.runtimes import ExportedInferencer, ONNXGenerator, Ope
 from masasr_mm.errors import UserError
 from masasr_mm.models import MatchExtractionModule
 from masasr_mm.models.inference.any_size import pad_to, super_resolve
+from masasr_mm.tensor_files import write_tensors
 from tests.commands import run_python
 from tests.conftest import MODEL
 from tests.scripts import call_tool, load_tool
@@ -67,7 +67,7 @@ def exported(network, tmp_path_factory) -> Path:
     (folder / 'any.py').write_text(Config(dict(model=model)).pretty_text)
     weights = {f'generator.{key}': value for key, value in network.state_dict().items()}
     text = f'model = dict(generator={NETWORK!r})'
-    save_checkpoint(dict(state_dict=weights, meta=dict(cfg=text)), folder / 'any.pth')
+    write_tensors(dict(state_dict=weights, meta=dict(cfg=text)), folder / 'any.pth')
 
     def once(function):
         results = []

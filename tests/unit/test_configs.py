@@ -26,11 +26,11 @@ from mmengine.config import Config
 from mmengine.optim import build_optim_wrapper
 from PIL import Image
 
-from masasr_mm.evaluation.complexity import count_parameters
-from masasr_mm.evaluation.matching_sweep import DILATIONS, LR_BLOCKS, REF_BLOCKS
 from tests.conftest import REPOSITORY
+from tests.scripts import load_tool
 
 FOLDER = REPOSITORY / 'configs'
+complexity = load_tool('analysis_tools/complexity.py')
 NAMES = sorted(
     path.relative_to(FOLDER).as_posix()
     for path in FOLDER.rglob('*.py')
@@ -191,7 +191,7 @@ def test_names_only_what_is_registered(name):
 
 @pytest.mark.parametrize(('name', 'count'), PARAMETERS.items())
 def test_parameters_of_tables_2_to_4(name, count):
-    assert count_parameters(model_of(name).generator) == count
+    assert sum(p.numel() for p in model_of(name).generator.parameters()) == count
 
 
 @pytest.mark.parametrize(
@@ -223,12 +223,15 @@ def figure_5() -> list[tuple[str, dict]]:
     return [
         *(
             (f'fig5a_lr-block-{size}', dict(block_size=size, **_ref_block(size)))
-            for size in LR_BLOCKS
+            for size in complexity.LR_BLOCKS
         ),
-        *((f'fig5b_ref-block-{size}', dict(ref_block_ratio=size / 8)) for size in REF_BLOCKS),
+        *(
+            (f'fig5b_ref-block-{size}', dict(ref_block_ratio=size / 8))
+            for size in complexity.REF_BLOCKS
+        ),
         *(
             (f'fig5c_dilations-{"-".join(map(str, rates))}', dict(dilations=rates))
-            for rates in DILATIONS
+            for rates in complexity.DILATIONS
         ),
     ]
 

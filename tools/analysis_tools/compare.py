@@ -3,11 +3,35 @@
 from __future__ import annotations
 
 import argparse
+import json
+import os
+from collections.abc import Collection, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from masasr_mm.version import add_version
 
+if TYPE_CHECKING:
+    from measuring import Case
+    from pandas import DataFrame
+
 CONFIGS = Path(__file__).resolve().parents[2] / 'configs'
+PEERS = ('srcnn', 'mdsr', 'rdn', 'rcan', 'han', 'srgan', 'enet', 'esrgan', 'crossnet', 'srntt',
+         'srntt-rec', 'ttsr', 'ttsr-rec')  # fmt: skip
+METHODS = {
+    **{name: f'peers/{name}_x4_cufed5.py' for name in PEERS},
+    'masa': 'masa_x4_cufed5.py',
+    'masa-rec': 'masa-rec_x4_cufed5.py',
+}
+"""The config of each method, below ``configs/``, in the order of Table 1."""
+DIGITS = dict(psnr=2, ssim=4, lpips=4)
+COSTS = {
+    'parameters': ('parameters (M)', 1e6, '{:.2f}'),
+    'operations': ('operations (G)', 1e9, '{:.2f}'),
+    'seconds': ('time (s)', 1, '{:.3f}'),
+    'memory': ('memory (MiB)', 2**20, '{:.0f}'),
+}
+"""Head, unit and format of the costs."""
 
 
 def parse_args() -> argparse.Namespace:
@@ -66,10 +90,48 @@ def parse_args() -> argparse.Namespace:
     return parser.parse_args()
 
 
+def configs_of(methods: Sequence[str], texts: Sequence[str] = ()) -> dict[str, str]:
+    """Return the config files of methods; ``texts``, NAME=FILE each, add to the known ones."""
+    from masasr_mm.errors import UserError
+
+    known = {name: str(CONFIGS / file) for name, file in METHODS.items()}
+    known.update(_named_files('--configs', texts))
+    if list(methods) == ['all']:
+        return known
+    for method in methods:
+        if method not in known:
+            raise UserError(f'--methods {method}: not one of {", ".join(known)} (or all)')
+    return {method: known[method] for method in methods}
+
+
+def checkpoints_of(methods: Collection[str], texts: Sequence[str]) -> dict[str, str]:
+    """Return the checkpoints, NAME=FILE each, of the methods that are compared."""
+    from masasr_mm.errors import UserError
+
+    files = _named_files('--checkpoints', texts)
+    for name, file in files.items():
+        if name not in methods:
+            raise UserError(f'--checkpoints {name}={file}: {name} is none of {", ".join(methods)}')
+    return files
+
+
+def _named_files(option: str, texts: Sequence[str]) -> dict[str, str]:
+    from masasr_mm.errors import UserError
+
+    files = {}
+    for text in texts:
+        name, _, file = text.partition('=')
+        if not (name and file):
+            raise UserError(f'{option} {text}: NAME=FILE is needed')
+        files[name] = file
+    return files
+
+
 def read_sets(args: argparse.Namespace) -> dict:
     """Read the photos of all folders."""
+    from quality import read_photos
+
     from masasr_mm.errors import UserError
-    from masasr_mm.evaluation.comparison import read_photos
 
     sets = {
         Path(folder).resolve().name: read_photos(folder, args.references, args.limit)
@@ -80,47 +142,119 @@ def read_sets(args: argparse.Namespace) -> dict:
     return sets
 
 
-def outputs(args: argparse.Namespace, sets: dict) -> list[Path]:
-    """Return all files that will be written."""
-    names = ['comparison.csv', 'comparison.json', 'comparison.md', 'psnr_time.png']
-    names += [picture(name, p.name) for name in sets for p in sets[name][: args.pictures]]
-    return [args.out / name for name in names]
-
-
-def picture(name: str, pair: str) -> str:
-    """Return the name of the picture with the crops of a photo of a set."""
-    return f'crops_{name}_{pair}.png'
+def crops_file(folder: Path, name: str, pair: str) -> Path:
+    """Return the picture with the crops of a photo of a set."""
+    return folder / f'crops_{name}_{pair}.png'
 
 
 def compare_quality(
-    args: argparse.Namespace, sets: dict, configs: dict, files: dict, device: str, progress
-) -> tuple:
-    """Super-resolve all photos by bicubic enlargement and by every method that has weights."""
-    from masasr_mm.apis import MASAInferencer
-    from masasr_mm.evaluation import comparison
-    from masasr_mm.evaluation.lpips import LPIPS, trunk_weights_file
-    from masasr_mm.evaluation.real_pairs import BICUBIC, enlarge_bicubic
+    args: argparse.Namespace, sets: dict, configs: dict, files: dict, progress
+) -> tuple[DataFrame, dict]:
+    """Super-resolve all photos by every method that has weights.
 
-    distance = LPIPS() if trunk_weights_file('alex').is_file() else None
+    Returns a row with the metrics of every image, and the SR images to draw by set, photo and
+    method.
+    """
+    from pandas import DataFrame
+    from quality import BICUBIC, Metrics, enlarge_bicubic, low_resolution
+
+    from masasr_mm.apis import MASAInferencer
+
+    metrics = Metrics()
     work = [BICUBIC, *(name for name in configs if name in files)]
     task = progress.add_task('', total=len(work) * sum(map(len, sets.values())))
-    quality, images, drawn = {}, [], {}
+    rows, drawn = [], {}
     for method in work:
         progress.update(task, description=method)
-        if method == BICUBIC:
-            infer = enlarge_bicubic
-        else:
-            infer = MASAInferencer(files[method], configs[method], device, align=args.align)
+        infer = enlarge_bicubic
+        if method != BICUBIC:
+            infer = MASAInferencer(files[method], configs[method], args.device, align=args.align)
         for name, photos in sets.items():
-            found = []
-            for measured, sr in comparison.measure_quality(method, infer, photos, distance):
+            for number, photo in enumerate(photos):
+                sr = infer(low_resolution(photo.gt), photo.refs)
+                found = metrics(photo.gt, sr)
+                rows.append(dict(method=method, set=name, photo=photo.name, **found))
+                if number < args.pictures:
+                    drawn.setdefault((name, photo.name), {})[method] = sr
                 progress.advance(task)
-                if len(found) < args.pictures:
-                    drawn.setdefault((name, measured.pair), {})[method] = sr
-                found.append(measured)
-            images += found
-            quality.setdefault(method, {})[name] = comparison.mean_quality(found)
-    return quality, images, drawn
+    return DataFrame(rows), drawn
+
+
+def measure_costs(config: str, case: Case, device: str, runs: int) -> dict:
+    """Count a method's parameters and operations, and measure its time and memory if it is run."""
+    from statistics import median
+
+    from complexity import costs, total
+    from measuring import Variant, build_network, in_child, measure_inference
+
+    whole = total(costs(build_network(config), case.lq, case.ref))
+    found = dict(parameters=whole.parameters, operations=whole.as_run)
+    if runs:
+        measured = in_child(measure_inference, config, None, case, Variant(), device, runs)
+        found.update(seconds=median(measured.seconds), memory=measured.memory)
+    return found
+
+
+def table_of(quality: DataFrame, costs: DataFrame, methods: Sequence[str]) -> DataFrame:
+    """Return the table as texts: a row a method, its metrics by set and its costs."""
+    means = quality.groupby(['method', 'set'], sort=False).mean(numeric_only=True).unstack()
+    sets = list(dict.fromkeys(quality['set']))
+    table = means.iloc[:, :0].reindex(methods)
+    for name in sets:
+        for metric, digits in DIGITS.items():
+            if metric in quality:
+                head = f'{metric.upper()} {name}' if len(sets) > 1 else metric.upper()
+                table[head] = means[metric, name].map(f'{{:.{digits}f}}'.format)
+    for key, (head, unit, text) in COSTS.items():
+        table[head] = '' if key not in costs else (costs[key] / unit).map(text.format)
+    table.columns = [str(head) for head in table.columns]
+    return table.fillna('').replace('nan', '').rename_axis('method').reset_index()
+
+
+def plot_time(quality: DataFrame, costs: DataFrame, path: Path) -> None:
+    """Draw PSNR against time, for the first set of photos, if there is a method with both."""
+    from matplotlib.figure import Figure
+
+    from masasr_mm.files import written_whole
+
+    name = quality['set'].iloc[0]
+    psnr = quality[quality['set'] == name].groupby('method')['psnr'].mean()
+    points = costs.reindex(columns=['seconds']).join(psnr).dropna()
+    if points.empty:
+        return
+    axes = (figure := Figure(figsize=(7, 5), layout='constrained')).subplots()
+    for method, point in points.iterrows():
+        axes.plot(*point, 'o')
+        axes.annotate(method, point, xytext=(5, 4), textcoords='offset points')
+    axes.set(xscale='log', xlabel='time of a forward pass (s)', ylabel='PSNR on Y (dB)', title=name)
+    axes.grid(alpha=0.3, which='both')
+    with written_whole(path) as part:
+        figure.savefig(part, dpi=120)
+
+
+def write_files(
+    table: DataFrame, quality: DataFrame, costs: DataFrame, files: dict, about: dict, out: Path
+) -> None:
+    """Write the table as CSV and Markdown, and all numbers as JSON."""
+    from masasr_mm.files import written_whole
+
+    records = {name: json.loads(group.drop(columns='method').to_json(orient='records'))
+               for name, group in quality.groupby('method')}  # fmt: skip
+    content = dict(about, methods=[])
+    for method in table['method']:
+        cost = json.loads(costs.loc[method].to_json()) if method in costs.index else None
+        content['methods'].append(
+            dict(method=method, checkpoint=files.get(method), costs=cost,
+                 images=records.get(method, []))
+        )  # fmt: skip
+    text = table.to_markdown(index=False, disable_numparse=True)
+    if missing := [method for method in costs.index if method not in files]:
+        text += f'\n\nNo checkpoint was given for {", ".join(missing)}.'
+    with written_whole(out / 'comparison.csv') as part:
+        table.to_csv(part, index=False)
+    for name, written in (('md', text), ('json', json.dumps(content, indent=1))):
+        with written_whole(out / f'comparison.{name}') as part:
+            part.write_text(written + '\n', 'utf-8')
 
 
 def draw(drawn: dict, sets: dict, out: Path) -> None:
@@ -132,65 +266,30 @@ def draw(drawn: dict, sets: dict, out: Path) -> None:
 
     for (name, pair), results in drawn.items():
         gt = next(photo.gt for photo in sets[name] if photo.name == pair)
-        with written_whole(out / picture(name, pair)) as part:
+        with written_whole(crops_file(out, name, pair)) as part:
             Image.fromarray(crops(gt, results)).save(part, 'PNG')
-
-
-def compare_costs(args: argparse.Namespace, configs: dict, device: str, progress) -> dict:
-    """Count and measure what every method needs."""
-    from masasr_mm.benchmark.cases import Case
-    from masasr_mm.evaluation import comparison
-
-    case = Case(tuple(args.size), tuple(4 * length for length in args.size))
-    task = progress.add_task('', total=len(configs))
-    costs = {}
-    for method, config in configs.items():
-        progress.update(task, description=f'time of {method}')
-        costs[method] = comparison.measure_costs(config, case, device, args.runs)
-        progress.advance(task)
-    return costs
-
-
-def print_table(results: list, console) -> None:
-    """Print the table, and which methods have no checkpoint."""
-    from rich.table import Table
-
-    from masasr_mm.evaluation import comparison_report as report
-
-    table = Table()
-    for head in report.columns(results):
-        table.add_column(head, justify='left' if head == 'method' else 'right')
-    for result in results:
-        table.add_row(*report.cells(result, results))
-    console.print(table)
-    if missing := report.without_weights(results):
-        console.print(f'no checkpoint, so no quality: {", ".join(missing)}', highlight=False)
 
 
 def main(args: argparse.Namespace) -> None:
     """Compare, print and write."""
-    import os
-
     load = os.getloadavg()[0] if hasattr(os, 'getloadavg') else 0
+    from measuring import Case, machine
     from mmengine.device import get_device
+    from pandas import DataFrame
+    from quality import BICUBIC
     from rich.console import Console
     from rich.progress import Progress
 
-    from masasr_mm.benchmark.rows import machine
     from masasr_mm.checkpoints.hub import files_of
     from masasr_mm.checkpoints.loading import read_checkpoint
     from masasr_mm.config import config_files, load_config
-    from masasr_mm.evaluation import comparison
-    from masasr_mm.evaluation import comparison_report as report
-    from masasr_mm.evaluation.methods import checkpoints_of, configs_of
-    from masasr_mm.evaluation.real_pairs import BICUBIC
     from masasr_mm.files import check_outputs
     from masasr_mm.system import keep_freed_memory
 
     keep_freed_memory()
-    configs = configs_of(args.methods, CONFIGS, args.configs)
+    configs = configs_of(args.methods, args.configs)
     files = checkpoints_of(configs, args.checkpoints)
-    # What is wrong with one is told before the others are run.
+    # What is wrong with one is reported before the others are run.
     read = [*args.data]
     for config in configs.values():
         read += config_files(load_config(config))
@@ -198,27 +297,28 @@ def main(args: argparse.Namespace) -> None:
         read += files_of(file)
         read_checkpoint(file)
     sets = read_sets(args)
-    check_outputs(outputs(args, sets), read)
-    device, console = args.device or get_device(), Console()
+    names = ['comparison.csv', 'comparison.json', 'comparison.md', 'psnr_time.png']
+    pictures = [crops_file(args.out, n, p.name) for n in sets for p in sets[n][: args.pictures]]
+    check_outputs([*(args.out / name for name in names), *pictures], read)
+    args.device = args.device or get_device()
+    case = Case(tuple(args.size), tuple(4 * length for length in args.size))
     with Progress(console=Console(stderr=True), transient=True) as progress:
-        quality, images, drawn = compare_quality(args, sets, configs, files, device, progress)
-        costs = compare_costs(args, configs, device, progress)
-    results = [
-        comparison.Result(name, files.get(name), quality.get(name, {}), costs.get(name))
-        for name in [BICUBIC, *configs]
-    ]
-    print_table(results, console if console.is_terminal else Console(width=160))
-    about = dict(
-        data=args.data,
-        references=args.references,
-        align=args.align,
-        lq=args.size,
-        machine=machine(device, load),
-    )
-    report.write_files(results, images, about, args.out)
-    report.plot_time(results, args.out / 'psnr_time.png')
+        quality, drawn = compare_quality(args, sets, configs, files, progress)
+        task, costs = progress.add_task('', total=len(configs)), {}
+        for method, config in configs.items():
+            progress.update(task, advance=1, description=f'time of {method}')
+            costs[method] = measure_costs(config, case, args.device, args.runs)
+    costs = DataFrame.from_dict(costs, orient='index')
+    table = table_of(quality, costs, [BICUBIC, *configs])
+    print(table.to_markdown(index=False, disable_numparse=True))
+    if missing := [method for method in configs if method not in files]:
+        print(f'no checkpoint, so no quality: {", ".join(missing)}')
+    about = {key: getattr(args, key) for key in ('data', 'references', 'align')}
+    about.update(lq=args.size, machine=machine(args.device, load))
+    write_files(table, quality, costs, files, about, args.out)
+    plot_time(quality, costs, args.out / 'psnr_time.png')
     draw(drawn, sets, args.out)
-    console.print(f'written to {args.out}', highlight=False)
+    print(f'written to {args.out}')
 
 
 if __name__ == '__main__':

@@ -3,107 +3,134 @@
 from __future__ import annotations
 
 import argparse
-from itertools import chain
+from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from masasr_mm.version import add_version
+
+if TYPE_CHECKING:
+    from pandas import DataFrame
+    from quality import Photo
+
+    from masasr_mm.apis import MASAInferencer
+
+REFERENCES = {
+    'the photo itself': 'off',
+    'reference': 'off',
+    'reference, aligned': 'auto',
+    'unlike': 'off',
+    'unlike, aligned': 'auto',
+}
+"""What the network is given as its reference, and whether that is aligned."""
+DIGITS = dict(psnr=2, ssim=3, lpips=3)
 
 
 def parse_args() -> argparse.Namespace:
     """Read the command line."""
+    from masasr_mm.cli.values import whole_number
+
     parser = argparse.ArgumentParser(description=__doc__)
     add_version(parser)
-    parser.add_argument(
-        'data', metavar='DATA', help='folder that tools/dataset_converters/make_pairs.py made'
-    )
-    parser.add_argument(
-        '--checkpoints',
-        nargs='+',
-        required=True,
-        metavar='CKPT',
+    add = parser.add_argument
+    add('data', metavar='DATA', help='folder that tools/dataset_converters/make_pairs.py made')
+    add(
+        '--checkpoints', nargs='+', required=True, metavar='CKPT',
         help="checkpoints, ours or the authors'",
-    )
-    parser.add_argument(
-        '--jpeg',
-        type=int,
-        metavar='QUALITY',
+    )  # fmt: skip
+    add(
+        '--jpeg', type=whole_number(1, 100), metavar='QUALITY',
         help='let the LR images go through JPEG of this quality, such as 75 (default: they do not)',
-    )
-    parser.add_argument(
-        '--measures',
-        nargs='+',
-        default=[],
-        metavar='NAME',
+    )  # fmt: skip
+    add(
+        '--measures', nargs='+', default=[], metavar='NAME',
         help='further metrics: LPIPS and NIQE, and with the extra `measures` installed '
         'XFeatDistance and ALIKEDDistance; the original has its own row then',
-    )
-    parser.add_argument(
-        '--ensemble', action='store_true', help='average over the eight flips and turns'
-    )
-    parser.add_argument('--device', help="such as 'cpu' or 'cuda:0' (default: the best there is)")
-    parser.add_argument('--out', metavar='FILE', type=Path, help='also write all results, as JSON')
+    )  # fmt: skip
+    add('--ensemble', action='store_true', help='average over the eight flips and turns')
+    add('--device', help="such as 'cpu' or 'cuda:0' (default: the best there is)")
+    add('--out', metavar='FILE', type=Path, help='also write all results, as JSON')
     return parser.parse_args()
 
 
-def print_table(measured: list, metric: str, digits: int) -> None:
-    """Print a metric of all results."""
-    from rich.console import Console
-    from rich.table import Table
+def read_pairs(folder: str) -> list[Photo]:
+    """Read photos with a reference of the same scene and one of another."""
+    from quality import read_photos
 
-    from masasr_mm.evaluation.real_pairs import rows
+    from masasr_mm.errors import UserError
 
-    found = rows(measured, metric)
-    table = Table(title=metric.upper())
-    table.add_column('', no_wrap=True)
-    for name in next(iter(found.values())):
-        table.add_column(name, no_wrap=True)
-    for name, values in found.items():
-        table.add_row(name, *(f'{value:.{digits}f}' for value in values.values()))
-    # No narrower than its content where there is no terminal to fit into.
-    Console(width=max(100, Console().width)).print(table)
+    pairs = read_photos(folder, references=2)
+    for pair in pairs:
+        if len(pair.refs) < 2:
+            raise UserError(f'{folder}: {pair.name}_2.png, an unlike reference, is not there')
+    return pairs
+
+
+def measure(
+    networks: dict[str, MASAInferencer],
+    pairs: Sequence[Photo],
+    jpeg: int | None = None,
+    measures: Sequence[str] = (),
+) -> Iterator[dict]:
+    """Super-resolve all pairs with all weights and references; yield the metrics one by one.
+
+    With further ``measures`` the HR image's own values are among them. The ``align`` of the
+    networks is changed.
+    """
+    from quality import BICUBIC, Metrics, enlarge_bicubic, low_resolution
+
+    metrics = Metrics(measures)
+    for name, gt, (ref, unlike) in pairs:
+        lq = low_resolution(gt, jpeg)
+        given = {BICUBIC: enlarge_bicubic(lq)}
+        for kind, image in (dict(original=gt, **given) if measures else given).items():
+            yield dict(weights=kind, reference='', pair=name, **metrics(gt, image))
+        for weights, infer in networks.items():
+            given = zip(REFERENCES.items(), (lq, ref, ref, unlike, unlike))
+            for (reference, infer.align), image in given:
+                row = dict(weights=weights, reference=reference, pair=name)
+                yield dict(row, **metrics(gt, infer(lq, image)))
+
+
+def table_of(results: DataFrame, metric: str) -> DataFrame:
+    """Arrange a metric with a row for weights and reference, and a column for each pair."""
+    index = ['weights', 'reference']
+    table = results.pivot_table(metric, index, 'pair', sort=False)
+    return table.assign(mean=table.mean(axis=1)).reset_index()
 
 
 def main(args: argparse.Namespace) -> None:
     """Measure, print and write."""
+    from pandas import DataFrame
     from rich.console import Console
     from rich.progress import track
 
     from masasr_mm.apis import MASAInferencer
     from masasr_mm.checkpoints.hub import files_of
-    from masasr_mm.errors import UserError
-    from masasr_mm.evaluation.real_pairs import count, measure, read_pairs, write_results
-    from masasr_mm.files import check_outputs
+    from masasr_mm.files import check_outputs, written_whole
     from masasr_mm.system import keep_freed_memory
 
-    if args.jpeg is not None and not 1 <= args.jpeg <= 100:
-        raise UserError(f'--jpeg {args.jpeg}: the qualities are 1 to 100')
     if args.out:
-        check_outputs(
-            [args.out], [args.data, *chain.from_iterable(map(files_of, args.checkpoints))]
-        )
+        read = [file for name in args.checkpoints for file in files_of(name)]
+        check_outputs([args.out], [args.data, *read])
+    pairs = read_pairs(args.data)
     keep_freed_memory()
     test_cfg = dict(tile='auto', ensemble=args.ensemble)
     networks = {
         Path(name).stem: MASAInferencer(name, device=args.device, test_cfg=test_cfg)
         for name in args.checkpoints
     }
-    pairs = read_pairs(args.data)
-    measured = list(
-        track(
-            measure(networks, pairs, args.jpeg, args.measures),
-            'Super-resolving',
-            total=count(len(networks), len(pairs), args.measures),
-            console=Console(stderr=True),
-        )
-    )
-    print_table(measured, 'psnr', 2)
-    print_table(measured, 'ssim', 3)
-    if measured[0].lpips is not None:
-        print_table(measured, 'lpips', 3)
-    for name in measured[0].measures:
-        print_table(measured, name, 4)
+    total = len(pairs) * (1 + bool(args.measures) + len(networks) * len(REFERENCES))
+    measured = measure(networks, pairs, args.jpeg, args.measures)
+    screen = Console(stderr=True)
+    results = DataFrame(track(measured, 'Super-resolving', total=total, console=screen))
+    for metric in results.columns[3:]:
+        print(f'\n{metric.upper() if metric in DIGITS else metric}')
+        table = table_of(results, metric)
+        print(table.to_markdown(index=False, floatfmt=f'.{DIGITS.get(metric, 4)}f'))
     if args.out:
-        write_results(measured, args.out)
+        with written_whole(args.out) as part:
+            results.to_json(part, orient='records', indent=1, force_ascii=False)
 
 
 if __name__ == '__main__':

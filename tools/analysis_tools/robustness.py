@@ -3,32 +3,91 @@
 from __future__ import annotations
 
 import argparse
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING, NamedTuple
 
 from masasr_mm.version import add_version
+
+if TYPE_CHECKING:
+    import numpy as np
+    from mmagic.evaluation.metrics.base_sample_wise_metric import BaseSampleWiseMetric
+    from mmagic.models import BaseEditModel
+    from mmengine.dataset import BaseDataset
+    from pandas import DataFrame
+
+
+class Change(NamedTuple):
+    """A change of ``ChangeReference``: a strength as text, the axis of a plot, the strengths."""
+
+    label: str
+    axis: str
+    neutral: float
+    strengths: tuple[float, ...]
+
+    @property
+    def strongest(self) -> float:
+        """float: The strength farthest from changing nothing."""
+        return max(self.strengths, key=lambda strength: abs(strength - self.neutral))
+
+
+CHANGES = dict(
+    luminance=Change(
+        label='luminance × {:g}',
+        axis='factor of the luminance',
+        neutral=1.0,
+        strengths=(0.4, 0.6, 0.8, 1.0, 1.2, 1.4, 1.6),
+    ),
+    color=Change(
+        label='hue {:+g}°',
+        axis='turn of the hue (degrees)',
+        neutral=0.0,
+        strengths=(-90.0, -30.0, 0.0, 30.0, 90.0, 180.0),
+    ),
+    blur=Change(
+        label='Gaussian, σ = {:g} pixels',
+        axis='deviation of the Gaussian (pixels)',
+        neutral=0.0,
+        strengths=(0.0, 1.0, 2.0, 4.0, 8.0),
+    ),
+)
+RUNS = sum(len(change.strengths) for change in CHANGES.values()) - (len(CHANGES) - 1)
+"""How often every image is super-resolved; what changes nothing is computed once."""
+
+
+class Measured(NamedTuple):
+    """The means over a data set whose references were changed, and its first image.
+
+    Images are of the shape (H, W, 3), uint8, RGB; ``ref`` is the reference as the network saw it.
+    """
+
+    change: str
+    strength: float
+    metrics: dict[str, float]
+    gt: np.ndarray
+    ref: np.ndarray
+    sr: np.ndarray
+    psnr: float
 
 
 def parse_args() -> argparse.Namespace:
     """Read the command line."""
     from mmengine.config import DictAction
 
+    from masasr_mm.cli.values import whole_number
+
     parser = argparse.ArgumentParser(description=__doc__)
     add_version(parser)
-    parser.add_argument('config', metavar='CONFIG', help='config file, such as those in configs/')
-    parser.add_argument('checkpoint', metavar='CKPT', help="a checkpoint, ours or the authors'")
-    parser.add_argument(
-        '--baseline',
-        nargs=2,
-        metavar=('CONFIG', 'CKPT'),
+    add = parser.add_argument
+    add('config', metavar='CONFIG', help='config file, such as those in configs/')
+    add('checkpoint', metavar='CKPT', help="a checkpoint, ours or the authors'")
+    add(
+        '--baseline', nargs=2, metavar=('CONFIG', 'CKPT'),
         help='a model to compare with, such as one of configs/ablations/table3_baseline.py',
-    )
-    parser.add_argument('--images', type=int, metavar='N', help='take the first N images alone')
-    parser.add_argument(
-        '--out', metavar='DIR', help='default: work_dirs/robustness/<name of the config>'
-    )
-    parser.add_argument(
-        '--cfg-options', nargs='+', action=DictAction, metavar='KEY=VALUE', help='config overrides'
-    )
+    )  # fmt: skip
+    add('--images', type=whole_number(1), metavar='N', help='take the first N images alone')
+    add('--out', metavar='DIR', help='default: work_dirs/robustness/<name of the config>')
+    add('--cfg-options', nargs='+', action=DictAction, metavar='KEY=VALUE', help='config overrides')
     return parser.parse_args()
 
 
@@ -55,16 +114,76 @@ def load(path: str, checkpoint: str, options: dict | None, written: list[Path]):
     return config, model.to(get_device()).eval()
 
 
-def measure_all(models: dict, images: int | None) -> dict[str, list]:
+def changed_pipeline(pipeline: Sequence[dict], change: str, strength: float) -> list[dict]:
+    """Put a change of the reference into a pipeline, right after the reference is there."""
+    from masasr_mm.errors import UserError
+
+    for index, step in enumerate(pipeline):
+        if step.get('key') == 'ref' or 'ref' in step.get('dst_keys', ()):
+            changing = dict(type='ChangeReference', change=change, strength=strength)
+            return [*pipeline[: index + 1], changing, *pipeline[index + 1 :]]
+    raise UserError("the test pipeline has no reference: no transform loads or copies 'ref'")
+
+
+def measure(
+    model: BaseEditModel,
+    build_dataset: Callable[[str, float], BaseDataset],
+    metrics: Sequence[BaseSampleWiseMetric],
+    advance: Callable[[], None] = lambda: None,
+) -> Iterator[Measured]:
+    """Test a model with every strength of every change; ``advance`` is called for each image."""
+    unchanged = None
+    for name, change in CHANGES.items():
+        for strength in change.strengths:
+            neutral = strength == change.neutral
+            if neutral and unchanged:
+                yield unchanged._replace(change=name, strength=strength)
+                continue
+            found = measure_dataset(model, build_dataset(name, strength), metrics, advance)
+            measured = Measured(name, strength, *found)
+            unchanged = measured if neutral else unchanged
+            yield measured
+
+
+def measure_dataset(
+    model: BaseEditModel,
+    dataset: BaseDataset,
+    metrics: Sequence[BaseSampleWiseMetric],
+    advance: Callable[[], None],
+) -> tuple:
+    """Return the means over a data set, and its first image with its reference, SR and PSNR."""
+    import torch
+    from mmengine.dataset import pseudo_collate
+
+    first = None
+    for metric in metrics:
+        metric.results.clear()
+    for index in range(len(dataset)):
+        with torch.no_grad():
+            [sample] = model.test_step(pseudo_collate([dataset[index]]))
+        for metric in metrics:
+            metric.process(None, [sample.to_dict()])
+        if first is None:  # of BGR images (3, H, W)
+            images = (sample.gt_img, sample.ref_img, sample.output.pred_img)
+            first = [image.flip(0).permute(1, 2, 0).byte().cpu().numpy() for image in images]
+        advance()
+    means, psnr = {}, None
+    for metric in metrics:
+        name = '/'.join(part for part in (metric.prefix, metric.metric) if part)
+        means[name] = float(metric.compute_metrics(metric.results)[metric.metric])
+        if name == 'PSNR':
+            psnr = float(metric.results[0][metric.metric])
+    return means, *first, psnr
+
+
+def measure_all(models: dict, images: int | None) -> dict[str, list[Measured]]:
     """Test all models, with a progress bar."""
     from functools import partial
 
     from mmagic.registry import DATASETS, METRICS
     from rich.progress import Progress
 
-    from masasr_mm.evaluation.robustness import changed_pipeline, measure, runs_per_image
-
-    found = {}
+    measured = {}
     with Progress(transient=True) as progress:
         for name, (config, model) in models.items():
             data = config.test_dataloader.dataset
@@ -74,52 +193,53 @@ def measure_all(models: dict, images: int | None) -> dict[str, list]:
                 pipeline = changed_pipeline(data.pipeline, change, strength)
                 return DATASETS.build(dict(data, pipeline=pipeline, indices=images))
 
-            count = len(build('blur', 0.0))
-            task = progress.add_task(name, total=count * runs_per_image())
-            found[name] = list(measure(model, build, metrics, partial(progress.advance, task)))
-    return found
+            task = progress.add_task(name, total=len(build('blur', 0.0)) * RUNS)
+            advance = partial(progress.advance, task)
+            measured[name] = list(measure(model, build, metrics, advance))
+    return measured
 
 
-def print_table(measured: dict[str, list]) -> None:
+def table_of(measured: dict[str, list[Measured]]) -> DataFrame:
+    """Return a row for each model, change and strength, with the metrics."""
+    from pandas import DataFrame
+
+    return DataFrame(
+        dict(model=name, change=row.change, strength=row.strength, **row.metrics)
+        for name, rows in measured.items()
+        for row in rows
+    )
+
+
+def print_table(table: DataFrame) -> None:
     """Print the metrics and what a change costs."""
-    from rich.console import Console
-    from rich.table import Table
-
-    from masasr_mm.evaluation.reference_changes import CHANGES
-
-    table = Table('', 'reference', 'PSNR', 'SSIM', 'PSNR lost')
-    for name, rows in measured.items():
-        unchanged = next(r for r in rows if r.strength == CHANGES[r.change].neutral)
-        for row in rows:
-            change = CHANGES[row.change]
-            psnr, lost = row.metrics['PSNR'], unchanged.metrics['PSNR'] - row.metrics['PSNR']
-            table.add_row(
-                name if row is rows[0] else '',
-                change.label.format(row.strength),
-                f'{psnr:.4f}',
-                f'{row.metrics["SSIM"]:.4f}',
-                f'{lost:.4f}',
-                end_section=row.strength == change.strengths[-1],
-            )
-    Console().print(table)
+    neutral = table.apply(lambda row: row['strength'] == CHANGES[row['change']].neutral, axis=1)
+    unchanged = table[neutral].groupby('model')['PSNR'].first()
+    shown = table[['model']].assign(
+        reference=[
+            CHANGES[change].label.format(strength)
+            for change, strength in zip(table['change'], table['strength'])
+        ],
+        PSNR=table['PSNR'],
+        SSIM=table['SSIM'],
+        lost=table['model'].map(unchanged) - table['PSNR'],
+    )
+    print(shown.rename(columns=dict(lost='PSNR lost')).to_markdown(index=False, floatfmt='.4f'))
 
 
-def plot(measured: dict[str, list], path: Path) -> None:
+def plot(table: DataFrame, path: Path) -> None:
     """Draw PSNR and SSIM against the strength of every change."""
     from matplotlib.figure import Figure
 
-    from masasr_mm.evaluation.reference_changes import CHANGES
     from masasr_mm.files import written_whole
 
     figure = Figure(figsize=(12, 6), layout='constrained')
     grid = figure.subplots(2, len(CHANGES), sharey='row')
     for line, metric in zip(grid, ('PSNR', 'SSIM')):
         for axes, (kind, change) in zip(line, CHANGES.items()):
-            for name, rows in measured.items():
-                points = [(r.strength, r.metrics[metric]) for r in rows if r.change == kind]
-                axes.plot(*zip(*points), marker='o', label=name)
-            bicubic = rows[0].metrics.get(f'bicubic/{metric}')
-            if bicubic is not None:
+            for name, rows in table[table['change'] == kind].groupby('model', sort=False):
+                axes.plot(rows['strength'], rows[metric], marker='o', label=name)
+            if f'bicubic/{metric}' in table:
+                bicubic = table[f'bicubic/{metric}'].iloc[-1]
                 axes.axhline(bicubic, color='gray', linestyle=':', label='bicubic')
             axes.axvline(change.neutral, color='gray', alpha=0.3)
             axes.set(title=kind, xlabel=change.axis, ylabel=metric)
@@ -129,29 +249,26 @@ def plot(measured: dict[str, list], path: Path) -> None:
         figure.savefig(part, dpi=120)
 
 
-def centre(image):
+def centre(image: np.ndarray) -> np.ndarray:
     """Return the middle of an image, a third of its height and width."""
     height, width = image.shape[:2]
     return image[height // 3 : -(height // 3), width // 3 : -(width // 3)]
 
 
-def draw_examples(measured: dict[str, list], path: Path) -> None:
+def draw_examples(measured: dict[str, list[Measured]], path: Path) -> None:
     """Put side by side details of the first image with its reference and with changed ones."""
     from matplotlib.figure import Figure
 
-    from masasr_mm.evaluation.reference_changes import CHANGES
     from masasr_mm.files import written_whole
 
     keys = [('luminance', 1.0), *((kind, change.strongest) for kind, change in CHANGES.items())]
-    tables = [{(row.change, row.strength): row.example for row in m} for m in measured.values()]
-    figure = Figure(figsize=(3 * (2 + len(tables)), 2.8 * len(keys)), layout='constrained')
-    for line, key in zip(figure.subplots(len(keys), 2 + len(tables)), keys):
-        example = tables[0][key]
+    by_key = [{(row.change, row.strength): row for row in rows} for rows in measured.values()]
+    figure = Figure(figsize=(3 * (2 + len(by_key)), 2.8 * len(keys)), layout='constrained')
+    for line, key in zip(figure.subplots(len(keys), 2 + len(by_key)), keys):
         what = 'Ref' if key is keys[0] else f"Ref': {CHANGES[key[0]].label.format(key[1])}"
-        pictures = [(what, example.ref), ('HR, detail', centre(example.gt))]
-        for name, table in zip(measured, tables):
-            title = f'{name}: {table[key].metrics["PSNR"]:.2f} dB'
-            pictures.append((title, centre(table[key].sr)))
+        pictures = [(what, by_key[0][key].ref), ('HR, detail', centre(by_key[0][key].gt))]
+        for name, rows in zip(measured, by_key):
+            pictures.append((f'{name}: {rows[key].psnr:.2f} dB', centre(rows[key].sr)))
         for axes, (title, image) in zip(line, pictures):
             axes.imshow(image, interpolation='nearest')
             axes.set_title(title, fontsize=9)
@@ -160,27 +277,10 @@ def draw_examples(measured: dict[str, list], path: Path) -> None:
         figure.savefig(part, dpi=150)
 
 
-def write_json(measured: dict[str, list], path: Path) -> None:
-    """Write the numbers behind table and plot."""
-    import json
-
-    from masasr_mm.files import written_whole
-
-    rows = [
-        dict(model=name, change=row.change, strength=row.strength, **row.metrics)
-        for name, rows in measured.items()
-        for row in rows
-    ]
-    with written_whole(path) as part:
-        part.write_text(json.dumps(rows, indent=1, ensure_ascii=False), 'utf-8')
-
-
 def main(args: argparse.Namespace) -> None:
     """Test with changed references."""
-    from masasr_mm.errors import UserError
+    from masasr_mm.files import written_whole
 
-    if args.images is not None and args.images < 1:
-        raise UserError(f'--images {args.images}: at least one image is needed')
     pairs = [(args.config, args.checkpoint), *([args.baseline] if args.baseline else [])]
     out = Path(args.out or Path('work_dirs/robustness') / Path(args.config).stem)
     written = [out / name for name in ('robustness.json', 'robustness.png', 'examples.png')]
@@ -189,11 +289,13 @@ def main(args: argparse.Namespace) -> None:
         name = Path(config).stem
         name = f'{name} ({Path(checkpoint).stem})' if name in models else name
         models[name] = load(config, checkpoint, args.cfg_options, written)
-
     measured = measure_all(models, args.images)
-    print_table(measured)
-    for write, path in zip((write_json, plot, draw_examples), written):
-        write(measured, path)
+    table = table_of(measured)
+    print_table(table)
+    with written_whole(written[0]) as part:
+        table.to_json(part, orient='records', indent=1, force_ascii=False)
+    plot(table, written[1])
+    draw_examples(measured, written[2])
     print(f'written to {out}')
 
 

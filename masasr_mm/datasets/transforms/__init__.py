@@ -14,6 +14,11 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
             'RoundToUint8',
         ],
         'loading': ['LoadPhoto', 'LoadRGBImage'],
-        'references': ['AlignReferences', 'PadToMultiple', 'StackReferences'],
+        'references': [
+            'AlignReferences',
+            'ChangeReference',
+            'PadToMultiple',
+            'StackReferences',
+        ],
     },
 )

@@ -1,11 +1,14 @@
-"""References as the network takes them: aligned, stacked, padded."""
+"""References as the network takes them: aligned, changed, stacked, padded."""
 
 from __future__ import annotations
 
+import cv2
 import mmcv
 import numpy as np
 from mmagic.registry import TRANSFORMS
 from mmcv.transforms import BaseTransform
+from PIL import Image
+from torchvision.transforms import functional
 
 from masasr_mm.alignment import align_all
 from masasr_mm.errors import UserError
@@ -51,6 +54,59 @@ class AlignReferences(BaseTransform):
 
     def __repr__(self) -> str:
         return f'{type(self).__name__}(key={self.key}, lq_key={self.lq_key}, scale={self.scale})'
+
+
+@TRANSFORMS.register_module()
+class ChangeReference(BaseTransform):
+    """Change the luminance, colour or sharpness of a reference, as in Fig. 6.
+
+    It comes right after the reference is read, so that Ref↓ changes with it.
+
+    Modified keys: ``key``, an array (H, W, 3) RGB uint8, or a list of them.
+
+    Args:
+        change (str): 'luminance' multiplies all pixels by ``strength``, 'color' turns their hue by
+            so many degrees, 'blur' applies a Gaussian of that deviation in pixels.
+        strength (float): How much.
+        key (str): The reference. Defaults to 'ref'.
+
+    Raises:
+        UserError: If there is no such change.
+    """
+
+    NEUTRAL = dict(luminance=1.0, color=0.0, blur=0.0)
+    """The strength of each change that changes nothing."""
+
+    def __init__(self, change: str, strength: float, key: str = 'ref') -> None:
+        if change not in self.NEUTRAL:
+            raise UserError(
+                f'ChangeReference: change={change!r} is not one of {", ".join(self.NEUTRAL)}'
+            )
+        self.change = change
+        self.strength = strength
+        self.key = key
+
+    def transform(self, results: dict) -> dict:
+        """Change the reference, or all of them."""
+        value = results[self.key]
+        several = isinstance(value, (list, tuple))
+        results[self.key] = [self._apply(v) for v in value] if several else self._apply(value)
+        return results
+
+    def _apply(self, image: np.ndarray) -> np.ndarray:
+        if self.strength == self.NEUTRAL[self.change]:
+            return image.copy()
+        if self.change == 'blur':
+            return cv2.GaussianBlur(image, (0, 0), self.strength, borderType=cv2.BORDER_REPLICATE)
+        picture = Image.fromarray(image)
+        if self.change == 'luminance':
+            return np.array(functional.adjust_brightness(picture, self.strength))
+        return np.array(functional.adjust_hue(picture, self.strength / 360))
+
+    def __repr__(self) -> str:
+        return (
+            f'{type(self).__name__}(change={self.change}, strength={self.strength}, key={self.key})'
+        )
 
 
 @TRANSFORMS.register_module()

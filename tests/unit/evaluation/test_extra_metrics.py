@@ -1,4 +1,4 @@
-"""Metrics that are asked for by name."""
+"""Metrics that tools/test.py is asked for by name."""
 
 from __future__ import annotations
 

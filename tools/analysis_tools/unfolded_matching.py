@@ -6,34 +6,22 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from ..models import MatchExtractionModule
-from ..models.matching import Matches
-from ..models.matching.blocks import BlockGrid
-from ..models.matching.stages import EPS, centre_patches, enlarged_similarity
+from masasr_mm.models import MatchExtractionModule
+from masasr_mm.models.matching import Matches
+from masasr_mm.models.matching.blocks import BlockGrid
+from masasr_mm.models.matching.stages import EPS, centre_patches, enlarged_similarity
 
 
 class UnfoldedMatching(MatchExtractionModule):
     """MEM by unfolding all patches, gathering and folding, as the released code works.
 
-    Stages 1 to 3 follow Eq. 1–5 literally: patches are cut out, normalised and multiplied, and
-    the matched ones of 3s×3s pixels are laid down again and averaged. Arguments and results of
-    all methods are those of :class:`MatchExtractionModule`; time and memory are what that class
-    is there to spare.
-
-    Args:
-        **settings: As for :class:`MatchExtractionModule`.
+    Stages 1 to 3 follow Eq. 1–5 literally: patches are cut out, normalised and multiplied, and the
+    matched ones of 3s×3s pixels are laid down again and averaged.
     """
 
     @classmethod
     def like(cls, matching: MatchExtractionModule) -> UnfoldedMatching:
-        """Return a module with the settings of another.
-
-        Args:
-            matching (MatchExtractionModule): The other.
-
-        Returns:
-            UnfoldedMatching: The module.
-        """
+        """Return a module with the settings of another."""
         names = ('block_size', 'ref_block_ratio', 'patch_size', 'dilations')
         return cls(**{name: getattr(matching, name) for name in names})
 
@@ -52,11 +40,13 @@ class UnfoldedMatching(MatchExtractionModule):
         self, lr: Tensor, ref_down: Tensor, coarse_index: Tensor, grid: BlockGrid
     ) -> Tensor:
         """Do Stage 2 with all patches of both blocks unfolded (Eq. 2–3)."""
-        lr_blocks = _lr_blocks(lr, grid)
-        ref_blocks = _ref_blocks(ref_down, coarse_index, grid)
+        (ky, kx), margin = grid.block, grid.patch_size - 1
+        padded = F.pad(lr, [grid.radius] * 4, mode='replicate')
+        cut = padded.unfold(2, ky + margin, ky).unfold(3, kx + margin, kx)
+        lr_blocks = cut.permute(0, 2, 3, 1, 4, 5).flatten(0, 2)
         lr_patches, ref_patches = (
-            F.normalize(F.unfold(part, self.patch_size), dim=1, eps=EPS)
-            for part in (lr_blocks, ref_blocks)
+            F.normalize(F.unfold(blocks, self.patch_size), dim=1, eps=EPS)
+            for blocks in (lr_blocks, _ref_blocks(ref_down, coarse_index, grid))
         )
         index = (lr_patches.transpose(1, 2) @ ref_patches).argmax(dim=2)
         return index.view(*coarse_index.shape, *grid.block)
@@ -68,28 +58,20 @@ class UnfoldedMatching(MatchExtractionModule):
         grid = BlockGrid.of(
             lr, matches.grid, self.block_size, self.ref_block_ratio, self.patch_size
         )
-        patch, rim = self.patch_size * scale, grid.radius * scale
+        patch, margin = self.patch_size * scale, grid.radius * scale
         patches = F.unfold(_ref_blocks(ref, matches.coarse_index, grid), patch, stride=scale)
         chosen = matches.fine_index.flatten(0, 1).flatten(1)[:, None]
         patches = patches.gather(2, chosen.expand(-1, patches.shape[1], -1))
         size = [scale * (n + self.patch_size - 1) for n in grid.block]
         total = F.fold(patches, size, patch, stride=scale)
         count = F.fold(torch.ones_like(patches), size, patch, stride=scale)
-        texture = (total / count)[:, :, rim:-rim, rim:-rim]
+        texture = (total / count)[:, :, margin:-margin, margin:-margin]
         texture = texture.unflatten(0, (-1, *grid.blocks)).permute(0, 3, 1, 4, 2, 5)
         return texture.flatten(4, 5).flatten(2, 3) * enlarged_similarity(matches, scale)
 
 
-def _lr_blocks(lr: Tensor, grid: BlockGrid) -> Tensor:
-    """Cut the LR feature into blocks with the rim that patches reach into."""
-    (ky, kx), rim = grid.block, grid.patch_size - 1
-    padded = F.pad(lr, [grid.radius] * 4, mode='replicate')
-    cut = padded.unfold(2, ky + rim, ky).unfold(3, kx + rim, kx)
-    return cut.permute(0, 2, 3, 1, 4, 5).flatten(0, 2)
-
-
 def _ref_blocks(ref: Tensor, coarse_index: Tensor, grid: BlockGrid) -> Tensor:
-    """Cut the reference blocks with their rims out of a feature of some scale."""
+    """Cut the reference blocks with their margins out of a feature of some scale."""
     scale = ref.shape[2] // grid.ref[0]
     rows, columns = (
         corner.flatten()[:, None] * scale

@@ -1,0 +1,69 @@
+"""The stages that the network names while it runs, as torch's profiler shows them."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+from torch.nn import functional as F
+from torch.profiler import ProfilerActivity, profile
+
+from masasr_mm.models import MASANet, stages
+from masasr_mm.models.inference.tiled import TiledMASANet
+from masasr_mm.models.inference.whole import WholeMASANet
+
+NAMES = [
+    *('encode LR', 'encode Ref↓', 'coarse matching', 'fine matching', 'similarity'),
+    *('LR pyramid', 'encode Ref'),
+    *('extract 1×', 'fuse 1×', 'extract 2×', 'fuse 2×', 'extract 4×', 'fuse 4×'),
+    'to image',
+]
+
+
+@pytest.fixture
+def net():
+    torch.manual_seed(0)
+    return MASANet(channels=4, fusion_blocks=(1, 1, 1), encoder=dict(num_blocks=1)).eval()
+
+
+def images(ref_size: int = 96):
+    ref = torch.rand(1, 3, ref_size, ref_size)
+    return torch.rand(1, 3, 24, 24), ref, F.avg_pool2d(ref, 4)
+
+
+def profiled(runner, *given) -> list:
+    with torch.no_grad(), profile(activities=[ProfilerActivity.CPU]) as found:
+        runner.super_resolve(*given)
+    return list(found.events())
+
+
+# Of a reference smaller than the photo the features are kept, of a larger one the texture.
+@pytest.mark.parametrize('ref_size', [64, 128])
+def test_they_are_seen_however_the_network_runs(net, ref_size):
+    for runner in (net, WholeMASANet(net), TiledMASANet(net, 8)):
+        names = {event.name for event in profiled(runner, *images(ref_size))}
+        assert names >= set(NAMES)
+
+
+def test_their_order_and_what_is_in_them(net):
+    found = profiled(net, *images())
+    events = {event.name: event.time_range for event in found if event.name in NAMES}
+    assert sorted(events, key=lambda name: events[name].start) == NAMES
+    convolutions = [event for event in found if event.name == 'aten::conv2d']
+    encoder = events['encode LR']
+    inside = [event for event in convolutions if encoder.start <= event.time_range.start]
+    inside = [event for event in inside if event.time_range.end <= encoder.end]
+    assert len(inside) == 3 * 3  # of three levels with one residual block each
+
+
+@torch.no_grad()
+@pytest.mark.parametrize('trace', ['compile', 'export'])
+def test_nothing_is_left_in_a_traced_network(net, trace, monkeypatch):
+    given, named = images(), []
+    expected = net(*given)
+    monkeypatch.setattr(stages, 'record_function', named.append)
+    if trace == 'export':
+        have = torch.export.export(net, given, strict=False).module()(*given)
+    else:
+        have = torch.compile(net, fullgraph=True, backend='eager')(*given)
+    assert not named
+    assert torch.equal(have, expected)

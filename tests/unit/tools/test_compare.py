@@ -1,0 +1,296 @@
+"""compare.py and real_pairs.py: equal references, the metrics of what comes out, tables, files."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import math
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from mmagic.evaluation.metrics.niqe import niqe
+from mmagic.registry import MODELS
+from pandas import DataFrame
+from PIL import Image
+from skimage import data
+
+from masasr_mm.errors import UserError
+from tests.conftest import REPOSITORY
+from tests.scripts import call_tool, load_tool
+
+compare = load_tool('analysis_tools/compare.py')
+real_pairs = load_tool('analysis_tools/real_pairs.py')
+quality = load_tool('analysis_tools/quality.py')
+measuring = load_tool('analysis_tools/measuring.py')
+
+
+@pytest.fixture(scope='module')
+def pairs(tmp_path_factory):
+    """A folder with two photos, each with a reference of its scene and one of another."""
+    folder = tmp_path_factory.mktemp('data') / 'pairs'
+    folder.mkdir()
+    photo, other = data.astronaut(), data.coffee()
+    for name, top in (('a', 0), ('b', 100)):
+        views = photo[top : top + 66, 200:282], photo[top + 4 : top + 68, 204:284], other[:64, :64]
+        for number, view in enumerate(views):
+            Image.fromarray(view).save(folder / f'{name}_{number}.png')
+    return folder
+
+
+def luma_psnr(one: np.ndarray, other: np.ndarray) -> float:
+    """BT.601, studio swing."""
+    difference = (one.astype(float) - other) @ np.array([65.481, 128.553, 24.966]) / 255
+    return 10 * math.log10(255**2 / np.mean(difference**2))
+
+
+def test_photos_are_cut_and_have_the_references_that_are_asked_for(pairs):
+    photos = quality.read_photos(str(pairs))
+    assert [(p.name, p.gt.shape) for p in photos] == [('a', (64, 80, 3)), ('b', (64, 80, 3))]
+    [ref] = photos[0].refs
+    np.testing.assert_array_equal(ref, data.astronaut()[4:68, 204:284])
+    [photo] = quality.read_photos(str(pairs), references=2, limit=1)
+    assert len(photo.refs) == 2
+
+
+def test_lr_images_and_metrics(pairs):
+    gt = quality.read_photos(str(pairs))[0].gt
+    small = Image.fromarray(gt).resize((20, 16), Image.Resampling.BICUBIC)
+    lq = quality.low_resolution(gt)
+    np.testing.assert_array_equal(lq, np.asarray(small))
+    enlarged = quality.enlarge_bicubic(lq)
+    large = small.resize((80, 64), Image.Resampling.BICUBIC)
+    np.testing.assert_array_equal(enlarged, np.asarray(large))
+    found = quality.Metrics()(gt, enlarged)
+    assert found['psnr'] == pytest.approx(luma_psnr(gt, enlarged), abs=1e-3)
+    small.save(stream := io.BytesIO(), 'JPEG', quality=75)
+    packed = np.asarray(Image.open(stream))
+    np.testing.assert_array_equal(quality.low_resolution(gt, jpeg=75), packed)
+
+
+class Recorder:
+    """Enlarges, and remembers what it was given."""
+
+    def __init__(self):
+        self.references, self.aligned, self.align = [], [], None
+
+    def __call__(self, lq, ref):
+        self.references.append(ref)
+        self.aligned.append(self.align)
+        size = (4 * lq.shape[1], 4 * lq.shape[0])
+        return np.asarray(Image.fromarray(lq).resize(size, Image.Resampling.NEAREST))
+
+
+def test_every_reference_of_a_pair(pairs):
+    photos, recorder = real_pairs.read_pairs(str(pairs)), Recorder()
+    results = DataFrame(real_pairs.measure({'w': recorder}, photos))
+    assert len(results) == 2 * (1 + len(real_pairs.REFERENCES))
+    (_, gt, (ref, unlike)) = photos[0]
+    lq = quality.low_resolution(gt)
+    for given, expected in zip(recorder.references[:5], (lq, ref, ref, unlike, unlike)):
+        np.testing.assert_array_equal(given, expected)
+    assert recorder.aligned[:5] == ['off', 'off', 'auto', 'off', 'auto']
+    assert list(results['weights'][:6]) == ['bicubic', *['w'] * 5]
+    assert list(results['reference'][1:6]) == list(real_pairs.REFERENCES)
+    expected = [luma_psnr(gt, image) for image in (quality.enlarge_bicubic(lq), recorder(lq, lq))]
+    assert list(results['psnr'][:2]) == pytest.approx(expected, abs=1e-3)
+    table = real_pairs.table_of(results, 'psnr')
+    assert list(table['reference']) == ['', *real_pairs.REFERENCES]
+    assert list(table['mean']) == pytest.approx(list((table['a'] + table['b']) / 2))
+
+
+def test_further_measures_have_a_row_of_the_original():
+    gt = np.ascontiguousarray(data.astronaut()[:192, 200:392])
+    photos = [quality.Photo('a', gt, [gt, gt])]
+    results = DataFrame(real_pairs.measure({'w': Recorder()}, photos, measures=['NIQE']))
+    assert list(results['weights'][:3]) == ['original', 'bicubic', 'w']
+    assert results['NIQE'][0] == pytest.approx(niqe(gt[..., ::-1], 0, convert_to='gray'))
+    assert results['NIQE'][1] > results['NIQE'][0] + 1
+    with pytest.raises(UserError, match='Vmaf is no metric of single images'):
+        next(real_pairs.measure({}, photos, measures=['Vmaf']))
+
+
+def test_an_unlike_reference_is_asked_for(pairs, tmp_path):
+    for name in ('a_0.png', 'a_1.png'):
+        (tmp_path / name).write_bytes((pairs / name).read_bytes())
+    with pytest.raises(UserError, match=r'a_2\.png'):
+        real_pairs.read_pairs(str(tmp_path))
+
+
+def test_real_pairs_prints_and_writes(pairs, small_checkpoint, tmp_path, monkeypatch, capsys):
+    out = tmp_path / 'out' / 'results.json'
+    arguments = [pairs, '--checkpoints', small_checkpoint, '--device', 'cpu', '--out', out]
+    assert not call_tool(real_pairs, monkeypatch, *arguments, '--jpeg', '75')
+    printed = capsys.readouterr().out
+    results = json.loads(out.read_text())
+    assert [result['weights'] for result in results] == ['bicubic', *['small'] * 5] * 2
+    for result in results:
+        assert f'{result["psnr"]:.2f}' in printed
+        assert f'{result["ssim"]:.3f}' in printed
+
+
+def test_every_system_of_the_tables_has_a_config():
+    peers = {path.name for path in (REPOSITORY / 'configs/peers').glob('*_x4_cufed5.py')}
+    found = [Path(file) for file in compare.configs_of(['all']).values()]
+    assert all(path.is_file() for path in found)
+    assert peers == {path.name for path in found if path.parent.name == 'peers'}
+    assert len(compare.METHODS) == len(set(found)) == 15
+
+
+def test_methods_may_have_other_configs_and_there_may_be_more_of_them():
+    given = ['rcan=other.py', 'mine=a/b=c.py']
+    assert compare.configs_of(['mine', 'rcan'], given) == {'mine': 'a/b=c.py', 'rcan': 'other.py'}
+    found = compare.configs_of(['all'], given)
+    assert list(found) == [*compare.METHODS, 'mine']
+    assert found['rcan'] == 'other.py'
+    assert found['han'] == compare.configs_of(['han'])['han']
+
+
+@pytest.mark.parametrize('text', ['rcan', 'rcan=', '=a.pt'])
+def test_a_name_and_a_file_are_needed(text):
+    with pytest.raises(UserError, match=f'--checkpoints {text}: NAME=FILE is needed'):
+        compare.checkpoints_of(['rcan'], [text])
+
+
+COSTS = DataFrame(
+    dict(parameters=[4_028_291, 15_592_379], operations=[349_014_000_000, 260_799_000_000]),
+    index=['masa', 'rcan'],
+).assign(seconds=[2.5, None], memory=[2**29, None])
+
+
+def rows(**psnr) -> DataFrame:
+    """The metrics of images by method and set."""
+    found = [
+        dict(method=method, set=name, photo=str(number), psnr=value, ssim=0.8123)
+        for method, sets in psnr.items()
+        for name, values in sets.items()
+        for number, value in enumerate(values)
+    ]
+    return DataFrame(found)
+
+
+def test_the_table_has_means_and_empty_cells():
+    found = rows(bicubic=dict(pairs=[22.0, 22.2]), masa=dict(pairs=[23.456]))
+    table = compare.table_of(found, COSTS, ['bicubic', 'masa', 'rcan'])
+    heads = ['method', 'PSNR', 'SSIM', 'parameters (M)', 'operations (G)', 'time (s)',
+             'memory (MiB)']  # fmt: skip
+    assert list(table.columns) == heads
+    assert table.to_numpy().tolist() == [
+        ['bicubic', '22.10', '0.8123', '', '', '', ''],
+        ['masa', '23.46', '0.8123', '4.03', '349.01', '2.500', '512'],
+        ['rcan', '', '', '15.59', '260.80', '', ''],
+    ]
+    found = rows(bicubic=dict(one=[22.0], two=[23.0])).assign(lpips=0.3)
+    table = compare.table_of(found, COSTS, ['bicubic', 'rcan'])
+    heads = [f'{metric} {name}' for name in ('one', 'two') for metric in ('PSNR', 'SSIM', 'LPIPS')]
+    assert list(table.columns)[1:7] == heads
+    assert table.to_numpy().tolist()[0][1:4] == ['22.00', '0.8123', '0.3000']
+    assert table.to_numpy().tolist()[1][1:7] == [''] * 6
+
+
+def test_costs_need_no_weights(tmp_path):
+    config = tmp_path / 'peer.py'
+    config.write_text(
+        "model = dict(generator=dict(type='SingleImageNetwork', "
+        "network=dict(type='ENetGenerator', channels=4, num_blocks=1)))\n"
+    )
+    conv = 4 * 4 * 9 + 4
+    pixels = 64 * (3 + 2 * 4) + 256 * 4 + 1024 * (4 + 4 + 3)
+    assert compare.measure_costs(str(config), measuring.Case((8, 8), (32, 32)), 'cpu', 0) == dict(
+        parameters=(3 * 4 * 9 + 4) + 5 * conv + (4 * 3 * 9 + 3), operations=pixels * 4 * 9
+    )
+
+
+def test_the_plot_has_the_methods_with_quality_and_time(tmp_path):
+    found = rows(bicubic=dict(pairs=[22.1]), masa=dict(pairs=[23.456]))
+    compare.plot_time(found, COSTS, tmp_path / 'plot.png')
+    assert Image.open(tmp_path / 'plot.png').width > 500
+    compare.plot_time(rows(bicubic=dict(pairs=[22.1])), COSTS, tmp_path / 'none.png')
+    assert not (tmp_path / 'none.png').exists()
+
+
+@pytest.fixture
+def srcnn(tmp_path):
+    """A checkpoint as mmagic publishes them."""
+    torch.manual_seed(0)
+    network = MODELS.build(dict(type='SRCNNNet'))
+    weights = {f'generator.{key}': value for key, value in network.state_dict().items()}
+    torch.save(dict(state_dict=weights), tmp_path / 'srcnn.pth')
+    return tmp_path / 'srcnn.pth'
+
+
+def read_csv(folder: Path) -> dict[str, dict]:
+    with (folder / 'comparison.csv').open(newline='') as file:
+        return {row['method']: row for row in csv.DictReader(file)}
+
+
+def test_a_row_a_method(pairs, srcnn, tmp_path, monkeypatch, capsys):
+    out = tmp_path / 'out'
+    arguments = [pairs, '--methods', 'srcnn', 'enet', 'masa-rec', '--checkpoints',
+                 f'srcnn={srcnn}', 'masa-rec=bicubic', '--device', 'cpu', '--out', out,
+                 '--size', 16, 16, '--runs', 0, '--limit', 1]  # fmt: skip
+    assert not call_tool(compare, monkeypatch, *arguments)
+    printed = capsys.readouterr().out
+    assert 'no checkpoint, so no quality: enet' in printed
+    table = read_csv(out)
+    assert list(table) == ['bicubic', 'srcnn', 'enet', 'masa-rec']
+    assert table['enet']['PSNR'] == table['bicubic']['parameters (M)'] == ''
+    assert table['enet']['parameters (M)'] == '0.85'
+    # Trained weights do better than plain enlargement, random ones do not.
+    psnr = {name: float(table[name]['PSNR']) for name in ('bicubic', 'srcnn', 'masa-rec')}
+    assert psnr['srcnn'] < psnr['bicubic'] < psnr['masa-rec']
+    assert table['masa-rec']['time (s)'] == ''
+    assert all(row['PSNR'] in printed for row in table.values())
+    content = json.loads((out / 'comparison.json').read_text('utf-8'))
+    by_method = {method['method']: method for method in content['methods']}
+    assert content['align'] == 'off'
+    assert f'{by_method["masa-rec"]["images"][0]["psnr"]:.2f}' == table['masa-rec']['PSNR']
+    assert by_method['enet']['images'] == []
+    assert by_method['bicubic']['costs'] is None
+    assert by_method['srcnn']['checkpoint'] == str(srcnn)
+    text = (out / 'comparison.md').read_text('utf-8')
+    assert table['masa-rec']['SSIM'] in text
+    assert text.endswith('No checkpoint was given for enet.\n')
+    assert Image.open(out / 'crops_pairs_a.png').height > 160
+    assert {path.name for path in out.iterdir()} == {
+        'comparison.csv', 'comparison.json', 'comparison.md', 'crops_pairs_a.png'
+    }  # fmt: skip
+
+
+def test_a_method_of_ones_own(pairs, tmp_path, monkeypatch):
+    network = dict(type='ENetGenerator', channels=8, num_blocks=1)
+    generator = dict(type='SingleImageNetwork', network=network)
+    model = dict(type='PeerEditor', generator=generator, pixel_loss=dict(type='L1Loss'))
+    (tmp_path / 'mine.py').write_text(f'model = {model!r}\n')
+    network = MODELS.build(network)
+    for parameter in network.parameters():
+        torch.nn.init.zeros_(parameter)
+    weights = {f'generator.network.{name}': value for name, value in network.state_dict().items()}
+    torch.save(dict(state_dict=weights), tmp_path / 'mine.pth')
+    arguments = [pairs, '--methods', 'mine', '--configs', f'mine={tmp_path / "mine.py"}',
+                 '--checkpoints', f'mine={tmp_path / "mine.pth"}', '--device', 'cpu', '--out',
+                 tmp_path / 'out', '--size', 16, 16, '--runs', 0, '--align', 'auto']  # fmt: skip
+    assert not call_tool(compare, monkeypatch, *arguments)
+    table = read_csv(tmp_path / 'out')
+    # Without weights that are other than 0 it is the enlargement that it adds to.
+    expected = float(table['bicubic']['PSNR'])
+    assert float(table['mine']['PSNR']) == pytest.approx(expected, abs=0.02)
+
+
+@pytest.mark.parametrize(
+    ('arguments', 'message'),
+    [
+        (('--methods', 'vdsr'), '--methods vdsr: not one of srcnn, mdsr'),
+        (('--methods', 'enet', '--checkpoints', 'han=a.pt'), 'han is none of enet'),
+        (('--methods', 'enet', '--checkpoints', 'enet=none.pt'), 'none.pt'),
+        (('--methods', 'mine', '--configs', 'mine=none.py'), 'none.py'),
+        (('pairs', '--methods', 'enet'), 'two folders of one name'),
+    ],
+)
+def test_mistakes(pairs, tmp_path, monkeypatch, capsys, arguments, message):
+    monkeypatch.chdir(pairs.parent)
+    assert call_tool(compare, monkeypatch, pairs, *arguments, '--out', tmp_path / 'out') == 2
+    assert message in capsys.readouterr().err
+    assert not (tmp_path / 'out').exists()

@@ -1,0 +1,306 @@
+"""Counting operations: the paper's numbers, a count by hand, and the tool."""
+
+from __future__ import annotations
+
+import itertools
+import json
+from collections import Counter
+
+import pytest
+import torch
+from PIL import Image
+from torch import nn
+
+from masasr_mm.models import MASANet, MatchExtractionModule
+from masasr_mm.models.peers import SRNTT
+from tests.conftest import REPOSITORY
+from tests.scripts import call_tool, load_tool
+
+tool = load_tool('analysis_tools/complexity.py')
+measuring = load_tool('analysis_tools/measuring.py')
+CONFIG = 'configs/masa-rec_x4_cufed5.py'
+
+
+@pytest.fixture(scope='module')
+def paper() -> list:
+    """The costs of Table 2's case."""
+    return tool.costs(MASANet(), (128, 128), (512, 512))
+
+
+def conv(pixels: int, channels_in: int = 64, channels_out: int = 64) -> int:
+    return pixels * 9 * channels_in * channels_out
+
+
+def levels(pixels: int, count: int = 3) -> int:
+    """Multiply-adds of the encoder's first levels for an image of so many pixels."""
+    first = conv(pixels, 3) + 8 * conv(pixels)
+    return first + sum(9 * conv(pixels // 4**level) for level in range(1, count))
+
+
+def test_table_2(paper):
+    matching = sum(cost.formula for cost in paper[1:3])
+    assert matching / 1e9 == pytest.approx(8.8426, abs=5e-5)
+    assert round(matching / 1e9, 2) == 8.84
+    everything = tool.total(paper)
+    assert everything.parameters == 4_028_291
+    assert everything.formula / 1e9 == pytest.approx(350.71, abs=5e-3)
+
+
+def test_every_module_against_a_count_by_hand(paper):
+    lr, x2, x4 = 128**2, 256**2, 512**2
+    by_hand = {
+        'encoder': levels(lr) + levels(lr, 1) + levels(x4),
+        'adaptation': (2 + 1 + 1) * conv(lr + x2 + x4),
+        'lr_pyramid': 5 * conv(lr // 16) + (6 * conv(lr // 4) + 6 * conv(lr)),
+        'merge': conv(lr, 128),
+        'aggregations': sum(4 * conv(pixels) + conv(4 * pixels, 128) for pixels in (lr, x2)),
+        'refinements': 24 * conv(lr) + 16 * conv(x2) + 8 * conv(x4),
+        'to_image': conv(x4, 64, 3),
+    }
+    found = {cost.name: cost.as_run for cost in paper if not cost.name.startswith('matching')}
+    assert found == by_hand
+    formula = {cost.name: cost.formula for cost in paper}
+    assert formula['encoder'] == 2 * levels(lr) + levels(x4)
+    assert {name: formula[name] for name in by_hand if name != 'encoder'} == {
+        name: count for name, count in by_hand.items() if name != 'encoder'
+    }
+
+
+def test_the_matching_against_a_count_by_hand(paper):
+    coarse, fine = paper[1:3]
+    assert coarse.formula == 256 * 128**2 * 9 * 64 * 3
+    assert fine.formula == 128**2 * 13**2 * 9 * 64
+    # The norms of Ref↓'s patches are convolutions of one channel.
+    assert coarse.as_run == coarse.formula + 3 * 128**2 * 9
+    # Pixels of rimmed blocks: 10×10 of the LR by 15×15 of Ref↓.
+    assert fine.as_run == 256 * 10**2 * 15**2 * 64
+
+
+def test_the_rows_add_up_to_what_the_whole_network_runs(paper):
+    small = dict(channels=8, fusion_blocks=(2, 1, 1), encoder=dict(num_blocks=1))
+    net = MASANet(**small)
+    images = [torch.rand(1, 3, *size) for size in ((32, 24), (96, 160), (24, 40))]
+    with torch.no_grad():
+        expected = tool.multiply_adds(net, *images)
+    assert tool.total(tool.costs(net, (32, 24), (96, 160))).as_run == expected
+
+
+def test_the_formulas_follow_the_options():
+    matching = MatchExtractionModule(block_size=4, ref_block_ratio=1, dilations=(1, 4))
+    coarse, fine = tool.matching_costs(matching, 16, (24, 16), (32, 40))
+    # 6×4 blocks; 2·(32 // 12) + 1 by 2·(40 // 8) + 1 candidates.
+    assert coarse.formula == 24 * 32 * 40 * 9 * 16 * 2
+    assert fine.formula == 24 * 16 * 5 * 11 * 9 * 16
+
+
+def test_a_ref_block_is_no_larger_than_the_grid():
+    fine = tool.matching_costs(MatchExtractionModule(), 4, (64, 64), (9, 9))[1]
+    assert fine.formula == 64 * 64 * min(2 * (9 // 16) + 1, 7) ** 2 * 9 * 4
+    fine = tool.matching_costs(MatchExtractionModule(), 4, (8, 8), (10, 12))[1]
+    assert fine.formula == 8 * 8 * 8 * 10 * 9 * 4
+
+
+def test_stage_3_takes_nine_pixels_at_each_scale():
+    small = MASANet(channels=8, fusion_blocks=(1, 1, 1), encoder=dict(num_blocks=1))
+    assert tool.extraction_multiply_adds(small, (16, 24)) == 16 * 24 * 9 * 8 * (1 + 4 + 16)
+
+
+def test_matrix_products_and_convolutions_are_counted():
+    assert tool.multiply_adds(torch.mm, torch.rand(3, 5), torch.rand(5, 7)) == 3 * 5 * 7
+    transposed = nn.ConvTranspose2d(2, 3, 3, stride=2, padding=1, output_padding=1)
+    assert tool.multiply_adds(transposed, torch.rand(1, 2, 6, 4)) == 6 * 4 * 9 * 2 * 3
+    assert tool.multiply_adds(torch.add, torch.rand(9), torch.rand(9)) == 0
+    assert tool.count_parameters(transposed) == 2 * 3 * 9 + 3
+
+
+def test_nothing_is_computed():
+    # The features of such a reference would take 69 GB.
+    costs = tool.costs(MASANet(), (8, 8), (16384, 16384))
+    assert costs[0].as_run == levels(8**2) + levels(4096**2, 1) + levels(16384**2)
+
+
+PEERS = dict(
+    srcnn=(20_099, 5.243),
+    mdsr=(6_654_211, 116.513),
+    rdn=(22_271_107, 372.399),
+    rcan=(15_592_379, 260.799),
+    han=(16_071_769, 268.933),
+    srgan=(1_517_571, 41.552),
+    enet=(852_867, 34.304),
+    esrgan=(16_697_987, 293.713),
+    crossnet=(30_616_369, 169.360),
+    srntt=(5_967_503, 1178.777),
+    ttsr=(6_729_615, 1043.285),
+)
+"""Parameters, and multiply-adds in G at an LR of 128×128 with a reference of 512×512."""
+
+
+def costs_of(name: str, **network) -> Counter:
+    """Parameters, multiply-adds and those of the matching, of a config of a peer."""
+    config = REPOSITORY / 'configs' / 'peers' / f'{name}_x4_cufed5.py'
+    options = {f'model.generator.network.{key}': value for key, value in network.items()}
+    costs = tool.costs(measuring.build_network(str(config), options), (128, 128), (512, 512))
+    assert all(cost.formula == cost.as_run for cost in costs)
+    whole = tool.total(costs)
+    matching = sum(cost.as_run for cost in costs if cost.name == 'matching')
+    return Counter(parameters=whole.parameters, as_run=whole.as_run, matching=matching)
+
+
+@pytest.mark.parametrize('name', PEERS)
+def test_peers(name):
+    if name in ('rcan', 'han'):  # 20 blocks in each group take long to count one by one
+        one, two = (costs_of(name, n_resblocks=count) for count in (1, 2))
+        found = {key: one[key] + 19 * (two[key] - one[key]) for key in one}
+    else:
+        found = costs_of(name)
+    parameters, operations = PEERS[name]
+    assert found['parameters'] == parameters
+    assert found['as_run'] / 1e9 == pytest.approx(operations, abs=5e-4)
+    # Each of 128² patches of 3×3×256 with each other one; Table 2: 618.48 G for TTSR.
+    assert found['matching'] == (128**4 * 9 * 256 if name in ('srntt', 'ttsr') else 0)
+
+
+def test_ttsr_is_what_table_2_says_but_for_element_wise_work():
+    assert PEERS['ttsr'][1] == pytest.approx(1044.28, rel=1e-3)
+
+
+def test_srntt_without_vgg_is_what_table_2_says_beside_its_matching():
+    """With the content extractor's own way to an image, which is no part of the result."""
+    costs = tool.costs(SRNTT(), (128, 128), (512, 512))
+    learned = sum(cost.as_run for cost in costs if cost.name not in ('extractor', 'matching'))
+    lr, x2, x4 = 128**2, 256**2, 512**2
+    branch = conv(lr, 64, 256) + conv(x2, 64, 256) + conv(x4) + conv(x4, 64, 3)
+    assert (learned + branch) / 1e9 == pytest.approx(6500.70 - 6005.78, rel=2e-3)
+
+
+def test_the_rows_of_a_peer_add_up_to_all_that_it_runs():
+    net = SRNTT(channels=4, num_blocks=1)
+    images = [torch.rand(1, 3, *size) for size in ((8, 12), (32, 16), (8, 4))]
+    with torch.no_grad():
+        expected = tool.multiply_adds(net, *images)
+    assert tool.total(tool.costs(net, (8, 12), (32, 16))).as_run == expected
+
+
+@pytest.fixture(scope='module')
+def settings():
+    return tool.sweep(MASANet(), (128, 128), (128, 128))
+
+
+def formulas(settings, panel: str) -> dict[str, int]:
+    rows = settings[settings['panel'] == panel]
+    return dict(zip(rows['label'], rows['formula']))
+
+
+def test_the_paper_s_setting_is_in_every_panel(settings):
+    for panel, label in (('a', '8×8'), ('b', '12×12'), ('c', '1, 2, 3')):
+        assert formulas(settings, panel)[label] == 8_842_641_408
+
+
+def test_lr_blocks(settings):
+    found = formulas(settings, 'a')
+    patch = 9 * 64
+    for size, padded in ((4, 128), (8, 128), (12, 132), (16, 128)):
+        blocks = (padded // size) ** 2
+        expected = blocks * 128**2 * patch * 3 + padded**2 * 13**2 * patch
+        if size == 12:  # Ref↓ is not padded: 128 // (2·11) = 5 positions to each side
+            expected = blocks * 128**2 * patch * 3 + padded**2 * 11**2 * patch
+        assert found[f'{size}×{size}'] == expected
+    assert found['1×1'] == 128**4 * patch * 3 + 128**2 * patch
+    assert sorted(found.values(), reverse=True) == list(found.values())
+    padded = settings[(settings['panel'] == 'a') & (settings['label'] == '12×12')]
+    assert list(padded['lr_size']) == [(132, 132)]
+
+
+def test_ref_blocks(settings):
+    found = formulas(settings, 'b')
+    coarse = 256 * 128**2 * 9 * 64 * 3
+    assert found == {
+        f'{size}×{size}': coarse + 128**2 * (size + 1) ** 2 * 9 * 64 for size in (4, 8, 12, 16, 20)
+    }
+
+
+def test_dilations(settings):
+    found = list(formulas(settings, 'c').values())
+    steps = [after - before for before, after in itertools.pairwise(found)]
+    assert steps == [256 * 128**2 * 9 * 64] * 3
+
+
+def test_fewer_operations_are_run_but_for_the_norms(settings):
+    rows = settings[settings['label'] != '1×1']
+    assert (rows['as_run'] < rows['formula']).all()
+
+
+def test_table_2_and_figure_5(monkeypatch, capsys, tmp_path):
+    monkeypatch.setenv('COLUMNS', '200')
+    assert not call_tool(monkeypatch, CONFIG, '--sweep', '--out', tmp_path / 'out')
+    printed = capsys.readouterr().out
+    for text in (
+        '4,028,291',
+        '350.7141',
+        'matching by the formulas: 8.8426 G',
+        'encoder: 1.6987 G fewer',
+        'matching, Stage 2: 1.2262 G fewer',
+        'Table 2: matching 8.84 G, total 367.93 G (with element-wise work), 4.03 M parameters',
+        '(a) LR block',
+    ):
+        assert text in printed
+    content = json.loads((tmp_path / 'out/complexity.json').read_text('utf-8'))
+    assert content['matching'] == 8_842_641_408
+    whole = content['modules'].pop()
+    assert whole['name'] == 'total'
+    for key in ('parameters', 'formula', 'as_run'):
+        assert sum(row[key] for row in content['modules']) == whole[key]
+    assert {setting['panel'] for setting in content['sweep']} == {'a', 'b', 'c'}
+    assert Image.open(tmp_path / 'out/complexity.png').width > 800
+
+
+def test_other_sizes_and_networks(monkeypatch, capsys, tmp_path):
+    config = tmp_path / 'small.py'
+    config.write_text(
+        "model = dict(generator=dict(type='MASANet', channels=4, fusion_blocks=(1, 1, 1), "
+        "adaptation=dict(type='NoAdaptation')))\n"
+    )
+    arguments = (config, '--lq', 16, 24, '--ref', 64, 48, '--out', tmp_path)
+    assert not call_tool(monkeypatch, *arguments)
+    assert 'Table 2' not in capsys.readouterr().out
+    content = json.loads((tmp_path / 'complexity.json').read_text('utf-8'))
+    rows = {row['name']: row for row in content['modules']}
+    assert rows['adaptation'] == dict(name='adaptation', parameters=0, formula=0, as_run=0)
+    assert rows['matching, Stage 1']['formula'] == 6 * 16 * 12 * 9 * 4 * 3
+    assert content['sweep'] == []
+    assert not (tmp_path / 'complexity.png').exists()
+
+
+def test_a_network_that_masa_is_compared_with(monkeypatch, capsys):
+    monkeypatch.setenv('COLUMNS', '200')
+    assert not call_tool(monkeypatch, 'configs/peers/srntt_x4_cufed5.py')
+    printed = capsys.readouterr().out
+    for text in (
+        'extractor',
+        '5,967,503',
+        'matching by the formulas: 618.4753 G',
+        'not in the total: element-wise work',
+        'Table 2: matching 6005.78 G, total 6500.70 G (with element-wise work), 5.75 M parameters',
+    ):
+        assert text in printed
+    assert not call_tool(monkeypatch, 'configs/peers/enet_x4_cufed5.py')
+    printed = capsys.readouterr().out
+    assert 'matching' not in printed
+    assert 'Table 2' not in printed
+
+
+@pytest.mark.parametrize(
+    ('arguments', 'message'),
+    [
+        (('configs/peers/enet_x4_cufed5.py', '--sweep'), 'Fig. 5 is of MASANet'),
+        ((CONFIG, '--lq', 100, 128), 'multiples of 8, such as 104×128'),
+        ((CONFIG, '--ref', 0, 126), 'multiples of 4 from 12 up, such as 12×128'),
+        (('configs/none.py',), 'config not found: configs/none.py'),
+        (('configs/_base_/evaluation.py',), 'model.generator is no MASANet'),
+    ],
+)
+def test_mistakes(monkeypatch, capsys, arguments, message):
+    assert call_tool(monkeypatch, *arguments) == 2
+    error = capsys.readouterr().err
+    assert message in error
+    assert error.count('\n') == 1
