@@ -39,14 +39,7 @@ def parse_args() -> argparse.Namespace:
 
 
 def installed(name: str) -> str | None:
-    """Return the version of an installed package.
-
-    Args:
-        name (str): Its name.
-
-    Returns:
-        str | None: The version; None if it is not installed.
-    """
+    """Return the version of an installed package."""
     try:
         return metadata.version(name)
     except metadata.PackageNotFoundError:
@@ -54,14 +47,7 @@ def installed(name: str) -> str | None:
 
 
 def read_requirements(name: str) -> Iterator[Requirement]:
-    """Read ``requirements/<name>.txt``.
-
-    Args:
-        name (str): The name of the file without its folder and ending.
-
-    Yields:
-        Requirement: Every line that is meant for this Python.
-    """
+    """Read ``requirements/<name>.txt``."""
     from packaging.requirements import Requirement
 
     for line in (REQUIREMENTS / f'{name}.txt').read_text(encoding='utf-8').splitlines():
@@ -72,11 +58,7 @@ def read_requirements(name: str) -> Iterator[Requirement]:
 
 
 def pinned_versions() -> dict[str, str]:
-    """Return the versions that were tested as a whole, from requirements/constraints.txt.
-
-    Returns:
-        dict[str, str]: Canonical names and versions.
-    """
+    """Return the versions that were tested as a whole, from requirements/constraints.txt."""
     from packaging.utils import canonicalize_name
 
     pins = read_requirements('constraints')
@@ -84,17 +66,7 @@ def pinned_versions() -> dict[str, str]:
 
 
 def judge(version: str | None, allowed: str, pinned: str | None, needed: bool) -> str:
-    """Say what a version means.
-
-    Args:
-        version (str | None): What is installed.
-        allowed (str): The versions that requirements/ allows, such as ``>=2.4``; may be empty.
-        pinned (str | None): The tested version.
-        needed (bool): Whether the package cannot do without.
-
-    Returns:
-        str: ``tested``, ``allowed``, ``missing``, ``does not fit`` or, for what is optional, ``-``.
-    """
+    """Say what a version means: tested, allowed, missing, does not fit, or - if it is optional."""
     from packaging.specifiers import SpecifierSet
 
     if version is None:
@@ -106,11 +78,7 @@ def judge(version: str | None, allowed: str, pinned: str | None, needed: bool) -
 
 
 def package_rows() -> list[tuple[str, str, str, str, str]]:
-    """Compare every package that the code uses with what was tested.
-
-    Returns:
-        list[tuple]: Name, installed, tested and allowed versions, and what that means.
-    """
+    """Return name, installed, tested and allowed version of every package, and what that means."""
     from packaging.utils import canonicalize_name
 
     has_mmcv = {name: installed(name) for name in ('mmcv', 'mmcv-lite')}
@@ -135,11 +103,7 @@ def package_rows() -> list[tuple[str, str, str, str, str]]:
 
 
 def machine_rows() -> list[tuple[str, str]]:
-    """Return what importing the packages tells.
-
-    Returns:
-        list[tuple[str, str]]: A fact and its value.
-    """
+    """Return what importing the packages tells."""
     import torch
 
     gpus = [torch.cuda.get_device_name(index) for index in range(torch.cuda.device_count())]
@@ -159,11 +123,7 @@ def machine_rows() -> list[tuple[str, str]]:
 
 
 def placeholders() -> dict[str, str]:
-    """Tell which parts of other packages are replaced, once masasr_mm is imported.
-
-    Returns:
-        dict[str, str]: What, and whether it is in use.
-    """
+    """Return which parts of other packages are replaced, once masasr_mm is imported."""
     operators = import_module('mmcv.ops.nms').ext_module
     detector = sys.modules.get('controlnet_aux.mediapipe_face')
     return {

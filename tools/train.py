@@ -82,15 +82,7 @@ def parse_args() -> argparse.Namespace:
 
 
 def use_mixed_precision(optim_wrapper: dict, dtype: str) -> None:
-    """Turn every optimizer wrapper of a config into its mixed precision sibling.
-
-    Args:
-        optim_wrapper (dict): Config of the wrapper or wrappers; changed in place.
-        dtype (str): 'float16' or 'bfloat16'.
-
-    Raises:
-        UserError: If there is no GPU for float16.
-    """
+    """Turn every optimizer wrapper of a config into its mixed precision sibling."""
     from mmengine.device import is_cuda_available, is_npu_available
 
     from masasr_mm.errors import UserError
@@ -107,12 +99,7 @@ def use_mixed_precision(optim_wrapper: dict, dtype: str) -> None:
 
 
 def join_processes(launcher: str, env_cfg: dict) -> None:
-    """Set up the process group as the Runner would, before the processes decide anything.
-
-    Args:
-        launcher (str): What ``--launcher`` says.
-        env_cfg (dict): That of the config.
-    """
+    """Set up the process group as the Runner would, before the processes decide anything."""
     from mmengine.dist import init_dist, is_distributed
     from mmengine.utils.dl_utils import set_multi_processing
 
@@ -125,12 +112,7 @@ def join_processes(launcher: str, env_cfg: dict) -> None:
 
 
 def choose_start(config: Config, resume: str | None) -> None:
-    """Set the checkpoint that the training goes on from, or none; the same in all processes.
-
-    Args:
-        config (Config): The config; ``resume`` and ``load_from`` are changed.
-        resume (str, optional): What ``--resume`` says.
-    """
+    """Set the checkpoint that the training goes on from, or none; the same in all processes."""
     from mmengine.dist import is_main_process
 
     from masasr_mm.checkpoints.loading import newest_checkpoint
@@ -149,25 +131,13 @@ def choose_start(config: Config, resume: str | None) -> None:
 
 
 def begin_with(config: Config, checkpoint: str) -> None:
-    """Let a training begin with the weights of another, without a warm-up.
-
-    Args:
-        config (Config): The config; ``load_from`` and ``model.train_cfg`` are changed.
-        checkpoint (str): What ``--load-from`` says.
-    """
+    """Let a training begin with the weights of another, without a warm-up."""
     config.load_from = checkpoint
     config.model.train_cfg = dict(config.model.get('train_cfg') or {}, pixel_init=0)
 
 
 def check_work_dir(config: Config) -> None:
-    """See that what a training writes replaces nothing that it reads.
-
-    Args:
-        config (Config): The config, its start decided.
-
-    Raises:
-        UserError: If a config, or the checkpoint that it begins with, would be written over.
-    """
+    """See that what a training writes replaces nothing that it reads."""
     from masasr_mm.checkpoints.hub import files_of
     from masasr_mm.config import config_files
     from masasr_mm.errors import UserError

@@ -55,14 +55,7 @@ def parse_arguments() -> argparse.Namespace:
 
 
 def counts(dataset: RefSRDataset) -> dict[str, int]:
-    """Return the number of HR images, and of references that each is tested with.
-
-    Args:
-        dataset (RefSRDataset): The data set.
-
-    Returns:
-        dict[str, int]: ``images`` and ``references``.
-    """
+    """Return the number of HR images, and of references that each is tested with."""
     references = dataset.get_data_info(0).get('ref_path', [])
     return dict(
         images=len(dataset),
@@ -71,14 +64,7 @@ def counts(dataset: RefSRDataset) -> dict[str, int]:
 
 
 def inspect(path: str) -> tuple[int, int] | str:
-    """Return the width and height of an image, or what is wrong with it.
-
-    Args:
-        path (str): The image file.
-
-    Returns:
-        tuple[int, int] | str: Pixels, or one line that names the file.
-    """
+    """Return the width and height of an image, or what is wrong with it."""
     try:
         height, width = decode_rgb(Path(path).read_bytes(), path).shape[:2]
     except UserError as error:
@@ -89,15 +75,7 @@ def inspect(path: str) -> tuple[int, int] | str:
 
 
 def inspect_all(paths: list[str], console: Console) -> Iterator[tuple[int, int] | str]:
-    """Yield what :func:`inspect` says of each image, with a progress bar.
-
-    Args:
-        paths (list[str]): The image files.
-        console (Console): Where the progress bar goes.
-
-    Yields:
-        tuple[int, int] | str: In the order of the paths.
-    """
+    """Yield what :func:`inspect` says of each image, with a progress bar."""
     pool = ThreadPoolExecutor()  # Pillow and OpenCV decode outside of the interpreter's lock
     try:
         results = pool.map(inspect, paths)
@@ -109,16 +87,7 @@ def inspect_all(paths: list[str], console: Console) -> Iterator[tuple[int, int] 
 def report(
     dataset: RefSRDataset, results: list[tuple[int, int] | str], console: Console
 ) -> list[str]:
-    """Print counts, the range of sizes and each bad file.
-
-    Args:
-        dataset (RefSRDataset): The data set.
-        results (list[tuple[int, int] | str]): What :func:`inspect` says of each image.
-        console (Console): Where to print.
-
-    Returns:
-        list[str]: The lines about bad files.
-    """
+    """Print counts, the range of sizes and each bad file; return the lines about those."""
     bad = [result for result in results if isinstance(result, str)]
     sizes = [result for result in results if not isinstance(result, str)]
     console.print('HR images: {images}, references of each: {references}'.format(**counts(dataset)))

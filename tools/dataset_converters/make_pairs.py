@@ -49,21 +49,11 @@ def parse_arguments() -> argparse.Namespace:
 
 
 def read_pairs(packages: Path) -> dict[str, list[np.ndarray]]:
-    """Return both photos of every pair, as they are measured.
-
-    Args:
-        packages (Path): Folder with the package.
-
-    Returns:
-        dict[str, list[np.ndarray]]: Pixels (H, W, 3), uint8 RGB, of even quarters.
-
-    Raises:
-        UserError: If the package lacks one.
-    """
+    """Return both photos of every pair, (H, W, 3), uint8 RGB, of even quarters."""
     import numpy as np
+    from photo_packages import images_in_folder, scikit_image
     from PIL import Image
 
-    from masasr_mm.datasets.photos import images_in_folder, scikit_image
     from masasr_mm.images.io import decode_rgb
 
     wanted = set(chain(*PAIRS.values()))
@@ -92,12 +82,7 @@ def read_pairs(packages: Path) -> dict[str, list[np.ndarray]]:
 
 
 def build(folder: Path, packages: Path) -> None:
-    """Write the pairs into a folder.
-
-    Args:
-        folder (Path): Where to write.
-        packages (Path): Folder with the package.
-    """
+    """Write the pairs of the packages in a folder into another."""
     from PIL import Image
 
     pairs = read_pairs(packages)
@@ -112,7 +97,7 @@ def main() -> int:
     """Make the pairs, and return the exit status."""
     arguments = parse_arguments()
     out = arguments.out
-    from masasr_mm.datasets.photos import new_folder
+    from photo_packages import new_folder
 
     with new_folder(out, arguments.packages, [PACKAGE]) as (made, packages):
         build(made, packages)

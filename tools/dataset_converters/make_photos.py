@@ -43,15 +43,7 @@ def parse_arguments() -> argparse.Namespace:
 
 
 def make_views(patch: np.ndarray, number: int) -> dict[str, np.ndarray]:
-    """Return a patch and another view of it.
-
-    Args:
-        patch (np.ndarray): Pixels (H, W, 3), uint8.
-        number (int): The view's seed.
-
-    Returns:
-        dict[str, np.ndarray]: '0' is the patch and '1' the view of it, as CUFED5 counts them.
-    """
+    """Return a patch as '0' and another view of it as '1', as CUFED5 counts them."""
     from masasr_mm.datasets.transforms import RandomViewpoint
     from masasr_mm.engine.resume.data import seeded
 
@@ -61,20 +53,11 @@ def make_views(patch: np.ndarray, number: int) -> dict[str, np.ndarray]:
 
 
 def build(folder: Path, packages: Path) -> dict[str, int]:
-    """Write the data set into a new folder, the manifest last.
-
-    Args:
-        folder (Path): Where to write.
-        packages (Path): Folder with the .deb files.
-
-    Returns:
-        dict[str, int]: Numbers of photographs and of patches to train on and to validate on.
-    """
+    """Write the data set into a new folder, the manifest last; return how much it has of each."""
+    from photo_packages import Selection, cut_patches, images_in_folder, scikit_image
     from PIL import Image
     from rich.console import Console
     from rich.progress import track
-
-    from masasr_mm.datasets.photos import Selection, cut_patches, images_in_folder, scikit_image
 
     selection, photos = Selection(), []
     counts = dict(photos=0, train=0, val=0)
@@ -108,7 +91,7 @@ def main() -> int:
     """Make the data set, and return the exit status."""
     arguments = parse_arguments()
     out = arguments.out
-    from masasr_mm.datasets.photos import DEBIAN_PACKAGES, new_folder
+    from photo_packages import DEBIAN_PACKAGES, new_folder
 
     with new_folder(out, arguments.packages, DEBIAN_PACKAGES) as (made, packages):
         counts = build(made, packages)

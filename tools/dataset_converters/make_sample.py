@@ -15,11 +15,11 @@ from pathlib import Path
 
 import cv2
 import numpy as np
+from photo_packages import lost_detail
 from PIL import Image
 from rich.console import Console
 from rich.progress import track
 
-from masasr_mm.datasets.photos.selection import lost_detail
 from masasr_mm.errors import UserError, exit_with_user_errors
 from masasr_mm.files import folder_written_whole
 from masasr_mm.images.io import decode_rgb
@@ -64,17 +64,7 @@ def parse_arguments() -> argparse.Namespace:
 
 
 def read_photo(name: str) -> np.ndarray:
-    """Return a photograph of scikit-image.
-
-    Args:
-        name (str): File name in ``skimage.data``.
-
-    Returns:
-        np.ndarray: Pixels (H, W, 3), uint8 RGB.
-
-    Raises:
-        UserError: If this scikit-image does not ship it.
-    """
+    """Return a photograph of scikit-image, (H, W, 3), uint8 RGB."""
     try:
         content = resources.files('skimage.data').joinpath(name).read_bytes()
     except OSError as error:
@@ -85,14 +75,7 @@ def read_photo(name: str) -> np.ndarray:
 
 
 def rotation(angle: float) -> np.ndarray:
-    """Return the matrix that turns points, given as rows, clockwise in an image.
-
-    Args:
-        angle (float): In radians.
-
-    Returns:
-        np.ndarray: Shape (2, 2).
-    """
+    """Return the matrix (2, 2) that turns points, given as rows, clockwise by radians."""
     cosine, sine = np.cos(angle), np.sin(angle)
     return np.array([[cosine, sine], [-sine, cosine]])
 
@@ -100,17 +83,7 @@ def rotation(angle: float) -> np.ndarray:
 def draw_quadrangle(
     rng: np.random.Generator, side: float, angle: float, perspective: float
 ) -> np.ndarray:
-    """Return the corners of a turned square around the origin, each moved a little.
-
-    Args:
-        rng (np.random.Generator): Source of randomness.
-        side (float): Side of the square in pixels.
-        angle (float): Its rotation in radians.
-        perspective (float): Range of the corners' shifts, as a part of the side.
-
-    Returns:
-        np.ndarray: Shape (4, 2), x and y, clockwise from the upper left.
-    """
+    """Return the corners (4, 2) of a turned square around the origin, each moved a little."""
     square = np.array([[-1, -1], [1, -1], [1, 1], [-1, 1]]) * side / 2
     return square @ rotation(angle) + rng.uniform(-perspective, perspective, (4, 2)) * side
 
@@ -118,16 +91,9 @@ def draw_quadrangle(
 def draw_pair_of_views(
     rng: np.random.Generator, height: int, width: int, size: int
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Return the corners of two overlapping views that lie inside a photo.
+    """Return the corners (4, 2) of two overlapping views that lie inside a photo.
 
-    Args:
-        rng (np.random.Generator): Source of randomness.
-        height (int): Height of the photo.
-        width (int): Width of the photo.
-        size (int): Pixels of the views' sides, which each spans one to two times in the photo.
-
-    Returns:
-        tuple[np.ndarray, np.ndarray]: Corners (4, 2) of the input and of the reference.
+    Their sides span one to two times ``size`` pixels of the photo.
     """
     side = size * rng.uniform(1.0, 1.8)
     angle = np.radians(rng.uniform(-20, 20))
@@ -145,17 +111,7 @@ def draw_pair_of_views(
 
 
 def render(photo: np.ndarray, corners: np.ndarray, width: int, height: int) -> np.ndarray:
-    """Return a view of a photo, sharp and without aliasing.
-
-    Args:
-        photo (np.ndarray): Pixels (H, W, 3), uint8.
-        corners (np.ndarray): Corners of the view in the photo, (4, 2).
-        width (int): Width of the view.
-        height (int): Height of the view.
-
-    Returns:
-        np.ndarray: Pixels (height, width, 3), uint8.
-    """
+    """Return a view (height, width, 3) of a photo by its corners (4, 2), without aliasing."""
     # Drawn at twice the size and averaged, since warpPerspective alone does not filter.
     fine = np.array([[0, 0], [1, 0], [1, 1], [0, 1]]) * (2 * width - 1, 2 * height - 1)
     matrix = cv2.getPerspectiveTransform(corners.astype(np.float32), fine.astype(np.float32))
@@ -166,30 +122,12 @@ def render(photo: np.ndarray, corners: np.ndarray, width: int, height: int) -> n
 
 
 def change_colours(image: np.ndarray, gains: np.ndarray, brightness: float) -> np.ndarray:
-    """Return an image under another light.
-
-    Args:
-        image (np.ndarray): Pixels (H, W, 3), uint8.
-        gains (np.ndarray): Factor of each channel, (3,).
-        brightness (float): Grey levels to add.
-
-    Returns:
-        np.ndarray: Pixels (H, W, 3), uint8.
-    """
+    """Return an image under another light: a gain for each channel, then grey levels added."""
     return np.clip(np.rint(image * gains + brightness), 0, 255).astype(np.uint8)
 
 
 def make_pair(photo: np.ndarray, rng: np.random.Generator, size: int) -> list[np.ndarray]:
-    """Return a pair: two views of a photo, the draw of most detail among three.
-
-    Args:
-        photo (np.ndarray): Pixels (H, W, 3), uint8.
-        rng (np.random.Generator): Source of randomness.
-        size (int): Width and height of the views.
-
-    Returns:
-        list[np.ndarray]: The input and the reference, each (size, size, 3), uint8.
-    """
+    """Return input and reference, (size, size, 3): the draw of most detail among three."""
     draws = []
     for _ in range(3):
         corners = draw_pair_of_views(rng, *photo.shape[:2], size)
@@ -202,10 +140,9 @@ def make_pair(photo: np.ndarray, rng: np.random.Generator, size: int) -> list[np
 def make_test_images() -> list[np.ndarray]:
     """Return the HR image and its five references, the most similar one first.
 
-    Returns:
-        list[np.ndarray]: The left view of a stereo pair; the right view; the right view turned,
-        shrunk and in another light; the other end of the right view, which overlaps the HR image
-        by a few objects; a photo with other man-made things; a photo of the sky.
+    They are the left view of a stereo pair; the right view; the right view turned, shrunk and in
+    another light; the other end of the right view, which overlaps the HR image by a few objects;
+    a photo with other man-made things; a photo of the sky.
     """
     left, right = read_photo('motorcycle_left.png'), read_photo('motorcycle_right.png')
     rows, columns = TEST_WINDOW
@@ -225,25 +162,13 @@ def make_test_images() -> list[np.ndarray]:
 
 
 def save(image: np.ndarray, path: Path) -> None:
-    """Write an image as PNG.
-
-    Args:
-        image (np.ndarray): Pixels (H, W, 3), uint8 RGB.
-        path (Path): File, whose folder is made.
-    """
+    """Write an image as PNG."""
     path.parent.mkdir(parents=True, exist_ok=True)
     Image.fromarray(image).save(path)
 
 
 def checksums(folder: Path) -> dict[str, str]:
-    """Return the SHA-256 of every image below a folder, by relative path.
-
-    Args:
-        folder (Path): The data set.
-
-    Returns:
-        dict[str, str]: Hexadecimal checksums.
-    """
+    """Return the SHA-256 of every image below a folder, by relative path."""
     return {
         path.relative_to(folder).as_posix(): hashlib.sha256(path.read_bytes()).hexdigest()
         for path in sorted(folder.rglob('*.png'))
@@ -251,14 +176,7 @@ def checksums(folder: Path) -> dict[str, str]:
 
 
 def build(folder: Path, pairs: int, size: int, seed: int) -> None:
-    """Write the whole data set into a new folder, the manifest last.
-
-    Args:
-        folder (Path): Where to write.
-        pairs (int): Number of training pairs.
-        size (int): Width and height of them.
-        seed (int): Seed of the views.
-    """
+    """Write the whole data set into a new folder, the manifest last."""
     for number, image in enumerate(make_test_images()):
         save(image, folder / 'test' / 'CUFED5' / f'000_{number}.png')
     validation = read_photo(VALIDATION_PHOTO), np.random.default_rng([seed, pairs])
@@ -275,15 +193,7 @@ def build(folder: Path, pairs: int, size: int, seed: int) -> None:
 
 
 def is_complete(folder: Path, arguments: dict[str, int]) -> bool:
-    """Return whether a folder holds this very data set, unharmed.
-
-    Args:
-        folder (Path): The folder.
-        arguments (dict[str, int]): ``pairs``, ``size`` and ``seed``.
-
-    Returns:
-        bool: True if every file is there and nothing was changed.
-    """
+    """Return whether a folder holds this very data set, unharmed."""
     try:
         manifest = json.loads((folder / MANIFEST).read_text())
     except (OSError, ValueError):

@@ -75,14 +75,7 @@ def parse_args() -> argparse.Namespace:
 
 
 def constraints_without(packages: tuple[str, ...]) -> list[str]:
-    """Return the pinned versions but for those that change, and for what torch brings along.
-
-    Args:
-        packages (tuple[str, ...]): Requirements such as ``torch==2.9.1``.
-
-    Returns:
-        list[str]: Lines for a constraints file.
-    """
+    """Return the pinned versions but for those that change, and for what torch brings along."""
     lines = (REQUIREMENTS / 'constraints.txt').read_text(encoding='utf-8').splitlines()
     lines = [line for line in lines if '==' in line]
     changed = {package.split('==')[0] for package in packages}
@@ -96,17 +89,7 @@ def constraints_without(packages: tuple[str, ...]) -> list[str]:
 def commands(
     name: str, environment: Path, index_url: str | None, tests: list[str]
 ) -> list[list[str]]:
-    """Return what makes and tests an environment, in order.
-
-    Args:
-        name (str): Of the set of versions.
-        environment (Path): Its folder; its constraints lie beside it.
-        index_url (str, optional): For torch.
-        tests (list[str]): Arguments for pytest.
-
-    Returns:
-        list[list[str]]: Command lines.
-    """
+    """Return what makes and tests an environment, in order."""
     versions = SETS[name]
     python = str(environment / ('Scripts' if os.name == 'nt' else 'bin') / 'python')
     pip = [python, '-m', 'pip', 'install', '--quiet']
@@ -127,15 +110,7 @@ def commands(
 
 
 def check(folder: Path, names: list[str]) -> None:
-    """See that what is made, and removed after it, replaces nothing.
-
-    Args:
-        folder (Path): Where the environments are made.
-        names (list[str]): Of the sets of versions.
-
-    Raises:
-        UserError: If an environment's folder is there, or a file cannot be written.
-    """
+    """See that what is made, and removed after it, replaces nothing."""
     for name in names:
         if (folder / name).exists():
             raise UserError(f'{folder / name} exists; remove it, or choose another --folder')
@@ -144,15 +119,7 @@ def check(folder: Path, names: list[str]) -> None:
 
 
 def run(name: str, args: argparse.Namespace) -> dict:
-    """Make an environment and test in it.
-
-    Args:
-        name (str): Of the set of versions.
-        args (argparse.Namespace): The command line.
-
-    Returns:
-        dict: ``name``, ``passed``, the ``seconds`` it took and the ``last_line`` of the output.
-    """
+    """Make an environment and test in it; return what came out."""
     environment = (args.folder / name).resolve()
     environment.parent.mkdir(parents=True, exist_ok=True)
     lines = constraints_without(SETS[name].packages)

@@ -10,7 +10,7 @@ import pytest
 from PIL import Image
 
 from masasr_mm.datasets import CUFED5Dataset
-from tests.datasets.photos.packed import write_package
+from tests.packed import write_package
 from tests.scripts import call_tool, load_tool
 
 make_pairs = load_tool('dataset_converters/make_pairs.py')

@@ -11,7 +11,7 @@ import skimage.data
 from PIL import Image
 
 from masasr_mm.datasets import CUFED5Dataset, PhotoPatchDataset
-from tests.datasets.photos.packed import write_package
+from tests.packed import write_package
 from tests.scripts import call_tool, load_tool
 
 make_photos = load_tool('dataset_converters/make_photos.py')
@@ -27,7 +27,7 @@ def png(pixels) -> bytes:
 def packages(tmp_path, monkeypatch):
     """A package with parts of photographs that differ; one in three is to validate on."""
     monkeypatch.setattr(make_photos, 'VALIDATE_ON_EVERY', 3)
-    monkeypatch.setattr('masasr_mm.datasets.photos.scikit_image', lambda: iter(()))
+    monkeypatch.setattr('photo_packages.scikit_image', lambda: iter(()))
     photo = skimage.data.astronaut()
     files = {
         f'pictures/{name}.png': png(pixels)
