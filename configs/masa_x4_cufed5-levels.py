@@ -3,7 +3,7 @@
 _base_ = [
     '_base_/default_runtime.py',
     '_base_/models/masa-rec.py',
-    '_base_/datasets/cufed5.py',
+    '_base_/datasets/benchmarks.py',
     '_base_/evaluation.py',
     '_base_/inference.py',
 ]

@@ -2,7 +2,10 @@
 _base_ = [
     '_base_/default_runtime.py',
     '_base_/models/masa-rec.py',
-    '_base_/datasets/urban100.py',
+    '_base_/datasets/benchmarks.py',
     '_base_/evaluation.py',
     '_base_/inference.py',
 ]
+
+val_dataloader = dict(dataset=_base_.urban100)
+test_dataloader = val_dataloader

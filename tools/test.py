@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import os
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -86,6 +87,22 @@ def limit_images(config: Config, count: int) -> None:
         loader.dataset.indices = count
 
 
+def leave_out_absent(config: Config) -> None:
+    """Take data sets that are not there out of a config that tests several, and name them."""
+    from masasr_mm.errors import UserError
+
+    pairs = list(zip(config.test_dataloader, config.test_evaluator))
+    there = [pair for pair in pairs if Path(pair[0].dataset.data_root).exists()]
+    absent = [loader.dataset for loader, _ in pairs if (loader, _) not in there]
+    if not there:
+        roots = ', '.join(dataset.data_root for dataset in absent)
+        raise UserError(f'none of the data sets is there: {roots}; docs/datasets.md says more')
+    for dataset in absent:
+        name = dataset.get('metainfo', {}).get('dataset_type', dataset.type)
+        print(f'{name} is left out: {dataset.data_root} is not there', file=sys.stderr)
+    config.test_dataloader, config.test_evaluator = map(list, zip(*there))
+
+
 def check_written(config: Config, checkpoint: str, datasets: list, args) -> None:
     """See that what a test writes replaces nothing that it reads, and no two images have a name."""
     from masasr_mm.checkpoints.hub import files_of
@@ -140,6 +157,8 @@ def main(args: argparse.Namespace) -> None:
     given = {key: value for key, value in vars(args).items() if key in ('tile', 'dtype')}
     config.model.test_cfg = dict(config.model.get('test_cfg') or {}, **given)
     warn_of_emulation('--dtype', given.get('dtype'), args.device or get_device())
+    if config.get('leave_out_absent'):
+        leave_out_absent(config)
     if args.limit:
         limit_images(config, args.limit)
     check_written(config, args.checkpoint, check_data(config, 'test'), args)

@@ -26,6 +26,7 @@ from masasr_mm.datasets import Sun80Dataset
 from masasr_mm.models.inference.whole import WholeMASANet
 from tests import transcription as plain
 from tests.conftest import REPOSITORY
+from tests.scripts import call_tool, load_tool
 
 GENERATOR = dict(type='MASANet', channels=4, fusion_blocks=(1, 1, 1), encoder=dict(num_blocks=1))
 SMALL_NETWORK = (
@@ -276,36 +277,43 @@ def test_levels_print_one_table_of_their_means(levels):
     assert table['bicubic'] == pytest.approx(bicubic, abs=6e-5)
 
 
-def test_sun80_feeds_the_network_as_released(run_test, tmp_path):
+def test_the_benchmarks_in_one_run(run_test, tmp_path, capsys):
+    """Sun80 and Urban100 feed the network as released; CUFED5, which is not there, is left out."""
+    sun80, urban100 = tmp_path / 'Sun80', tmp_path / 'Urban100'
     names = ['0001.jpg', '0002.jpg', '0003.jpg']
     for index, name in enumerate(names):
         gt, *matches = crops(index, 67 + 30 * index, 130 - 35 * index, 4)
-        save(gt, tmp_path / 'Sun_Hays_SR_groundtruth' / name)
+        save(gt, sun80 / 'Sun_Hays_SR_groundtruth' / name)
         for number, match in enumerate(matches):
-            save(match, tmp_path / 'Sun_Hays_SR_scenematches' / name / f'{number}.jpg')
-    tested = run_test(
-        'masa_x4_sun80.py',
-        f'test_dataloader.dataset.data_root={tmp_path}',
-        'test_dataloader.num_workers=0',
-    )
-    dataset = Sun80Dataset(str(tmp_path))
-    assert len(tested.calls) == len(names)
-    for index, call in enumerate(tested.calls):
-        ref = plain.pad_to_multiple(plain.load(dataset.get_data_info(index)['ref_path']), 16)
-        gt = plain.load(tmp_path / 'Sun_Hays_SR_groundtruth' / names[index])
-        check_saved(tested, f'000{index + 1}.png', check_call(call, gt, 64, ref))
-
-
-def test_urban100_takes_the_lr_image_as_its_reference(run_test, tmp_path):
+            save(match, sun80 / 'Sun_Hays_SR_scenematches' / name / f'{number}.jpg')
     for index, (height, width) in enumerate(((70, 101), (129, 64))):
-        save(crops(index, height, width, 1)[0], tmp_path / f'img_{index:03d}.png')
-    tested = run_test(
-        'masa_x4_urban100.py',
-        f'test_dataloader.dataset.data_root={tmp_path}',
-        'test_dataloader.num_workers=0',
-    )
-    assert len(tested.calls) == 2
-    for index, call in enumerate(tested.calls):
-        gt = plain.load(tmp_path / f'img_{index:03d}.png')
+        save(crops(index, height, width, 1)[0], urban100 / f'img_{index:03d}.png')
+    roots = (tmp_path / 'CUFED5', sun80, urban100)
+    options = [f'test_dataloader.{i}.dataset.data_root={root}' for i, root in enumerate(roots)]
+    options += [f'test_dataloader.{i}.num_workers=0' for i in range(3)]
+    tested = run_test('masa_x4_benchmarks.py', *options)
+    assert f'CUFED5 is left out: {roots[0]} is not there' in capsys.readouterr().err
+    dataset = Sun80Dataset(str(sun80))
+    for index, call in enumerate(tested.calls[:3]):
+        ref = plain.pad_to_multiple(plain.load(dataset.get_data_info(index)['ref_path']), 16)
+        gt = plain.load(sun80 / 'Sun_Hays_SR_groundtruth' / names[index])
+        check_saved(tested, f'Sun80/000{index + 1}.png', check_call(call, gt, 64, ref))
+    for index, call in enumerate(tested.calls[3:]):
+        gt = plain.load(urban100 / f'img_{index:03d}.png')
         ref = plain.reduce(plain.pad_to_multiple(gt, 64))
-        check_saved(tested, f'img_{index:03d}.png', check_call(call, gt, 64, ref))
+        check_saved(tested, f'Urban100/img_{index:03d}.png', check_call(call, gt, 64, ref))
+    rows = rows_of(tested)
+    means = {
+        name: [np.mean([float(row[key]) for row in rows if row['data_set'] == name])
+               for key in ('PSNR', 'SSIM')]
+        for name in ('Sun80', 'Urban100')
+    }  # fmt: skip
+    row = ' │ '.join(f'{psnr:.2f} / {ssim:.3f}' for psnr, ssim in means.values())
+    assert f'MASA        │ {row} │' in tested.stdout
+
+
+def test_none_of_the_benchmarks_is_there(checkpoint, tmp_path, monkeypatch, capsys):
+    config = REPOSITORY / 'configs' / 'masa_x4_benchmarks.py'
+    monkeypatch.chdir(tmp_path)
+    assert call_tool(load_tool('test.py'), monkeypatch, config, checkpoint) == 2
+    assert 'none of the data sets is there: data/CUFED/test/CUFED5, data' in capsys.readouterr().err

@@ -111,6 +111,14 @@ PEERS_OF_THE_TABLES = {
 ADVERSARIAL = ('srgan', 'enet', 'esrgan', 'srntt', 'ttsr')
 
 
+def test_benchmarks_are_tested_as_each_by_itself():
+    loaders = copy.deepcopy(config_of('masa_x4_benchmarks.py').test_dataloader)
+    for loader, name in zip(loaders, ('cufed5', 'sun80', 'urban100')):
+        alone = config_of(f'masa_x4_{name}.py').test_dataloader
+        assert loader.dataset.pop('metainfo').dataset_type.lower() == name
+        assert loader == alone
+
+
 def test_there_is_a_config_for_every_system_of_tables_1_and_2():
     named = [f'peers/{name}_x4_cufed5.py' for name in PEERS_OF_THE_TABLES]
     named += [f'peers/{name}_x4_photos.py' for name in PEERS_OF_THE_TABLES if '-' not in name]

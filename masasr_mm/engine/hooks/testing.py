@@ -28,6 +28,8 @@ class MetricsTableHook(Hook):
     """Print the metrics of a test, a row for each prefix and a column for each metric.
 
     The row without prefix is the model's own, and has the name of its network, where that has one.
+    Where prefixes are data sets, each beside its bicubic enlargement, a second table has a column
+    for each of them, as Table 1 of the paper.
     """
 
     priority = 'LOWEST'
@@ -49,6 +51,12 @@ class MetricsTableHook(Hook):
             cells = (f'{values[metric]:.4f}' if metric in values else '' for metric in columns)
             table.add_row(row, *cells)
         Console().print(table)
+        if sets := [name for name in rows if f'bicubic/{name}' in rows]:
+            table = Table('PSNR / SSIM', *sets)
+            for row, prefix in (('bicubic', 'bicubic/'), (own_name, '')):
+                found = (rows[f'{prefix}{name}'] for name in sets)
+                table.add_row(row, *(f'{f["PSNR"]:.2f} / {f["SSIM"]:.3f}' for f in found))
+            Console().print(table)
 
 
 @HOOKS.register_module()

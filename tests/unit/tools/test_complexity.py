@@ -232,7 +232,7 @@ def test_fewer_operations_are_run_but_for_the_norms(settings):
 
 def test_table_2_and_figure_5(monkeypatch, capsys, tmp_path):
     monkeypatch.setenv('COLUMNS', '200')
-    assert not call_tool(monkeypatch, CONFIG, '--sweep', '--out', tmp_path / 'out')
+    assert not call_tool(tool, monkeypatch, CONFIG, '--sweep', '--out', tmp_path / 'out')
     printed = capsys.readouterr().out
     for text in (
         '4,028,291',
@@ -261,7 +261,7 @@ def test_other_sizes_and_networks(monkeypatch, capsys, tmp_path):
         "adaptation=dict(type='NoAdaptation')))\n"
     )
     arguments = (config, '--lq', 16, 24, '--ref', 64, 48, '--out', tmp_path)
-    assert not call_tool(monkeypatch, *arguments)
+    assert not call_tool(tool, monkeypatch, *arguments)
     assert 'Table 2' not in capsys.readouterr().out
     content = json.loads((tmp_path / 'complexity.json').read_text('utf-8'))
     rows = {row['name']: row for row in content['modules']}
@@ -273,7 +273,7 @@ def test_other_sizes_and_networks(monkeypatch, capsys, tmp_path):
 
 def test_a_network_that_masa_is_compared_with(monkeypatch, capsys):
     monkeypatch.setenv('COLUMNS', '200')
-    assert not call_tool(monkeypatch, 'configs/peers/srntt_x4_cufed5.py')
+    assert not call_tool(tool, monkeypatch, 'configs/peers/srntt_x4_cufed5.py')
     printed = capsys.readouterr().out
     for text in (
         'extractor',
@@ -283,7 +283,7 @@ def test_a_network_that_masa_is_compared_with(monkeypatch, capsys):
         'Table 2: matching 6005.78 G, total 6500.70 G (with element-wise work), 5.75 M parameters',
     ):
         assert text in printed
-    assert not call_tool(monkeypatch, 'configs/peers/enet_x4_cufed5.py')
+    assert not call_tool(tool, monkeypatch, 'configs/peers/enet_x4_cufed5.py')
     printed = capsys.readouterr().out
     assert 'matching' not in printed
     assert 'Table 2' not in printed
@@ -300,7 +300,7 @@ def test_a_network_that_masa_is_compared_with(monkeypatch, capsys):
     ],
 )
 def test_mistakes(monkeypatch, capsys, arguments, message):
-    assert call_tool(monkeypatch, *arguments) == 2
+    assert call_tool(tool, monkeypatch, *arguments) == 2
     error = capsys.readouterr().err
     assert message in error
     assert error.count('\n') == 1

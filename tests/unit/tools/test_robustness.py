@@ -107,10 +107,10 @@ def test_the_example_is_the_first_image(measured, small_data):
 def test_where_the_change_goes():
     """After the LR image has become its own reference; nowhere without one."""
     config = Config.fromfile(REPOSITORY / 'configs/masa_x4_urban100.py')
-    pipeline = tool.changed_pipeline(config.test_pipeline, 'blur', 1.0)
+    pipeline = tool.changed_pipeline(config.test_dataloader.dataset.pipeline, 'blur', 1.0)
     kinds = [step['type'] for step in pipeline]
     assert kinds.index('ChangeReference') == kinds.index('CopyValues') + 1
-    assert len(pipeline) == len(config.test_pipeline) + 1
+    assert len(pipeline) == len(config.test_dataloader.dataset.pipeline) + 1
     with pytest.raises(UserError, match='has no reference'):
         tool.changed_pipeline([dict(type='LoadRGBImage', key='gt')], 'blur', 1.0)
 

@@ -1,4 +1,4 @@
-# Testing on CUFED5 (Sec. 4.1): 126 images; the five references are stacked to one of 2560×512.
+# Testing on the benchmarks (Sec. 4.1). The data set of a config that says no other is CUFED5.
 load_gt = dict(type='LoadRGBImage', key='gt')
 load_references = dict(type='LoadRGBImage', key='ref')
 pad_gt = dict(
@@ -12,6 +12,7 @@ reduce_references = dict(reduction, keys=['ref'], output_keys=['ref_down'])
 pack_test = dict(
     type='PackInputs', data_keys=['ref_down'], meta_keys=['gt_path', 'ref_path', 'crop_box']
 )
+# CUFED5: 126 images; the five references are stacked to one of 2560×512.
 test_pipeline = [
     load_gt,
     load_references,
@@ -21,6 +22,34 @@ test_pipeline = [
     reduce_references,
     pack_test,
 ]
+
+# Sun80: 80 images, each with one scene match as its reference.
+sun80 = dict(
+    type='Sun80Dataset',
+    data_root='data/Sun80',
+    pipeline=[
+        load_gt,
+        load_references,
+        dict(pad_gt, divisor=64),
+        dict(type='PadToMultiple', key='ref', divisor=16),
+        reduce_gt,
+        reduce_references,
+        pack_test,
+    ],
+)
+# Urban100: 100 images without references, so the LR is its own reference.
+urban100 = dict(
+    type='Urban100Dataset',
+    data_root='data/Urban100',
+    pipeline=[
+        load_gt,
+        dict(pad_gt, divisor=64),
+        reduce_gt,
+        dict(type='CopyValues', src_keys=['img'], dst_keys=['ref']),
+        reduce_references,
+        pack_test,
+    ],
+)
 
 val_dataloader = dict(
     batch_size=1,
