@@ -438,11 +438,13 @@ class ExportedInferencer(MASAInferencer):
             'checkpoint that it was exported from'
         )
 
-    def _load(self, checkpoint: str, config: str | None) -> ExportedGenerator:
+    def _build(
+        self, checkpoint: str | os.PathLike, config: str | None
+    ) -> tuple[ExportedGenerator, dict]:
         """Open the file, which holds its weights."""
         device, dtype = self._runtime
         if Path(checkpoint).suffix == '.xml':
-            return OpenVINOGenerator(checkpoint, device or 'cpu', dtype)
+            return OpenVINOGenerator(checkpoint, device or 'cpu', dtype), {}
         if dtype not in ('float32', 'auto'):
             raise UserError(f'dtype {dtype} cannot be used: {checkpoint} is a network in float32')
-        return ONNXGenerator(checkpoint, device)
+        return ONNXGenerator(checkpoint, device), {}

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import torch
 from mmengine.device import get_device
-from torch import Tensor
+from torch import Tensor, nn
 
 from ..checkpoints.hub import files_of, pretrained_folder, save_pretrained
 from ..checkpoints.loading import build_generator
@@ -86,9 +86,13 @@ class MASAInferencer:
         self.test_cfg = dict(tile='auto') if test_cfg is None else test_cfg
         self.device = check_device(device or get_device())
         self.dtype = fastest_dtype(self.device) if dtype == 'auto' else dtype
-        network, self.config = build_generator(checkpoint, config)
+        network, self.config = self._build(checkpoint, config)
         self.generator = network.to(self.device).eval()
         self._read = [*files_of(checkpoint), *([] if config is None else [config])]
+
+    def _build(self, checkpoint: str | os.PathLike, config: str | None) -> tuple[nn.Module, dict]:
+        """Return the network with its weights, and its config."""
+        return build_generator(checkpoint, config)
 
     @classmethod
     def from_pretrained(cls, name: str | os.PathLike, **options: Any) -> MASAInferencer:
