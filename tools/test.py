@@ -103,7 +103,7 @@ def leave_out_absent(config: Config) -> None:
     config.test_dataloader, config.test_evaluator = map(list, zip(*there))
 
 
-def check_written(config: Config, checkpoint: str, datasets: list, args) -> None:
+def check_written(config: Config, checkpoint: str, datasets: list) -> None:
     """See that what a test writes replaces nothing that it reads, and no two images have a name."""
     from masasr_mm.checkpoints.hub import files_of
     from masasr_mm.config import config_files
@@ -114,14 +114,16 @@ def check_written(config: Config, checkpoint: str, datasets: list, args) -> None
     for dataset in datasets:
         read += getattr(dataset, 'image_paths', list)()
     written = [Path(config.work_dir, Path(config.filename).name)]
-    for folder in {args.out, args.metrics} - {None}:
-        written += [Path(folder, name) for name in ('metrics.csv', 'metrics.json')]
-    if args.out:
-        for dataset in datasets:
-            name = dataset.metainfo.get('dataset_type') if len(datasets) > 1 else None
-            paths = [dataset.get_data_info(index)['gt_path'] for index in range(len(dataset))]
-            written += [Path(args.out, image_file(path, name)) for path in paths]
-    check_outputs(written, read)
+    tables = set()
+    for hook in config.custom_hooks:
+        if hook['type'] == 'PerImageMetricsHook':
+            tables |= {Path(hook['out_dir'], f'metrics.{kind}') for kind in ('csv', 'json')}
+        elif hook['type'] == 'SaveImagesHook':
+            for dataset in datasets:
+                name = dataset.metainfo.get('dataset_type') if len(datasets) > 1 else None
+                paths = (dataset.get_data_info(i)['gt_path'] for i in range(len(dataset)))
+                written += [Path(hook['out_dir'], image_file(path, name)) for path in paths]
+    check_outputs([*written, *tables], read)
 
 
 def main(args: argparse.Namespace) -> None:
@@ -161,7 +163,7 @@ def main(args: argparse.Namespace) -> None:
         leave_out_absent(config)
     if args.limit:
         limit_images(config, args.limit)
-    check_written(config, args.checkpoint, check_data(config, 'test'), args)
+    check_written(config, args.checkpoint, check_data(config, 'test'))
     add_metrics(config.test_evaluator, config.get('extra_metrics', []))
     read_checkpoint(args.checkpoint)
 

@@ -27,7 +27,6 @@ from ..tensor_files import SAFETENSORS, write_tensors
 from .interface import INPUTS, KEY, OUTPUTS, Interface
 from .runtimes import import_openvino
 
-FORMATS = ('torch', 'onnx', 'openvino', 'safetensors')
 OPSET = 18
 # torch.export treats 0 and 1 as sizes of their own, so that a free number of blocks starts at 2.
 MIN_BLOCKS, MAX_BLOCKS = 2, 1024

@@ -197,9 +197,11 @@ def measure_costs(config: str, case: Case, device: str, runs: int) -> dict:
 
 def table_of(quality: DataFrame, costs: DataFrame, methods: Sequence[str]) -> DataFrame:
     """Return the table as texts: a row a method, its metrics by set and its costs."""
+    from pandas import DataFrame
+
     means = quality.groupby(['method', 'set'], sort=False).mean(numeric_only=True).unstack()
     sets = list(dict.fromkeys(quality['set']))
-    table = means.iloc[:, :0].reindex(methods)
+    table = DataFrame(index=list(methods))
     for name in sets:
         for metric, digits in DIGITS.items():
             if metric in quality:
@@ -207,7 +209,6 @@ def table_of(quality: DataFrame, costs: DataFrame, methods: Sequence[str]) -> Da
                 table[head] = means[metric, name].map(f'{{:.{digits}f}}'.format)
     for key, (head, unit, text) in COSTS.items():
         table[head] = '' if key not in costs else (costs[key] / unit).map(text.format)
-    table.columns = [str(head) for head in table.columns]
     return table.fillna('').replace('nan', '').rename_axis('method').reset_index()
 
 
