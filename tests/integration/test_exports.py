@@ -17,7 +17,7 @@ from PIL import Image
 from masasr_mm.apis import MASAInferencer
 from masasr_mm.cli.photo_command import make_inferencer
 from masasr_mm.cli.photo_options import parse_args
-from masasr_mm.compat.signal_stack import _exchange, _SignalStack
+from masasr_mm.compat.openvino import _exchange, _SignalStack
 from masasr_mm.deployment import export as module
 from masasr_mm.deployment.interface import KEY, OUTPUTS, Interface
 from masasr_mm.deployment.runtimes import ExportedInferencer, ONNXGenerator, OpenVINOGenerator
