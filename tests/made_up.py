@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
+from masasr_mm.datasets.transforms.packing import arrange
 from masasr_mm.images.io import Photo
 from masasr_mm.models.matching import MatchMaps
 from masasr_mm.photos import outcomes
@@ -19,9 +20,10 @@ JOB = Job(Path('a.png'), (Path('ref.png'),), Path('out/a_x4.png'))
 def prediction(position: np.ndarray) -> Prediction:
     """A photo of noise with matches in itself."""
     noise = np.random.default_rng(0).integers(0, 256, (20, 30, 3), dtype=np.uint8)
+    layout = arrange([noise.shape[:2]])
     similarity = np.full((20, 30), 0.5, np.float32)
     maps = MatchMaps(position, similarity, np.zeros((1, 1, 2)), (8, 8), (20, 30), 4)
-    return Prediction(np.zeros((80, 120, 3), np.uint8), noise, noise, noise, 1, maps)
+    return Prediction(np.zeros((80, 120, 3), np.uint8), noise, noise, noise, layout, maps)
 
 
 def written(prediction: Prediction, seconds: float = 1, problems=(), job: Job = JOB) -> Outcome:

@@ -11,7 +11,7 @@ import numpy as np
 
 from . import homography, keypoints
 from .keypoints import KeyPoints
-from .parts import Part, frame_part, whole_part
+from .parts import Part, as_it_is, frame_part, whole_part
 from .refinement import displacements
 from .scale_and_turn import choose, is_too_coarse
 from .warping import transform_points, turning, warp
@@ -90,27 +90,26 @@ def align(lq: np.ndarray, ref: np.ndarray, scale: int) -> tuple[Alignment, list[
         if error.code == cv2.Error.StsNoMem:
             raise MemoryError(error.err) from error
         problem = f'OpenCV fails with {" ".join(error.err.split())}'
-        done = Alignment((Part(ref.shape[:2], np.eye(3)),), 0, by='failed', problem=problem)
+        done = Alignment((as_it_is(ref),), 0, by='failed', problem=problem)
         return done, [ref]
 
 
 def _align(lq: np.ndarray, ref: np.ndarray, scale: int) -> tuple[Alignment, list[np.ndarray]]:
     size = tuple(length * scale for length in lq.shape[:2])
-    as_it_is = Part(ref.shape[:2], np.eye(3))
     fit, matches = _fit(lq, ref, scale)
     if fit is not None:
         factor, angle = homography.scale_and_angle(fit.similarity)
         if is_too_coarse(factor, scale):
             coarse = (matches, factor, math.degrees(angle), 'too coarse')
-            return Alignment((as_it_is,), *coarse), [ref]
+            return Alignment((as_it_is(ref),), *coarse), [ref]
         return _aligned(lq, ref, fit, size)
     chosen = choose(lq, ref, scale)
     if chosen is None:
-        return Alignment((as_it_is,), matches), [ref]
+        return Alignment((as_it_is(ref),), matches), [ref]
     angle = chosen.turns * math.pi / 2
     part, image = whole_part(ref, turning(chosen.factor, angle), None)
     degrees = (math.degrees(angle) + 180) % 360 - 180
-    done = Alignment((part, as_it_is), matches, chosen.factor, degrees, 'patches')
+    done = Alignment((part, as_it_is(ref)), matches, chosen.factor, degrees, 'patches')
     return done, [image, ref]
 
 
@@ -188,7 +187,7 @@ def align_all(
     """
     alignments, parts = [], []
     for ref in references:
-        itself = Alignment((Part(ref.shape[:2], np.eye(3)),), 0), [ref]
+        itself = Alignment((as_it_is(ref),), 0), [ref]
         done, images = itself if np.array_equal(lq, ref) else align(lq, ref, scale)
         alignments.append(done)
         parts += images

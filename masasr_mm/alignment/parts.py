@@ -43,6 +43,11 @@ class Part(NamedTuple):
         return transform_points(self.matrix, points)
 
 
+def as_it_is(ref: np.ndarray) -> Part:
+    """Return the part that is all of a reference (H, W, 3), unchanged."""
+    return Part(ref.shape[:2], np.eye(3))
+
+
 def frame_part(
     ref: np.ndarray, matrix: np.ndarray, size: tuple[int, int], moved: np.ndarray
 ) -> tuple[Part, np.ndarray]:

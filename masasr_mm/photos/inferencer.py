@@ -241,13 +241,13 @@ class MASAInferencer:
                 f'not enough memory for a photo of {image.shape[1]}×{image.shape[0]} with '
                 f'references of {megapixels:.1f} megapixels in all; take fewer or smaller ones'
             ) from error
-        ref, ref_down, count, alignments = stacked
+        ref, ref_down, layout, alignments = stacked
         return Prediction(
             in_bits(pixels, 8),
             image,
             ref,
             ref_down,
-            count,
+            layout,
             matches,
             alignments,
             tuple(references),

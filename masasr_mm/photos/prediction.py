@@ -8,9 +8,9 @@ from typing import NamedTuple
 
 import numpy as np
 
-from ..alignment import Alignment, Part
+from ..alignment import Alignment, Part, as_it_is
 from ..alignment.warping import resize
-from ..datasets.transforms.references import StackReferences
+from ..datasets.transforms.packing import Layout, column, pack
 from ..errors import UserError
 from ..models.agreement import agreement
 from ..models.matching import MatchMaps
@@ -43,10 +43,9 @@ class Prediction(NamedTuple):
     Attributes:
         image (np.ndarray): The SR image, shape (scale·h, scale·w, 3), uint8, RGB.
         lq (np.ndarray): The LR image, shape (h, w, 3), uint8, RGB.
-        ref (np.ndarray): The references, padded to one size and stacked from top to bottom, shape
-            (scale·H, scale·W, 3), uint8, RGB.
+        ref (np.ndarray): The references in one image, shape (scale·H, scale·W, 3), uint8, RGB.
         ref_down (np.ndarray): ``ref`` bicubically reduced, shape (H, W, 3), uint8, RGB.
-        num_refs (int): How many images are stacked; an aligned reference becomes two.
+        layout (Layout): Where in ``ref`` they lie; an aligned reference has up to two parts.
         matches (MatchMaps | None): Where the texture came from in ``ref``; None of a network that
             does not tell.
         alignments (tuple[Alignment, ...]): What was done with each reference; empty where none
@@ -62,12 +61,17 @@ class Prediction(NamedTuple):
     lq: np.ndarray
     ref: np.ndarray
     ref_down: np.ndarray
-    num_refs: int
+    layout: Layout
     matches: MatchMaps | None
     alignments: tuple[Alignment, ...] = ()
     references: tuple[np.ndarray, ...] = ()
     left_out: float | None = None
     image16: np.ndarray | None = None
+
+    @property
+    def num_refs(self) -> int:
+        """int: How many images are stacked in ``ref`` from top to bottom; 1 if they are packed."""
+        return self.layout.in_a_column
 
     @property
     def pixels(self) -> np.ndarray:
@@ -83,7 +87,7 @@ class Prediction(NamedTuple):
         """Return the references as they were given, and where in them the texture came from."""
         if self.matches is None:
             raise UserError('this network does not tell where its texture comes from')
-        return trace(self.ref, self.matches, self.alignments, self.references, self.num_refs)
+        return trace(self.ref, self.matches, self.alignments, self.references, self.layout)
 
     @property
     def agreement(self) -> float | None:
@@ -103,15 +107,15 @@ def trace(
     matches: MatchMaps,
     alignments: Sequence[Alignment],
     references: Sequence[np.ndarray],
-    num_refs: int,
+    layout: Layout,
 ) -> TracedMatches:
     """Map matches in what the network saw back to the references as they were given."""
     # matplotlib, which takes as long to import as a photo to super-resolve
     from ..visualization.match_picture import filled, texture_in_place
 
     texture = texture_in_place(filled(ref, matches), matches.position, matches.grid)
-    if not alignments:
-        return TracedMatches(ref, num_refs, matches, texture)
+    if not alignments and layout.in_a_column == len(layout.pieces):
+        return TracedMatches(ref, layout.in_a_column, matches, texture)
     result_length = max(matches.position.shape[:2]) * matches.scale
     reduction = max(1.0, max(max(r.shape) for r in references) / (LARGEST * result_length))
     shown = [
@@ -120,23 +124,23 @@ def trace(
         else r
         for r in references
     ]
-    stacked = StackReferences(size=None).transform(dict(ref=shown))['ref']
+    drawn = column([image.shape[:2] for image in shown])
+    stacked = pack(shown, drawn)
     parts = [(part, index) for index, done in enumerate(alignments) for part in done.parts]
-    height, width = ref.shape[0] // len(parts), ref.shape[1]
-    place = (stacked.shape[0] // len(shown), stacked.shape[1])
+    parts = parts or [(as_it_is(image), index) for index, image in enumerate(references)]
 
     def traced(position: np.ndarray) -> np.ndarray:
         found = np.zeros_like(position)
-        number = (position[..., 0] * matches.scale // height).clip(0, len(parts) - 1)
-        for which, (part, index) in enumerate(parts):
+        pixel = (position + 0.5) * matches.scale - 0.5
+        number = layout.nearest_pieces(pixel)
+        for which, piece in enumerate(layout.pieces):
             here = number == which
-            points = (position[here][:, ::-1] + 0.5) * matches.scale - 0.5
-            points = points - np.array([0, which * height]) - _offset(part.size, (height, width))
+            part, index = parts[piece.index]
+            points = (pixel[here] - piece.place + piece.origin)[:, ::-1]
             given, seen = references[index].shape[:2], shown[index].shape[:2]
             points = _in_part(part, points, given)
             points = (points + 0.5) * (np.array(seen[::-1]) / given[::-1])
-            points += _offset(seen, place) + np.array([0, index * place[0]])
-            found[here] = points[:, ::-1] // matches.scale
+            found[here] = (points[:, ::-1] + drawn.pieces[index].place) // matches.scale
         return found
 
     moved = matches._replace(
@@ -150,8 +154,3 @@ def trace(
 def _in_part(part: Part, points: np.ndarray, size: tuple[int, int]) -> np.ndarray:
     """Return where points of a part came from, the border where that is beyond the reference."""
     return part.trace(points).clip([0, 0], [size[1] - 1, size[0] - 1])
-
-
-def _offset(size: tuple[int, int], place: tuple[int, int]) -> np.ndarray:
-    """Return (x, y) of an image in the middle of a place, as ``StackReferences`` puts it."""
-    return np.array([(place[1] - size[1]) // 2, (place[0] - size[0]) // 2])

@@ -9,24 +9,24 @@ import numpy as np
 from PIL import Image
 
 from ..alignment import Alignment, align_all
-from ..datasets.transforms.references import PadToMultiple, StackReferences
+from ..datasets.transforms.packing import Layout, arrange, pack
+from ..datasets.transforms.references import PadToMultiple
 
 
 class StackedReferences(NamedTuple):
     """References in one image.
 
     Attributes:
-        ref (np.ndarray): All parts of all references, padded to one size and stacked from top to
-            bottom, shape (scale·H, scale·W, 3), uint8, RGB.
+        ref (np.ndarray): All parts of all references, shape (scale·H, scale·W, 3), uint8, RGB.
         ref_down (np.ndarray): ``ref`` bicubically reduced, shape (H, W, 3), uint8, RGB.
-        count (int): How many images are stacked; an aligned reference becomes two.
+        layout (Layout): Where in ``ref`` they lie; an aligned reference has up to two parts.
         alignments (tuple[Alignment, ...]): What was done with each reference; empty where none was
             to be aligned.
     """
 
     ref: np.ndarray
     ref_down: np.ndarray
-    count: int
+    layout: Layout
     alignments: tuple[Alignment, ...]
 
 
@@ -48,9 +48,10 @@ def stack(
     alignments, parts = (), list(references)
     if align:
         alignments, parts = align_all(lq, parts, scale)
-    stacked = StackReferences('ref', size=None)(dict(ref=parts))
-    ref = PadToMultiple('ref', scale, position='bottom_right')(stacked)['ref']
+    layout = arrange([part.shape[:2] for part in parts])
+    packed = dict(ref=pack(parts, layout))
+    ref = PadToMultiple('ref', scale, position='bottom_right')(packed)['ref']
     height, width = ref.shape[:2]
     size = (width // scale, height // scale)
     ref_down = np.array(Image.fromarray(ref).resize(size, Image.Resampling.BICUBIC))
-    return StackedReferences(ref, ref_down, len(parts), alignments)
+    return StackedReferences(ref, ref_down, layout, alignments)

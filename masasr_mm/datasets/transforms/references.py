@@ -13,6 +13,8 @@ from torchvision.transforms import functional
 from masasr_mm.alignment import align_all
 from masasr_mm.errors import UserError
 
+from .packing import DIVISOR, arrange, column, pack
+
 
 @TRANSFORMS.register_module()
 class AlignReferences(BaseTransform):
@@ -191,10 +193,12 @@ def round_up(length: int, divisor: int) -> int:
 
 @TRANSFORMS.register_module()
 class StackReferences(BaseTransform):
-    """Pad references to one size and stack them from top to bottom to a single reference.
+    """Make a single reference of several, by default from top to bottom, padded to one size.
 
     The padding repeats the border pixels on all sides, with the odd pixel at the bottom and
-    right. CUFED5's five references become one image of 2560×512 this way.
+    right. CUFED5's five references become one image of 2560×512 this way. With ``size=None``
+    references of several sizes are packed side by side where that takes less room, and cut if need
+    be, so that nearly all pixels are theirs.
 
     One array that is in no list is the reference of one similarity level (``CUFED5Dataset`` with a
     ``level``). Nothing is stacked then, and so ``size`` is not its size: as in the released test
@@ -203,21 +207,19 @@ class StackReferences(BaseTransform):
     Required keys: ``key``, a list of arrays (H, W, C), or one array; ``{key}_path`` is named in
     errors where it exists.
 
-    Modified keys: ``key``, one array (n·height, width, C) for n references.
+    Modified keys: ``key``, one array; (n·height, width, C) for n references of one size.
 
-    Added keys: ``num_refs`` (int), n.
+    Added keys: ``num_refs`` (int), n, or 1 where they are packed.
 
     Args:
         key (str): The references. Defaults to 'ref'.
-        size (tuple[int, int], optional): Height and width of each padded reference. None takes
-            the largest height and width among the references of the item, rounded up to a
-            multiple of 16. Defaults to (512, 512).
+        size (tuple[int, int], optional): Height and width of each padded reference. None takes,
+            where all references of an item have one size, that size rounded up to multiples of 16,
+            and packs them otherwise. Defaults to (512, 512).
 
     Raises:
         UserError: When called, if a reference is larger than ``size``.
     """
-
-    DIVISOR = 16
 
     def __init__(self, key: str = 'ref', size: tuple[int, int] | None = (512, 512)) -> None:
         self.key = key
@@ -231,31 +233,23 @@ class StackReferences(BaseTransform):
             results[self.key] = self._pad_alone(value)
             return results
         references = [value] if alone else list(value)
-        height, width = self.size or self._common_size(references)
-        for index, reference in enumerate(references):
-            if reference.shape[0] > height or reference.shape[1] > width:
+        sizes = [reference.shape[:2] for reference in references]
+        for index, (height, width) in enumerate(sizes):
+            if self.size and (height > self.size[0] or width > self.size[1]):
                 raise UserError(
-                    f'{self._name(results, index)}: the reference is {reference.shape[1]} wide and '
-                    f'{reference.shape[0]} high, more than {width} and {height}; '
+                    f'{self._name(results, index)}: the reference is {width} wide and {height} '
+                    f'high, more than {self.size[1]} and {self.size[0]}; '
                     'make it smaller, or set size=None in StackReferences'
                 )
-        padded = [replicate_pad(reference, height, width)[0] for reference in references]
-        results[self.key] = np.concatenate(padded, axis=0)
-        results['num_refs'] = len(padded)
+        layout = column(sizes, self.size) if self.size else arrange(sizes)
+        results[self.key] = pack(references, layout)
+        results['num_refs'] = layout.in_a_column
         return results
 
     def _pad_alone(self, reference: np.ndarray) -> np.ndarray:
         """Return one reference, padded as the released test of one level does."""
-        height, width = (round_up(length, self.DIVISOR) for length in reference.shape[:2])
+        height, width = (round_up(length, DIVISOR) for length in reference.shape[:2])
         return replicate_pad(reference, height, width, centered=False)[0]
-
-    def _common_size(self, references: list[np.ndarray]) -> tuple[int, int]:
-        """Return the least height and width that hold every reference."""
-        height, width = (
-            round_up(max(image.shape[axis] for image in references), self.DIVISOR)
-            for axis in (0, 1)
-        )
-        return height, width
 
     def _name(self, results: dict, index: int) -> str:
         """Return the path of a reference, or a name if it has none."""

@@ -8,9 +8,11 @@ from PIL import Image
 from scipy.ndimage import gaussian_filter
 from skimage import data
 
+from masasr_mm.datasets.transforms.packing import arrange, pack
 from masasr_mm.models.agreement import LOW_AGREEMENT, agreement
 from masasr_mm.models.matching import MatchMaps
 from masasr_mm.photos.prediction import Prediction
+from masasr_mm.visualization.match_picture import texture_in_place
 
 
 @pytest.fixture(scope='module')
@@ -84,9 +86,39 @@ def test_a_prediction_tells_similarity_and_agreement(stereo):
     similarity = np.linspace(0, 1, position[..., 0].size, dtype=np.float32)
     similarity = similarity.reshape(left.shape[:2])
     maps = MatchMaps(position, similarity, np.zeros((1, 1, 2)), (8, 8), right.shape[:2], 4)
-    prediction = Prediction(left, left, right, right, 1, maps)
+    layout = arrange([right.shape[:2]])
+    prediction = Prediction(left, left, right, right, layout, maps)
     assert prediction.similarity == pytest.approx(0.5)
     assert prediction.agreement == agreement(left, right, position)
+
+
+@pytest.mark.parametrize('sizes', [[(96, 120), (64, 200)], [(320, 960), (480, 160)]])
+def test_matches_in_packed_references_are_traced_back(sizes):
+    """In pictures every texel is where it was given, also of references that were cut."""
+    rng = np.random.default_rng(0)
+    references = [
+        np.asarray(
+            Image.fromarray(rng.integers(0, 256, (h // 8, w // 8, 3), np.uint8)).resize((w, h))
+        )
+        for h, w in sizes
+    ]
+    layout = arrange(sizes)
+    packed = pack(references, layout)
+    grid = packed.shape[0] // 4, packed.shape[1] // 4
+    position = np.stack([rng.integers(0, length, (100, 250)) for length in grid], axis=-1)
+    in_a_piece = np.zeros((100, 250), bool)
+    for piece in layout.pieces:
+        low, high = np.array(piece.place), np.array(piece.place) + piece.size
+        in_a_piece |= ((position * 4 >= low) & (position * 4 + 4 <= high)).all(axis=-1)
+    assert in_a_piece.mean() > 0.6
+    lq = np.zeros((100, 250, 3), np.uint8)
+    maps = MatchMaps(position, np.ones((100, 250), np.float32), position[:1, :1], (8, 8), grid, 4)
+    prediction = Prediction(lq, lq, packed, packed, layout, maps, references=tuple(references))
+    shown = prediction.shown()
+    assert shown.num_refs == len(sizes)
+    seen = texture_in_place(shown.ref, shown.matches.position, shown.matches.grid)
+    same = (seen == shown.texture).reshape(100, 4, 250, 4, 3).all(axis=(1, 3, 4))
+    assert same[in_a_piece].all()
 
 
 def test_a_flat_part_beside_a_busy_one_does_not_count():

@@ -25,6 +25,6 @@ def test_they_are_what_the_config_of_inference_makes(photos, count):
     have = stack(lq, references, scale=4, align=False)
     np.testing.assert_array_equal(have.ref, results['ref'])
     np.testing.assert_array_equal(have.ref_down, results['ref_down'])
-    assert have.count == count
+    assert len(have.layout.pieces) == count
     assert have.alignments == ()
     assert all(length % 4 == 0 for length in have.ref.shape[:2])

@@ -14,6 +14,7 @@ from skimage import data
 
 from masasr_mm.alignment import align_all
 from masasr_mm.datasets.transforms import PadToMultiple, StackReferences
+from masasr_mm.datasets.transforms.packing import arrange, pack
 from masasr_mm.datasets.transforms.references import replicate_pad
 from masasr_mm.errors import UserError
 from tests.conftest import REPOSITORY
@@ -48,8 +49,8 @@ def test_in_the_config_of_a_benchmark(tmp_path):
     for step in config.test_dataloader.dataset.pipeline:
         results = TRANSFORMS.build(step)(results)
     sample = results['data_samples']
-    assert sample.ref_img.shape == (3, 512, 320)  # two parts of 240×320, to multiples of 16: of 256
-    assert sample.ref_down.shape == (3, 128, 80)
+    assert sample.ref_img.shape == (3, 512, 328)  # two parts, of 256×320 and 240×320, and a margin
+    assert sample.ref_down.shape == (3, 128, 82)
     assert results['inputs'].shape == (3, 64, 80)
 
 
@@ -197,12 +198,13 @@ def test_one_array_without_size_is_a_list_of_one():
     )
 
 
-def test_without_size_the_largest_is_rounded_up_to_16():
-    references = images((30, 40), (33, 12))
-    stacked = StackReferences(size=None)(dict(ref=references))['ref']
-    assert stacked.shape == (2 * 48, 48, 3)
-    np.testing.assert_array_equal(stacked[48 + 7 : 48 + 40, 18:30], references[1])
-    assert StackReferences(size=None)(dict(ref=images((32, 16))))['ref'].shape == (32, 16, 3)
+def test_without_size_one_size_is_rounded_up_to_16_and_several_are_packed():
+    stack = StackReferences(size=None)
+    assert stack(dict(ref=images((30, 40), (30, 40))))['ref'].shape == (2 * 32, 48, 3)
+    references = images((230, 340), (133, 512))
+    layout = arrange([reference.shape[:2] for reference in references])
+    np.testing.assert_array_equal(stack(dict(ref=references))['ref'], pack(references, layout))
+    assert layout.pixels < 1.2 * (230 * 340 + 133 * 512)
 
 
 @pytest.mark.parametrize('size', [(65, 40), (40, 65)])
