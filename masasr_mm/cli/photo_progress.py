@@ -12,14 +12,14 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, Ti
 from ..photos.jobs import Job
 
 if TYPE_CHECKING:
-    from ..models.inference.plan import Plan
+    from ..models.inference.estimate import Estimate
 
 LONG = 60
 """Seconds from which a photo is announced."""
 
 
 class PhotoProgress:
-    """A bar for all photos, and one for the steps of a photo that is run in tiles.
+    """A bar for all photos, and one for the steps of each.
 
     Both are drawn on a terminal alone; what a long photo will take is told anywhere.
     """
@@ -43,7 +43,7 @@ class PhotoProgress:
             disable=not self.console.is_terminal,
         )
         self.steps = self.bars.add_task('', total=None, visible=False, done='')
-        self.plan: Plan | None = None
+        self.plan: Estimate | None = None
         self.name = ''
 
     def over(self, jobs: Sequence[Job]) -> Iterator[Job]:
@@ -64,11 +64,11 @@ class PhotoProgress:
                 yield job
                 self.bars.advance(task)
 
-    def announce(self, plan: Plan) -> None:
+    def announce(self, plan: Estimate) -> None:
         """Tell what a photo will take, if it takes long.
 
         Args:
-            plan (Plan): What is going to be done.
+            plan (Estimate): What is going to be done.
         """
         self.plan = plan
         self.bars.reset(self.steps, total=plan.seconds)
@@ -83,7 +83,7 @@ class PhotoProgress:
             )
 
     def track(self, tiles: Sequence, description: str) -> Iterator:
-        """Go through the tiles of a step; see :data:`~masasr_mm.models.inference.track.Track`.
+        """Go through the tiles of a step; see :data:`~masasr_mm.models.inference.tiling.Track`.
 
         Args:
             tiles (Sequence): The tiles.

@@ -15,7 +15,7 @@ from torch import Tensor
 
 from ..compat import keep_signal_stack
 from ..errors import UserError
-from ..models.inference.any_size import pad_to
+from ..models.inference.super_resolve import pad_to
 from ..models.matching import Matches
 from ..photos.inferencer import MASAInferencer
 from ..system import free_memory
@@ -63,6 +63,9 @@ class ExportedGenerator(BaseModule):
     Raises:
         UserError: If the file does not hold its sizes.
     """
+
+    supports_tiles = False
+    tells_matches = True
 
     def __init__(
         self,

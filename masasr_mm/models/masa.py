@@ -15,7 +15,7 @@ from torch.nn import functional as F
 from ..compat import without_wrappers
 from ..errors import UserError
 from .agreement import LowAgreementError, require_agreement
-from .inference.any_size import super_resolve, without_hue
+from .inference.super_resolve import InferenceOptions, super_resolve, without_hue
 from .losses import build_perceptual_loss
 from .matching import MatchMaps
 
@@ -45,20 +45,15 @@ class MASA(ESRGAN):
             the generator that stay as they are, such as ``['encoder']``; default none), and
             ESRGAN's ``disc_steps``, ``disc_repeat`` and ``disc_init_steps``.
         test_cfg (dict, optional): ``bicubic`` (bool, default False) adds the bicubically enlarged
-            LR to every prediction, as ``bicubic_img``. ``tile`` (int, ``'auto'`` or None, default
-            None) runs the network in tiles of so many LR pixels, with the same result in less
-            memory; ``'auto'`` does so where the whole would not fit. ``ref_dtype`` and ``track``
-            are those of :class:`TiledMASANet`; ``announce`` is called with the
-            :class:`~masasr_mm.models.inference.plan.Plan` of large images before they are run;
-            ``ensemble`` (bool, default False) averages over flips and turns by
-            :class:`SelfEnsemble`; ``dtype`` (``'bfloat16'`` or ``'float16'``) runs the convolutions
-            in it, under autocast, while the matching is decided in float32 all the same.
+            LR to every prediction, as ``bicubic_img``; all else is an option of
+            :class:`~masasr_mm.models.inference.InferenceOptions`.
         init_cfg (dict, optional): mmengine's initialisation config.
         data_preprocessor (dict, optional): Config of mmagic's ``DataPreprocessor``; its mean must
             be 0 and its std 255.
 
     Raises:
-        UserError: If the mean or the std of the ``data_preprocessor`` is another.
+        UserError: If the mean or the std of the ``data_preprocessor`` is another, or ``test_cfg``
+            has an unknown option.
     """
 
     def __init__(
@@ -89,6 +84,7 @@ class MASA(ESRGAN):
         for part in (train_cfg or {}).get('frozen', ()):
             self.generator.get_submodule(part).requires_grad_(False)
         self.with_bicubic = (test_cfg or {}).get('bicubic', False)
+        self._options()
         # Saved, other than in ESRGAN, so that a resumed run does not warm up again.
         self.register_buffer('step_counter', self.step_counter, persistent=True)
 
@@ -242,7 +238,7 @@ class MASA(ESRGAN):
         """Super-resolve images; one's own photos as ``MASAInferencer`` does."""
         references = self._references(data_samples)
         if data_samples.get('own_ref') is None:
-            return super_resolve(generator, lq, *references, self.test_cfg)
+            return super_resolve(generator, lq, *references, self._options())
         if len(lq) > 1:
             raise UserError("one's own photos are super-resolved one by one: batch_size=1")
         [alignments], [neutral] = (data_samples.metainfo[key] for key in ('alignments', 'neutral'))
@@ -250,12 +246,17 @@ class MASA(ESRGAN):
         if any(done.shows_the_scene for done in alignments):
             examine = None
         try:
-            config = dict(self.test_cfg or {}, examine=examine)
-            result, maps = super_resolve(generator, lq, *references, config)
+            options = self._options(examine=examine)
+            result, maps = super_resolve(generator, lq, *references, options)
         except LowAgreementError:
             own = self._references(data_samples, ('own_ref', 'own_ref_down'))
-            result, maps = super_resolve(generator, lq, *own, self.test_cfg)
+            result, maps = super_resolve(generator, lq, *own, self._options())
         return without_hue(result[0])[None] if neutral else result, maps
+
+    def _options(self, **given: Callable | None) -> InferenceOptions:
+        test_cfg = dict(self.test_cfg or {})
+        test_cfg.pop('bicubic', None)
+        return InferenceOptions.of(test_cfg, **given)
 
     @staticmethod
     def _references(

@@ -60,6 +60,7 @@ class MASANet(BaseModule):
     Attributes:
         memory_format (torch.memory_format): How features lie in memory; convolutions are fastest in
             ``torch.channels_last``.
+        tells_matches (bool): True: it tells where texture came from.
 
     Raises:
         ValueError: If the scale is no power of two, ``fusion_blocks`` does not fit it, or
@@ -73,6 +74,7 @@ class MASANet(BaseModule):
     """
 
     memory_format = torch.channels_last
+    tells_matches = True
 
     def __init__(
         self,
@@ -120,6 +122,11 @@ class MASANet(BaseModule):
     def size_divisor(self) -> int:
         """int: Height and width of ``lq`` must be multiples of this."""
         return math.lcm(self.scale, self.matching.block_size)
+
+    @property
+    def supports_tiles(self) -> bool:
+        """bool: Whether it can be run in tiles, which depends on the matching."""
+        return getattr(self.matching, 'supports_tiles', False)
 
     @property
     def min_ref_down(self) -> int:

@@ -19,16 +19,15 @@ from ..errors import UserError
 from ..images.io import ImageInput, Photo, as_photo
 from ..images.pixels import in_bits, is_neutral, white
 from ..models.agreement import LowAgreementError, require_agreement
-from ..models.inference.any_size import super_resolve, without_hue
-from ..models.inference.track import ALIGNING, untracked
+from ..models.inference.super_resolve import InferenceOptions, super_resolve, without_hue
 from ..models.matching import MatchMaps
-from ..models.peers.network import PeerNetwork
 from ..system import fastest_dtype
 from ..weights import DEFAULT
 from .prediction import Prediction
 from .references import stack
 
 ALIGN = ('auto', 'off')
+ALIGNING = 'aligning the references'
 DTYPES = ('auto', 'float32', 'bfloat16', 'float16')
 
 
@@ -135,7 +134,7 @@ class MASAInferencer:
     @property
     def tells_matches(self) -> bool:
         """bool: Whether the network tells where its texture comes from, as MASA's does."""
-        return not isinstance(self.generator, PeerNetwork)
+        return self.generator.tells_matches
 
     def __call__(
         self,
@@ -226,7 +225,7 @@ class MASAInferencer:
         """
         track = self.test_cfg.get('track') if align else None
         try:
-            for given in (track or untracked)([references], ALIGNING):
+            for given in track([references], ALIGNING) if track else [references]:
                 stacked = stack(image, given, self.scale, align)
             if any(done.shows_the_scene for done in stacked.alignments):
                 leave_out = False
@@ -264,8 +263,8 @@ class MASAInferencer:
     ) -> tuple[Tensor, MatchMaps | None]:
         """Run the network on images of 8 or 16 bits; the result is (3, H, W), white is 1."""
         inputs = (self._tensor(image) for image in (lq, ref, ref_down))
-        config = dict(self.test_cfg, dtype=self.dtype, examine=examine)
-        sr, [matches] = super_resolve(self.generator, *inputs, config)
+        options = InferenceOptions.of(self.test_cfg, dtype=self.dtype, examine=examine)
+        sr, [matches] = super_resolve(self.generator, *inputs, options)
         return sr[0], matches
 
     def _tensor(self, image: np.ndarray) -> Tensor:

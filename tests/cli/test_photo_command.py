@@ -23,7 +23,7 @@ from masasr_mm.cli.photo_command import make_inferencer, run
 from masasr_mm.cli.photo_options import parse_args
 from masasr_mm.errors import UserError
 from masasr_mm.images.io import read_photo
-from masasr_mm.models.inference.kept_reference import KeptReference
+from masasr_mm.models.inference.reference_cache import ReferenceCache
 from masasr_mm.photos import pipeline
 from masasr_mm.visualization.match_picture import draw_matches
 from masasr_mm.weights import DEFAULT
@@ -343,14 +343,14 @@ def test_the_reference_may_be_kept_in_half_precision(tool, folder, small_checkpo
     common = [folder / 'photos' / 'a.png', '--ref', folder / 'ref.png', '--tile', '16']
     common += ['--checkpoint', small_checkpoint]
     kept = set()
-    make_room = KeptReference._room
+    make_level = ReferenceCache._level
 
     def spy(self, *arguments):
-        room = make_room(self, *arguments)
-        kept.add(room.dtype)
-        return room
+        level = make_level(self, *arguments)
+        kept.add(level.dtype)
+        return level
 
-    monkeypatch.setattr(KeptReference, '_room', spy)
+    monkeypatch.setattr(ReferenceCache, '_level', spy)
     for dtype in ('float32', 'float16'):
         options = ['--ref-dtype', dtype, '--out', folder / f'{dtype}.png']
         assert tool(*common, *options) == 0

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from masasr_mm.cli.photo_progress import PhotoProgress, duration
-from masasr_mm.models.inference.plan import Plan
+from masasr_mm.models.inference.estimate import Estimate
 from masasr_mm.photos.jobs import Job
 
 JOBS = [Job(Path(f'in/{name}.jpg'), (), Path(f'out/{name}.png')) for name in 'ab']
@@ -29,19 +29,19 @@ def test_all_photos_come_in_turn():
 def test_a_long_photo_is_announced(capsys, tile, runs, disk, told):
     progress = PhotoProgress()
     next(progress.over(JOBS))
-    progress.announce(Plan(tile, 6_240_000_000, dict(matching=195.0, fusing=60.0), runs, disk))
+    progress.announce(Estimate(tile, 6_240_000_000, dict(matching=195.0, fusing=60.0), runs, disk))
     assert capsys.readouterr().err == told
 
 
 def test_a_short_one_is_not(capsys):
     progress = PhotoProgress()
-    progress.announce(Plan(128, 6_240_000_000, dict(matching=59.0)))
+    progress.announce(Estimate(128, 6_240_000_000, dict(matching=59.0)))
     assert capsys.readouterr().err == ''
 
 
 def test_steps_advance_by_the_time_they_take():
     progress = PhotoProgress()
-    progress.announce(Plan(16, 0, {'matching': 3.0, 'fusing at 1×': 8.0}, runs=2))
+    progress.announce(Estimate(16, 0, {'matching': 3.0, 'fusing at 1×': 8.0}, runs=2))
     seen = []
     for _ in range(2):
         for step, tiles in (
@@ -67,7 +67,7 @@ def test_the_next_photo_begins_anew():
     progress = PhotoProgress()
     photos = progress.over(JOBS)
     next(photos)
-    progress.announce(Plan(16, 0, dict(matching=3.0)))
+    progress.announce(Estimate(16, 0, dict(matching=3.0)))
     list(progress.track([0], 'matching'))
     next(photos)
     assert progress.plan is None

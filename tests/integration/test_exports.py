@@ -23,7 +23,7 @@ from masasr_mm.deployment.interface import KEY, OUTPUTS, Interface
 from masasr_mm.deployment.runtimes import ExportedInferencer, ONNXGenerator, OpenVINOGenerator
 from masasr_mm.errors import UserError
 from masasr_mm.models import MatchExtractionModule
-from masasr_mm.models.inference.any_size import pad_to, super_resolve
+from masasr_mm.models.inference.super_resolve import InferenceOptions, pad_to, super_resolve
 from masasr_mm.tensor_files import write_tensors
 from tests.commands import run_python
 from tests.conftest import MODEL
@@ -263,10 +263,10 @@ def test_the_matching_is_compiled_for_two_sizes(exported, network, monkeypatch):
     monkeypatch.setattr(
         openvino, 'compile_model', lambda *args: compiled.append(args) or right(*args)
     )
-    images, config = pictures(16, 24, 20, 28), dict(ensemble=True)
-    have, _ = super_resolve(generator, *images, config)
+    images, options = pictures(16, 24, 20, 28), InferenceOptions(ensemble=True)
+    have, _ = super_resolve(generator, *images, options)
     with torch.no_grad():
-        expected, _ = super_resolve(network, *images, config)
+        expected, _ = super_resolve(network, *images, options)
     torch.testing.assert_close(have, expected, atol=1e-4, rtol=0)
     assert len(compiled) == 2
     images = pictures(16, 32, 20, 28)

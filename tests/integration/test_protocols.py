@@ -23,7 +23,7 @@ from PIL import Image
 from skimage import data
 
 from masasr_mm.datasets import Sun80Dataset
-from masasr_mm.models.inference.whole import WholeMASANet
+from masasr_mm.models.inference.super_resolve import TiledMASANet
 from tests import transcription as plain
 from tests.conftest import REPOSITORY
 from tests.scripts import call_tool, load_tool
@@ -86,7 +86,7 @@ def run_test(checkpoint, tmp_path_factory):
     def run(config: str, *options: str) -> Run:
         work = tmp_path_factory.mktemp('tested')
         calls = []
-        original = WholeMASANet.super_resolve
+        original = TiledMASANet.super_resolve
 
         def watched(self, *images: torch.Tensor) -> tuple:
             result = original(self, *images)
@@ -95,7 +95,7 @@ def run_test(checkpoint, tmp_path_factory):
             return result
 
         with pytest.MonkeyPatch.context() as patch:
-            patch.setattr(WholeMASANet, 'super_resolve', watched)
+            patch.setattr(TiledMASANet, 'super_resolve', watched)
             paths = (REPOSITORY / 'configs' / config, checkpoint)
             folders = ('--work-dir', work / 'work', '--out', work / 'out')
             arguments = (*paths, *folders, '--cfg-options', *SMALL_NETWORK, *options)

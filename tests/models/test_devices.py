@@ -18,9 +18,9 @@ from torch._subclasses.fake_tensor import FakeTensorMode
 from torch.overrides import TorchFunctionMode
 
 from masasr_mm.models import MASANet
-from masasr_mm.models.inference import choosing, tiled
-from masasr_mm.models.inference.kept_reference import KeptFeatures, KeptTexture
-from masasr_mm.models.inference.tiled import TiledMASANet
+from masasr_mm.models.inference import memory, super_resolve
+from masasr_mm.models.inference.reference_cache import FeatureCache, TextureCache
+from masasr_mm.models.inference.super_resolve import TiledMASANet
 
 NETWORK = dict(channels=8, fusion_blocks=(1, 1, 1), encoder=dict(num_blocks=1))
 
@@ -81,9 +81,9 @@ def test_forward_with_autocast(dtype, monkeypatch):
     assert set(dtypes) == {dtype}
 
 
-@pytest.mark.parametrize('kind', [KeptFeatures, KeptTexture])
+@pytest.mark.parametrize('kind', [FeatureCache, TextureCache])
 def test_tiles(kind, monkeypatch):
-    monkeypatch.setattr(tiled, 'smaller_kind', lambda matches: kind)
+    monkeypatch.setattr(super_resolve, 'smaller_cache', lambda matches: kind)
     net = network()
     net.adaptation.halo = 2  # cannot be tried without data
     out, matches = TiledMASANet(net, 16).super_resolve(*images((32, 40), (128, 192), (32, 48)))
@@ -94,7 +94,7 @@ def test_tiles(kind, monkeypatch):
 @pytest.mark.parametrize('tile', [None, 16])
 @pytest.mark.parametrize('adaptation', ['SpatialAdaptationModule', 'NoAdaptation'])
 def test_predict_of_the_editor(tile, adaptation, monkeypatch):
-    monkeypatch.setattr(choosing, 'free_memory', lambda device: 2**30)
+    monkeypatch.setattr(memory, 'free_memory', lambda device: 2**30)
 
     def build() -> nn.Module:
         preprocessor = dict(type='DataPreprocessor', mean=[0.0] * 3, std=[255.0] * 3)

@@ -256,7 +256,7 @@ def test_a_distributed_wrapper_does_not_show_in_checkpoints():
 
 @pytest.mark.parametrize('tile', [8, 'auto'])
 def test_tiles_do_not_change_the_prediction(tile, monkeypatch):
-    monkeypatch.setattr('masasr_mm.models.inference.any_size.choose_tile', lambda *_: 16)
+    monkeypatch.setattr('masasr_mm.models.inference.super_resolve.choose_tile', lambda *_: 16)
     [whole] = build().eval().test_step(batch((33, 20), (60, 47)))
     tiles = []
 
@@ -273,9 +273,11 @@ def test_tiles_do_not_change_the_prediction(tile, monkeypatch):
 
 
 def test_tiles_are_not_made_where_memory_is_free(monkeypatch):
-    monkeypatch.setattr('masasr_mm.models.inference.choosing.free_memory', lambda device: 2**30)
-    model = build(test_cfg=dict(tile='auto', track=lambda *_: pytest.fail('no tiles'))).eval()
-    model.test_step(batch((16, 16), (64, 64)))
+    monkeypatch.setattr('masasr_mm.models.inference.memory.free_memory', lambda device: 2**30)
+    tiles = []
+    track = lambda parts, _: tiles.append(len(parts)) or parts  # noqa: E731
+    build(test_cfg=dict(tile='auto', track=track)).eval().test_step(batch((16, 16), (64, 64)))
+    assert set(tiles) == {1}
 
 
 def test_both_stages_with_all_losses(random_vgg19):

@@ -11,7 +11,7 @@ from torch import nn
 from torch.nn import functional as F
 
 from masasr_mm.models import MASANet
-from masasr_mm.models.inference.tiled import TiledMASANet
+from masasr_mm.models.inference.super_resolve import TiledMASANet
 
 SMALL = dict(channels=4, fusion_blocks=(1, 1, 1), encoder=dict(num_blocks=1))
 

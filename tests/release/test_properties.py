@@ -22,7 +22,7 @@ from torch.nn import functional as F
 import masasr_mm  # noqa: F401
 from masasr_mm.apis import MASAInferencer
 from masasr_mm.errors import UserError
-from masasr_mm.models.inference.tiled import TiledMASANet
+from masasr_mm.models.inference.super_resolve import TiledMASANet
 from masasr_mm.models.matching import MatchMaps
 from masasr_mm.tensor_files import write_tensors
 

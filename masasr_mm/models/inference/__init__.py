@@ -1,1 +1,1 @@
-"""Running the network on images of any size, whole or in tiles, with no more than is needed."""
+"""Running the network on images of any size: whole, in tiles, as an ensemble."""

@@ -84,6 +84,11 @@ class MatchExtractionModule(BaseModule):
         self.max_elements = max_elements
         self.search = search
 
+    @property
+    def supports_tiles(self) -> bool:
+        """Whether its blocks are extracted apart from others: not by a Stage 3 of one's own."""
+        return type(self).extract is MatchExtractionModule.extract
+
     def forward(self, lr: Tensor, ref_down: Tensor) -> Matches:
         """Match every position of the LR feature with one of the Ref↓ feature (Stages 1 and 2).
 

@@ -17,11 +17,15 @@ class PeerNetwork(BaseModule):
         scale (int): How many times larger the results are.
         size_divisor (int): Height and width of ``lq`` must be multiples of this.
         min_ref_down (int): The least height and width of ``ref_down``.
+        supports_tiles (bool): Whether it can be run in tiles.
+        tells_matches (bool): Whether it tells where texture came from.
     """
 
     scale = 4
     size_divisor = 1
     min_ref_down = 1
+    supports_tiles = False
+    tells_matches = False
 
     @property
     def name(self) -> str:

@@ -9,7 +9,7 @@ from PIL import Image
 from torch import nn
 
 from masasr_mm.errors import UserError
-from masasr_mm.models.inference.any_size import super_resolve
+from masasr_mm.models.inference.super_resolve import InferenceOptions, super_resolve
 from masasr_mm.models.peers.network import PeerNetwork, built_on_cpu, enlarge
 
 
@@ -37,9 +37,9 @@ def test_any_size_is_padded_for_it_and_cut_again():
 
 def test_tiles_are_masas():
     images = torch.rand(1, 3, 8, 8), torch.rand(1, 3, 32, 32), torch.rand(1, 3, 8, 8)
-    super_resolve(Nearest(), *images, dict(tile='auto'))
+    super_resolve(Nearest(), *images, InferenceOptions(tile='auto'))
     with pytest.raises(UserError, match=r'tile=16: Nearest has no tiles'):
-        super_resolve(Nearest(), *images, dict(tile=16))
+        super_resolve(Nearest(), *images, InferenceOptions(tile=16))
 
 
 def test_what_cannot_be_built_without_memory_is_moved_there():

@@ -8,8 +8,7 @@ from torch.nn import functional as F
 from torch.profiler import ProfilerActivity, profile
 
 from masasr_mm.models import MASANet, stages
-from masasr_mm.models.inference.tiled import TiledMASANet
-from masasr_mm.models.inference.whole import WholeMASANet
+from masasr_mm.models.inference.super_resolve import TiledMASANet
 
 NAMES = [
     *('encode LR', 'encode Ref↓', 'coarse matching', 'fine matching', 'similarity'),
@@ -39,7 +38,7 @@ def profiled(runner, *given) -> list:
 # Of a reference smaller than the photo the features are kept, of a larger one the texture.
 @pytest.mark.parametrize('ref_size', [64, 128])
 def test_they_are_seen_however_the_network_runs(net, ref_size):
-    for runner in (net, WholeMASANet(net), TiledMASANet(net, 8)):
+    for runner in (net, TiledMASANet(net, None), TiledMASANet(net, 8)):
         names = {event.name for event in profiled(runner, *images(ref_size))}
         assert names >= set(NAMES)
 

@@ -12,7 +12,7 @@ from torch.profiler import record_function
 
 from masasr_mm.errors import UserError
 from masasr_mm.models import MASAEncoder, MASANet, MatchExtractionModule
-from masasr_mm.models.inference.tiled import TiledMASANet
+from masasr_mm.models.inference.super_resolve import TiledMASANet
 from tests.scripts import load_tool
 
 measuring = load_tool('analysis_tools/measuring.py')

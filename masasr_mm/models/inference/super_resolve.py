@@ -1,0 +1,397 @@
+"""The one way to run a generator on images of any size."""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, nullcontext
+from itertools import product
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from ...errors import UserError
+from ..adaptation import Moments, whole_image_moments
+from ..aggregation import upsample
+from ..masa_net import MASANet
+from ..matching import Matches, MatchMaps, match_maps
+from ..sizes import SizeRequirements
+from ..stages import stage
+from .estimate import ENCODING_PHOTO, MATCHING, Estimate, estimate, fusing, statistics
+from .memory import (
+    DEFAULT_TILE,
+    MappedBuffers,
+    check_disk,
+    check_memory,
+    choose_tile,
+    ref_tile,
+)
+from .reference_cache import ReferenceCache, smaller_cache
+from .tiling import (
+    MomentsOfTiles,
+    Tile,
+    Track,
+    at,
+    cut_into_tiles,
+    encoder_halo,
+    fusion_halo,
+    fusion_tiles,
+    lr_tiles,
+)
+
+Run = Callable[[Tensor, Tensor, Tensor], tuple[Tensor, Matches | None]]
+
+
+@dataclasses.dataclass(frozen=True)
+class InferenceOptions:
+    """How a network is run on images; ``test_cfg`` of the editor ``MASA`` holds the same.
+
+    Args:
+        tile (int | str, optional): Run the network in tiles of so many LR pixels, with the same
+            result in less memory; ``'auto'`` where the whole would not fit. Default: None, whole.
+        ref_dtype (str, optional): In which tiles keep features of the reference, such as
+            ``'float16'`` for half of the memory. Default: None, as they are computed.
+        dtype (str, optional): ``'bfloat16'`` or ``'float16'`` runs the convolutions in it, under
+            autocast; the matching is decided in float32 all the same. Default: None, float32.
+        ensemble (bool): Average the results of all eight flips and turns of the images, which
+            takes eight times as long and gains some hundredths to tenths of a dB. Default: False.
+        track (Callable, optional): Called with the list of tiles of each step and what the step
+            does; returns what iterates over them, such as a progress bar. Default: None.
+        announce (Callable, optional): Called with the :class:`Estimate` of large images before
+            they are run. Default: None.
+        examine (Callable, optional): Called once with the :class:`MatchMaps` of all images as soon
+            as they are known; what it raises ends the run. Default: None.
+    """
+
+    tile: int | str | None = None
+    ref_dtype: str | None = None
+    dtype: str | None = None
+    ensemble: bool = False
+    track: Track | None = None
+    announce: Callable[[Estimate], None] | None = None
+    examine: Callable[[list[MatchMaps]], None] | None = None
+
+    @classmethod
+    def of(cls, test_cfg: dict | None, **given: object) -> InferenceOptions:
+        """Take the options of a config, and others given by name."""
+        options = {**(test_cfg or {}), **given}
+        known = [field.name for field in dataclasses.fields(cls)]
+        for name in options:
+            if name not in known:
+                raise UserError(f'test_cfg has no option {name!r}; it has {", ".join(known)}')
+        return cls(**options)
+
+
+def super_resolve(
+    generator: nn.Module,
+    lq: Tensor,
+    ref: Tensor,
+    ref_down: Tensor,
+    options: InferenceOptions | None = None,
+) -> tuple[Tensor, list[MatchMaps | None]]:
+    """Pad images to sizes that the generator takes, run it, and crop the result.
+
+    Args:
+        generator (nn.Module): ``MASANet``, or what has the same ``super_resolve``, sizes and
+            ``supports_tiles``.
+        lq (Tensor): LR images, shape (N, 3, h, w), RGB in [0, 1]; h and w from 8 up.
+        ref (Tensor): References, shape (N, 3, H', W') with H' ≤ scale·H and W' ≤ scale·W, RGB in
+            [0, 1].
+        ref_down (Tensor): The references bicubically reduced, shape (N, 3, H, W), RGB in [0, 1].
+        options (InferenceOptions, optional): How. Default: None, everything at once, in float32.
+
+    Returns:
+        tuple[Tensor, list[MatchMaps | None]]: The SR images, shape (N, 3, scale·h, scale·w), about
+        [0, 1], and for each of them where its texture came from; None if the network tells no
+        matches.
+
+    Raises:
+        UserError: If a reference is larger than ``scale`` times its reduced one, there is not
+            enough memory or disk, or tiles of a given size are asked of a network that has none.
+    """
+    options = options or InferenceOptions()
+    (height, width), scale = lq.shape[2:], generator.scale
+    images = _padded(generator, lq, ref, ref_down)
+
+    def maps_of(matches: Matches | None) -> list[MatchMaps | None]:
+        if matches is None:
+            return [None] * len(lq)
+        return match_maps(matches, height, width, scale)
+
+    def examine(matches: Matches | None) -> None:
+        if options.examine and matches is not None:
+            options.examine(maps_of(matches))
+
+    with _autocast(lq.device, options.dtype):
+        first, others = _runs(generator, *images[:2], options, examine)
+        sr, matches = first(*images)
+        if options.ensemble:
+            sr = _ensemble(sr, others, images)
+    return sr[..., : height * scale, : width * scale], maps_of(matches)
+
+
+def without_hue(sr: Tensor) -> Tensor:
+    """Return an RGB image (3, H, W) in grey, (3, H, W), as Pillow makes it (BT.601)."""
+    luma = torch.einsum('chw,c->hw', sr, sr.new_tensor((0.299, 0.587, 0.114)))
+    return luma.expand(3, -1, -1).contiguous()
+
+
+def pad_to(image: Tensor, height: int, width: int) -> Tensor:
+    """Repeat the last row and column of (N, C, H, W) until it has a given size."""
+    bottom, right = height - image.shape[2], width - image.shape[3]
+    if bottom == right == 0:
+        return image
+    return F.pad(image, (0, right, 0, bottom), mode='replicate')
+
+
+def _padded(
+    generator: nn.Module, lq: Tensor, ref: Tensor, ref_down: Tensor
+) -> tuple[Tensor, Tensor, Tensor]:
+    """Bring LR and reference to sizes that the generator takes."""
+    sizes, scale = SizeRequirements.of(generator), generator.scale
+    lq = pad_to(lq, *sizes.lq_size(lq.shape[2:]))
+    ref_size = sizes.ref_size([length * scale for length in ref_down.shape[2:]])
+    ref_down = pad_to(ref_down, *(length // scale for length in ref_size))
+    if any(have > limit for have, limit in zip(ref.shape[2:], ref_size)):
+        raise UserError(
+            f'ref_img is {ref.shape[2]}×{ref.shape[3]}, more than {scale} times '
+            f'ref_down, {ref_down.shape[2]}×{ref_down.shape[3]}; make ref_down from it'
+        )
+    return lq, pad_to(ref, *ref_size), ref_down
+
+
+def _autocast(device: torch.device, dtype: str | None) -> AbstractContextManager:
+    """Return what convolutions are computed in; without a type it is as it is."""
+    if dtype in (None, 'float32'):
+        return nullcontext()
+    return torch.autocast(device.type, getattr(torch, dtype))
+
+
+def _runs(
+    generator: nn.Module,
+    lq: Tensor,
+    ref: Tensor,
+    options: InferenceOptions,
+    examine: Callable[[Matches | None], None],
+) -> tuple[Run, Run]:
+    """Return how to run the generator for the first time, which is examined, and again."""
+    tile = options.tile
+    if not generator.supports_tiles:
+        if tile not in (None, 'auto'):
+            part = getattr(generator, 'matching', generator)
+            name = getattr(generator, 'name', type(part).__name__)
+            raise UserError(
+                f'tile={tile}: {name} has no tiles; do without (tile=None, --tile none)'
+            )
+
+        def run_and_examine(*images: Tensor) -> tuple[Tensor, Matches | None]:
+            sr, matches = generator.super_resolve(*images)
+            examine(matches)
+            return sr, matches
+
+        return run_and_examine, generator.super_resolve
+    if tile == 'auto':
+        tile = choose_tile(generator, lq, ref, options.ensemble)
+    check_memory(generator, lq, ref, tile, options.ensemble)
+    if tile:
+        check_disk(generator, lq, ref, tile, options.ref_dtype)
+    if options.announce:
+        expected = estimate(generator, lq, ref, tile, options.ref_dtype, options.ensemble)
+        if expected is not None:
+            options.announce(expected)
+    first, again = (
+        TiledMASANet(generator, tile, options.ref_dtype, options.track, examine=call)
+        for call in (examine, None)
+    )
+    return first.super_resolve, again.super_resolve
+
+
+def _ensemble(first: Tensor, run: Run, images: tuple[Tensor, ...]) -> Tensor:
+    """Average the first SR image and those of all other flips and turns, in its place."""
+    ways = list(product((False, True), range(4)))
+    for mirrored, turns in ways[1:]:
+        turned = ((i.flip(3) if mirrored else i).rot90(turns, dims=(2, 3)) for i in images)
+        # Without a name, or it would be held until the next one is made.
+        first += _turned_back(run(*turned)[0], mirrored, turns)
+    return first.div_(len(ways))
+
+
+def _turned_back(image: Tensor, mirrored: bool, turns: int) -> Tensor:
+    image = image.rot90(-turns, dims=(2, 3))
+    return image.flip(3) if mirrored else image
+
+
+class TiledMASANet:
+    """A MASANet that runs in tiles, with the result of the whole to float rounding.
+
+    Matching is done once over everything. The reference is encoded in tiles, and no more of it is
+    kept than its features or the texture made of them, whichever is less; what nothing was matched
+    to is not encoded. The LR image is encoded in tiles, too, and every scale runs in tiles of whole
+    blocks with the halo that their convolutions see; the statistics of SAM are taken over the whole
+    image before. What grows with the images lies in files where memory is scarce.
+
+    Args:
+        net (MASANet): The network.
+        tile (int, optional): Height and width of a tile in LR pixels at the last scale, rounded to
+            whole blocks; at 1× and 2× tiles of as many pixels are more of the LR. None: the whole
+            is one tile. Default: 128.
+        ref_dtype (torch.dtype | str, optional): In which the reference is kept. Default: None, as
+            it is computed.
+        track (Track, optional): Wraps the list of tiles of each step. Default: None.
+        buffers (MappedBuffers, optional): Makes what grows with the images. Default: None: in
+            tiles what takes an eighth of the free memory lies in files.
+        examine (Callable, optional): Called with the matches before they are used; what it raises
+            ends the run. Default: None.
+
+    Raises:
+        UserError: If a part of the network depends on the whole image.
+    """
+
+    def __init__(
+        self,
+        net: MASANet,
+        tile: int | None = DEFAULT_TILE,
+        ref_dtype: torch.dtype | str | None = None,
+        track: Track | None = None,
+        buffers: MappedBuffers | None = None,
+        examine: Callable[[Matches], None] | None = None,
+    ) -> None:
+        self.net = net
+        self.tile = tile
+        self.ref_dtype = getattr(torch, ref_dtype) if isinstance(ref_dtype, str) else ref_dtype
+        self.track = track or (lambda tiles, description: tiles)
+        self.buffers = buffers or MappedBuffers(None if tile else math.inf)
+        self.examine = examine
+        if tile:
+            self.halos = [fusion_halo(net, index) for index in range(len(net.refinements))]
+            self.encoder_halo = encoder_halo(net)
+        else:
+            self.encoder_halo = getattr(net.encoder, 'halo', None)
+
+    @torch.no_grad()
+    def super_resolve(self, lq: Tensor, ref: Tensor, ref_down: Tensor) -> tuple[Tensor, Matches]:
+        """Do what :meth:`MASANet.super_resolve` does, with the same arguments and result."""
+        net = self.net
+        net.check_sizes(lq, ref, ref_down)
+        feature, matches = self._match(lq, ref_down)
+        if self.examine:
+            self.examine(matches)
+        cache = smaller_cache(matches)(
+            net,
+            ref,
+            matches,
+            ref_tile(lq, self.tile),
+            self.encoder_halo,
+            self.ref_dtype,
+            self.track,
+            self.buffers,
+        )
+        last = len(net.refinements) - 1
+        for index in range(last):
+            feature = self._fuse(index, feature, cache)
+        return self._finish(last, feature, cache, lq), matches
+
+    def _match(self, lq: Tensor, ref_down: Tensor) -> tuple[Tensor, Matches]:
+        """Do what :meth:`MASANet.match` does."""
+        lr, feature = self._encode_lr(lq)
+        with stage('encode Ref↓'):
+            [ref_down_feature] = self.net.encode(ref_down, num_levels=1)
+        [matches] = [self.net.matching(f, ref_down_feature) for f in self.track([lr], MATCHING)]
+        return feature, matches
+
+    def _encode_lr(self, lq: Tensor) -> tuple[Tensor, Tensor]:
+        """Return F_LR, which is matched, and the decoder's first feature, both (N, C, h, w)."""
+        scale, size = self.net.scale, lq.shape[2:]
+        if not self.tile or max(size) <= self.tile * scale:
+            [features] = [self._encoded(image) for image in self.track([lq], ENCODING_PHOTO)]
+            return features
+        whole: list[Tensor] = []
+        for tile in self.track(lr_tiles(self.net, size, self.tile * scale), ENCODING_PHOTO):
+            for index, feature in enumerate(self._encoded(lq[at(tile.outer, scale)])):
+                if len(whole) == index:
+                    whole.append(self.buffers.feature((*feature.shape[:2], *size), feature))
+                whole[index][at(tile.core, scale)] = feature[at(tile.inner, scale)]
+            self.buffers.flush()
+        return whole[0], whole[1]
+
+    def _encoded(self, lq: Tensor) -> tuple[Tensor, Tensor]:
+        with stage('encode LR'):
+            levels = self.net.encode(lq)
+        with stage('LR pyramid'):
+            return levels[0], self.net.lr_pyramid(levels)
+
+    def _fuse(self, index: int, feature: Tensor, cache: ReferenceCache) -> Tensor:
+        """Run a fusion module; return the decoder's next feature."""
+        tiles, scale = self._tiles(index, cache), 2**index
+        if len(tiles) == 1:
+            [fused] = [
+                self.net.fuse(index, feature, cache.pop(index).to(feature.dtype))
+                for _ in self.track(tiles, fusing(scale))
+            ]
+            return fused
+        size = (scale * length for length in cache.matches.position.shape[1:])
+        out = self.buffers.feature((*feature.shape[:2], *size), feature)
+        for here, fused in self._fused(index, feature, cache, tiles):
+            out[here] = fused
+        cache.forget(index)
+        return out
+
+    def _finish(self, index: int, feature: Tensor, cache: ReferenceCache, lq: Tensor) -> Tensor:
+        """Run the last fusion module and what follows it; return the SR image."""
+        tiles = self._tiles(index, cache)
+        if len(tiles) == 1:
+            residual = self.net.residual_image(self._fuse(index, feature, cache))
+            return residual + self.net.enlarge(lq)
+        image = self.net.enlarge(lq)
+        for here, residual in self._fused(index, feature, cache, tiles, self.net.residual_image):
+            image[here] += residual
+        return image
+
+    def _fused(
+        self,
+        index: int,
+        feature: Tensor,
+        cache: ReferenceCache,
+        tiles: list[Tile],
+        head: Callable[[Tensor], Tensor] = lambda fused: fused,
+    ) -> Iterator[tuple[tuple, Tensor]]:
+        """Yield the tiles of what a fusion module and a head make, and their places."""
+        size = [2**index * length for length in cache.matches.fine_index.shape[2:]]
+        measured = self._moments(index, feature, cache)
+        for tile in self.track(tiles, fusing(2**index)):
+            part = self._part(index, feature, tile, cache)
+            texture = cache.texture(index, tile.outer).to(part.dtype)
+            with whole_image_moments(*measured):
+                fused = head(self.net.fuse(index, part, texture))
+            yield at(tile.core, size), fused[at(tile.inner, size)]
+            self.buffers.flush()
+
+    def _moments(
+        self, index: int, feature: Tensor, cache: ReferenceCache
+    ) -> tuple[Moments, Moments]:
+        """Return the moments of the whole LR feature and of the whole texture of a scale."""
+        size = [2**index * length for length in cache.matches.fine_index.shape[2:]]
+        lr, ref = MomentsOfTiles(), MomentsOfTiles()
+        for tile in self.track(self._tiles(index, cache, 1), statistics(2**index)):
+            part = self._part(index, feature, tile, cache)
+            part = upsample(part) if index else part
+            lr.add(part[at(tile.inner, size)])
+            ref.add(cache.texture(index, tile.core).to(feature.dtype))
+            self.buffers.flush()
+        return lr.result(feature.dtype), ref.result(feature.dtype)
+
+    def _tiles(self, index: int, cache: ReferenceCache, halo: int | None = None) -> list[Tile]:
+        """Cut the LR into tiles of whole blocks, with the halo of a fusion module or another."""
+        blocks, block = cache.matches.blocks, cache.matches.fine_index.shape[2:]
+        if not self.tile:
+            return cut_into_tiles(blocks, blocks, (0, 0))
+        halo = self.halos[index] if halo is None else halo
+        return fusion_tiles(self.net, self.tile, index, blocks, block, halo)
+
+    @staticmethod
+    def _part(index: int, feature: Tensor, tile: Tile, cache: ReferenceCache) -> Tensor:
+        """Cut what a fusion module sees for a tile out of the decoder's feature."""
+        before = 2 ** max(0, index - 1)
+        return feature[at(tile.outer, [before * n for n in cache.matches.fine_index.shape[2:]])]

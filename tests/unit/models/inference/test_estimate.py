@@ -1,0 +1,133 @@
+"""What large images will take is told before they are run."""
+
+from __future__ import annotations
+
+from collections import Counter
+from itertools import chain
+
+import pytest
+import torch
+
+from masasr_mm.models import MASANet
+from masasr_mm.models.inference import estimate
+from masasr_mm.models.inference.memory import needed
+from masasr_mm.models.inference.super_resolve import (
+    InferenceOptions,
+    TiledMASANet,
+    super_resolve,
+)
+from tests.small_networks import images, network, shapes
+
+SIZES = (480, 640, 500, 750)
+STAGES = ('encoding the photo', 'matching', 'encoding the reference')
+
+
+@pytest.fixture
+def _speed(monkeypatch):
+    """One operation a second, with images of any size."""
+    monkeypatch.setattr(estimate, 'WORTH_A_PROBE', 1)
+    monkeypatch.setattr(estimate, 'measured_speed', lambda net, like: 1.0)
+
+
+def test_small_images_are_not_worth_it(monkeypatch):
+    monkeypatch.setattr(estimate, 'measured_speed', lambda *_: pytest.fail('it was measured'))
+    assert estimate.estimate(network(), *shapes(256, 256, 1024, 1024), 128) is None
+
+
+def test_operations_are_those_of_the_paper():
+    """Table 2's case: 8.84 G of matching, all convolutions 350.71 G but the released encoder's."""
+    counts = estimate.operations(MASANet(), *shapes(128, 128, 512, 512), None)
+    patch = 9 * 64
+    stage_1 = 16 * 16 * 128**2 * 3 * patch
+    stage_2 = 128**2 * (10 * 10 / 64) * (15 * 15) * 64  # as run: pixels of blocks with margins
+    levels = [9 * 64 * (3 + 8 * 64), patch * 9 * 64 / 4, patch * 9 * 64 / 16]
+    expected = stage_1 + stage_2 + 128**2 * levels[0]
+    assert counts['matching'] / 2 == pytest.approx(expected, rel=0.01)
+    assert counts['encoding the reference'] / 2 == pytest.approx(512**2 * sum(levels))
+    assert sum(counts.values()) / 2e9 == pytest.approx(350.71, rel=0.01)
+
+
+@pytest.mark.usefixtures('_speed')
+def test_the_pruned_search_has_a_tenth_of_the_operations():
+    net, given = network(channels=64, matching=dict(search='exact')), shapes(*SIZES)
+    exact = estimate.estimate(net, *given, None).steps['matching']
+    net.matching.search = 'pruned'
+    assert exact / 40 < estimate.estimate(net, *given, None).steps['matching'] < exact / 5
+
+
+def test_tiles_encode_and_fuse_their_halos_as_well(monkeypatch):
+    """As many pixels as the network is seen to get."""
+    net, inputs, seen = network(), images(72, 104, 60, 20), Counter()
+    encode, fuse = net.encode, net.fuse
+
+    def counted_encode(image, **options):
+        seen['encode'] += image.shape[2:].numel() if options == {} else 0
+        return encode(image, **options)
+
+    def counted_fuse(index, part, texture):
+        seen[index] += texture.shape[2:].numel()
+        return fuse(index, part, texture)
+
+    monkeypatch.setattr(net, 'encode', counted_encode)
+    monkeypatch.setattr(net, 'fuse', counted_fuse)
+    run = TiledMASANet(net, 4)
+    run._encode_lr(inputs[0])
+    seen['photo'] = seen['encode']
+    run.super_resolve(*inputs)
+    monkeypatch.undo()
+    whole, tiles = (estimate.operations(net, *inputs[:2], tile) for tile in (None, 4))
+    name = 'encoding the photo'
+    assert tiles[name] / whole[name] == pytest.approx(seen['photo'] / (72 * 104))
+    for index in range(3):
+        name, times = f'fusing at {2**index}×', seen[index] / (72 * 104 * 4**index)
+        assert times > 1
+        assert tiles[name] / whole[name] == pytest.approx(times)
+
+
+@pytest.mark.usefixtures('_speed')
+@pytest.mark.parametrize('tile', [None, 16])
+def test_the_steps_are_those_that_progress_is_reported_of(tile):
+    steps = estimate.estimate(network(), *shapes(640, 640, 2560, 2560), tile).steps
+    reported = set()
+    track = lambda tiles, description: reported.add(description) or tiles  # noqa: E731
+    super_resolve(network(), *images(72, 32, 72, 32), InferenceOptions(tile=tile, track=track))
+    assert {name for name in reported if not name.startswith('statistics')} == set(steps)
+
+
+@pytest.mark.usefixtures('_speed')
+def test_memory_is_what_large_images_are_refused_by():
+    net, sizes = network(), shapes(640, 640, 2560, 2560)
+    for tile in (None, 64):
+        assert estimate.estimate(net, *sizes, tile).memory == needed(net, *sizes, tile)
+
+
+@pytest.mark.usefixtures('_speed')
+def test_an_ensemble_takes_eight_times_as_long():
+    net, sizes = network(), shapes(64, 64, 64, 64)
+    once, ensemble = (estimate.estimate(net, *sizes, 16, ensemble=flag) for flag in (False, True))
+    assert ensemble.seconds == 8 * once.seconds == 8 * sum(once.steps.values())
+
+
+def test_the_speed_is_operations_of_the_probe_by_its_seconds(monkeypatch):
+    monkeypatch.setattr(estimate, '_seconds', lambda run: run().numel() and 2.0)
+    net, state = network(matching=dict(block_size=12)), torch.get_rng_state()
+    counted = sum(estimate.operations(net, *shapes(72, 72, 288, 288), None).values())
+    assert estimate.measured_speed(net, torch.zeros(1)) == counted / 2
+    assert torch.equal(torch.get_rng_state(), state)
+
+
+@pytest.mark.parametrize(
+    ('runs', 'best', 'number'),
+    [
+        ([0.02, 0.02, 0.05], 0.02, 3),
+        ([0.09, 0.06, 0.07, 0.02, 0.05, 0.021], 0.02, 6),  # other programs run beside it
+        ([1.5, 0.9, 0.7], 0.7, 3),  # a slow machine is not kept longer
+    ],
+)
+def test_runs_that_other_programs_hold_up_do_not_count(monkeypatch, runs, best, number):
+    clock = chain.from_iterable((10.0 * i, 10.0 * i + took) for i, took in enumerate(runs))
+    monkeypatch.setattr(estimate.time, 'perf_counter', lambda: next(clock))
+    done = []
+    run = lambda: done.append(1) or torch.zeros(1)  # noqa: E731
+    assert estimate._seconds(run) == pytest.approx(best)
+    assert len(done) == number

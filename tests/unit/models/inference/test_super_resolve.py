@@ -1,0 +1,337 @@
+"""The whole, tiles and ensembles give what the network gives."""
+
+from __future__ import annotations
+
+from concurrent.futures import ThreadPoolExecutor
+from threading import Barrier
+
+import pytest
+import torch
+from mmagic.registry import MODELS
+from torch import nn
+from torch.nn import functional as F
+
+from masasr_mm.errors import UserError
+from masasr_mm.models import MatchExtractionModule
+from masasr_mm.models.aggregation import upsample
+from masasr_mm.models.inference.estimate import Estimate
+from masasr_mm.models.inference.super_resolve import (
+    InferenceOptions,
+    TiledMASANet,
+    super_resolve,
+)
+from masasr_mm.models.matching import pruned_search
+from tests.small_networks import images, network
+
+
+def assert_same(have, expected):
+    torch.testing.assert_close(have, expected, rtol=1e-4, atol=1e-4)
+
+
+@pytest.mark.parametrize('tile', [8, 24, None])
+@pytest.mark.parametrize('sizes', [(40, 24, 30, 52), (8, 72, 5, 3)])
+def test_tiles_give_the_whole(tile, sizes):
+    net = network()
+    inputs = images(*sizes, n=2)
+    with torch.no_grad():
+        whole, matches = net.super_resolve(*inputs)
+    have, have_matches = TiledMASANet(net, tile).super_resolve(*inputs)
+    assert torch.equal(have_matches.position, matches.position)
+    assert whole.std() > 0.1
+    assert_same(have, whole)
+
+
+def test_tiles_match_as_the_whole_does_where_the_search_is_pruned(monkeypatch):
+    """With a search so narrow that it misses most of the best."""
+    monkeypatch.setattr(pruned_search, 'RANK', 1)
+    monkeypatch.setattr(pruned_search, 'TILES', 1)
+    net, inputs = network(matching=dict(search='pruned')), images(40, 24, 30, 52, n=2)
+    with torch.no_grad():
+        whole, matches = net.super_resolve(*inputs)
+        net.matching.search = 'exact'
+        exact = net.match(inputs[0], inputs[2])[1]
+    net.matching.search = 'pruned'
+    assert not torch.equal(exact.coarse_index, matches.coarse_index)
+    for tile in (16, None):
+        have, have_matches = TiledMASANet(net, tile).super_resolve(*inputs)
+        assert torch.equal(have_matches.coarse_index, matches.coarse_index)
+        assert torch.equal(have_matches.position, matches.position)
+        assert_same(have, whole)
+
+
+@pytest.mark.parametrize(
+    'kind', ['NoAdaptation', 'AdaptiveInstanceNormalization', 'SpatiallyAdaptiveNormalization']
+)
+def test_the_siblings_of_sam_can_be_tiled(kind):
+    net = network(adaptation=dict(type=kind))
+    inputs = images(24, 24, 20, 20)
+    with torch.no_grad():
+        whole = net(*inputs)
+    assert_same(TiledMASANet(net, 8).super_resolve(*inputs)[0], whole)
+
+
+def test_tiles_that_took_their_own_statistics_would_differ():
+    """What the tiles are for: SAM's statistics are of the whole image."""
+    net = network()
+    lq, ref, ref_down = images(48, 48, 48, 48)
+    lq[:, :, :, 24:] *= 0.2
+    with torch.no_grad():
+        whole = net(lq, ref, ref_down)
+        alone = net(lq[:, :, :, 24:], ref, ref_down)
+    tiled, _ = TiledMASANet(net, 24).super_resolve(lq, ref, ref_down)
+    assert (alone[..., 48:] - whole[..., 144:]).abs().mean() > 10 * (tiled - whole).abs().mean()
+    assert (alone[..., 48:] - whole[..., 144:]).abs().mean() > 1e-2
+
+
+def test_two_threads_on_one_network_do_as_one_does():
+    """They meet in every tile, so that each has the other's statistics if they are shared."""
+    net, dark = network(), images(16, 24, 16, 16)
+    bright = [5 * image + 1 for image in images(16, 24, 16, 16)]
+    run = TiledMASANet(net, 8).super_resolve
+    expected = [run(*inputs)[0] for inputs in (dark, bright)]
+    together = Barrier(2)
+
+    def meet(*_):
+        together.wait(60)
+
+    net.adaptation.register_forward_pre_hook(meet)
+    with ThreadPoolExecutor(2) as threads:
+        have = [threads.submit(run, *inputs) for inputs in (dark, bright)]
+    for result, alone in zip(have, expected):
+        assert torch.equal(result.result()[0], alone)
+
+
+class Wide(nn.Module):
+    """An adaptation of somebody's own that looks 8 pixels far, and knows nothing of tiles."""
+
+    def __init__(self, channels: int) -> None:
+        super().__init__()
+        self.blur = nn.Conv2d(channels, channels, 17, padding=8, groups=channels)
+
+    def forward(self, lr, ref):
+        return self.blur(ref) + lr
+
+
+class Halving(Wide):
+    """One with other sizes inside, whose values decide, and weights that begin at zero."""
+
+    def __init__(self, channels: int) -> None:
+        super().__init__(channels)
+        nn.init.zeros_(self.blur.weight)
+
+    def forward(self, lr, ref):
+        return upsample(F.max_pool2d(super().forward(lr, ref), 2)).where(lr > 0, ref)
+
+
+class WideAndDeclared(Wide):
+    halo = 8
+
+
+class Attention(Wide):
+    def forward(self, lr, ref):
+        return ref * lr.mean((2, 3), keepdim=True)
+
+
+class OwnExtraction(MatchExtractionModule):
+    """A changed Stage 3."""
+
+    def extract(self, ref, matches):
+        return 1 - super().extract(ref, matches)
+
+
+@pytest.fixture
+def _own_parts():
+    kinds = (Wide, Halving, WideAndDeclared, Attention, OwnExtraction)
+    for kind in kinds:
+        MODELS.register_module(module=kind)
+    yield
+    for kind in kinds:
+        MODELS.module_dict.pop(kind.__name__)
+
+
+@pytest.mark.usefixtures('_own_parts')
+@pytest.mark.parametrize('kind', ['Wide', 'Halving'])
+def test_tiles_with_an_adaptation_of_one_s_own_give_the_whole(kind):
+    """Plugged in by config; nothing is declared."""
+    net = network(adaptation=dict(type=kind), matching=dict(block_size=4))
+    inputs = images(36, 28, 24, 24)
+    with torch.no_grad():
+        whole = net(*inputs)
+    assert_same(TiledMASANet(net, 8).super_resolve(*inputs)[0], whole)
+
+
+@pytest.mark.usefixtures('_own_parts')
+def test_a_declared_halo_is_taken(monkeypatch):
+    net = network(adaptation=dict(type='WideAndDeclared'), matching=dict(block_size=1))
+    inputs = images(36, 28, 24, 24)
+    with torch.no_grad():
+        whole = net(*inputs)
+    assert_same(TiledMASANet(net, 8).super_resolve(*inputs)[0], whole)
+    monkeypatch.setattr(WideAndDeclared, 'halo', 0)
+    have, _ = TiledMASANet(net, 8).super_resolve(*inputs)
+    assert (have - whole).abs().max() > 0.1 * whole.std()  # what a halo too small would do
+
+
+@pytest.mark.parametrize('place', ['adaptation', 'encoder'])
+def test_a_part_that_sees_the_whole_image_runs_whole_and_refuses_tiles(place):
+    net, inputs = network(), images(24, 16, 16, 24)
+    if place == 'adaptation':
+        net.adaptation, name = Attention(4), 'Attention'
+    else:
+        encode, name = net.encoder, 'Encoder'
+
+        class Encoder(nn.Module):
+            def forward(self, image, num_levels=None):
+                return [level + level.mean() for level in encode(image, num_levels)]
+
+        net.encoder = Encoder()
+    with torch.no_grad():
+        expected = net(*inputs)
+    assert_same(super_resolve(net, *inputs)[0], expected)
+    with pytest.raises(UserError, match=f'{name} depends on the whole') as caught:
+        super_resolve(net, *inputs, InferenceOptions(tile=8))
+    assert '\n' not in str(caught.value)
+    assert 'tile=None' in str(caught.value)
+
+
+@pytest.mark.usefixtures('_own_parts')
+def test_a_changed_stage_3_is_run_as_it_is():
+    net, inputs = network(matching=dict(type='OwnExtraction')), images(16, 24, 40, 40)
+    with torch.no_grad():
+        expected = net(*inputs)
+    assert torch.equal(super_resolve(net, *inputs, InferenceOptions(tile='auto'))[0], expected)
+    with pytest.raises(UserError, match='tile=8: OwnExtraction has no tiles'):
+        super_resolve(net, *inputs, InferenceOptions(tile=8))
+
+
+def test_half_precision_reference_features_change_little():
+    net = network()
+    inputs = images(24, 24, 24, 24)
+    exact, _ = TiledMASANet(net, 16).super_resolve(*inputs)
+    half, _ = TiledMASANet(net, 16, ref_dtype='float16').super_resolve(*inputs)
+    assert half.dtype == torch.float32
+    difference = (half - exact).abs().max()
+    assert 0 < difference < 0.05 * exact.std()
+
+
+@pytest.mark.parametrize('tile', [16, None])
+def test_progress_is_reported(tile):
+    reported = []
+
+    def track(tiles, description):
+        reported.append((description, len(tiles)))
+        return tiles
+
+    options = InferenceOptions(tile=tile, track=track)
+    super_resolve(network(), *images(72, 32, 72, 32), options)
+    assert reported == (
+        [
+            ('encoding the photo', 2),
+            ('matching', 1),
+            ('encoding the reference', 3),
+            ('statistics at 1×', 2),
+            ('fusing at 1×', 2),
+            ('statistics at 2×', 3),
+            ('fusing at 2×', 3),
+            ('statistics at 4×', 10),
+            ('fusing at 4×', 10),
+        ]
+        if tile
+        else [
+            ('encoding the photo', 1),
+            ('matching', 1),
+            ('encoding the reference', 1),
+            ('fusing at 1×', 1),
+            ('fusing at 2×', 1),
+            ('fusing at 4×', 1),
+        ]
+    )
+
+
+@pytest.mark.parametrize('ensemble', [False, True])
+@pytest.mark.parametrize('tile', [16, None])
+def test_matches_are_examined_once_before_they_are_used(tile, ensemble):
+    net, inputs, seen = network(), images(20, 24, 24, 24), []
+    options = dict(tile=tile, ensemble=ensemble)
+    _, [maps] = super_resolve(net, *inputs, InferenceOptions(**options, examine=seen.append))
+    [[examined]] = seen
+    assert (examined.position == maps.position).all()
+
+    def refuse(_):
+        raise KeyboardInterrupt
+
+    net.fuse = lambda *_: pytest.fail('it goes on')
+    with pytest.raises(KeyboardInterrupt):
+        super_resolve(net, *inputs, InferenceOptions(**options, examine=refuse))
+
+
+@pytest.mark.parametrize(('ensemble', 'runs'), [(False, 1), (True, 8)])
+def test_large_images_are_announced_before_anything_is_run(monkeypatch, ensemble, runs):
+    for name in ('WORTH_A_PROBE', 'measured_speed'):
+        value = 1 if name == 'WORTH_A_PROBE' else lambda *_: 1e9
+        monkeypatch.setattr(f'masasr_mm.models.inference.estimate.{name}', value)
+    announced = []
+
+    def announce(what):
+        announced.append(what)
+        raise KeyboardInterrupt
+
+    options = InferenceOptions(tile=16, announce=announce, ensemble=ensemble)
+    net = network()
+    monkeypatch.setattr(net, 'match', lambda *_: pytest.fail('it has started'))
+    with pytest.raises(KeyboardInterrupt):
+        super_resolve(net, *images(24, 24, 24, 24), options)
+    [what] = announced
+    assert isinstance(what, Estimate)
+    assert (what.tile, what.runs) == (16, runs)
+
+
+class Recorder(nn.Module):
+    """Enlarges, adds a ramp that tells left from right, and keeps what it was given."""
+
+    scale, size_divisor, min_ref_down, supports_tiles = 4, 8, 3, False
+
+    def __init__(self):
+        super().__init__()
+        self.seen = []
+
+    def super_resolve(self, lq, ref, ref_down):
+        self.seen.append((lq, ref, ref_down))
+        enlarged = F.interpolate(lq, scale_factor=4)
+        return enlarged + torch.arange(enlarged.shape[3]) / 100, None
+
+
+def test_an_ensemble_sees_all_flips_and_turns_and_averages_them():
+    lq, ref, ref_down = (torch.rand(2, 3, h, w) for h, w in ((8, 16), (24, 32), (6, 8)))
+    recorder = Recorder()
+    result, _ = super_resolve(recorder, lq, ref, ref_down, InferenceOptions(ensemble=True))
+    # Seen from all eight sides, the ramp is as high on the left as on the right.
+    columns, rows = torch.arange(64.0), torch.arange(32.0)[:, None]
+    ramp = (columns + columns.flip(0)) / 2 + (rows + rows.flip(0)) / 2
+    torch.testing.assert_close(result, F.interpolate(lq, scale_factor=4) + ramp / 200)
+
+    square, recorder = torch.rand(1, 3, 8, 8), Recorder()
+    enlarged = F.interpolate(square, scale_factor=4)
+    super_resolve(recorder, square, enlarged, square, InferenceOptions(ensemble=True))
+    assert len({tuple(lq.flatten().tolist()) for lq, *_ in recorder.seen}) == 8
+    for lq, ref, ref_down in recorder.seen:
+        assert torch.equal(lq, ref_down)
+        assert torch.equal(F.interpolate(lq, scale_factor=4), ref)
+
+
+def test_an_ensemble_in_tiles_gives_that_of_the_whole():
+    net, inputs = network(), images(16, 24, 16, 24)
+    whole, tiled = (
+        super_resolve(net, *inputs, InferenceOptions(tile=tile, ensemble=True))[0]
+        for tile in (None, 8)
+    )
+    assert_same(tiled, whole)
+    assert not torch.allclose(whole, super_resolve(net, *inputs)[0], atol=1e-5)
+
+
+def test_a_network_without_tiles_says_so_and_an_unknown_option_too():
+    inputs = images(8, 8, 8, 8)
+    with pytest.raises(UserError, match='tile=8: Recorder has no tiles'):
+        super_resolve(Recorder(), *inputs, InferenceOptions(tile=8))
+    with pytest.raises(UserError, match="test_cfg has no option 'tiles'; it has tile, ref_dtype"):
+        InferenceOptions.of(dict(tiles=8))
