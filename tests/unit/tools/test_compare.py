@@ -11,7 +11,6 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from mmagic.evaluation.metrics.niqe import niqe
 from mmagic.registry import MODELS
 from pandas import DataFrame
 from PIL import Image
@@ -102,6 +101,8 @@ def test_every_reference_of_a_pair(pairs):
 
 
 def test_further_measures_have_a_row_of_the_original():
+    from mmagic.evaluation.metrics.niqe import niqe
+
     gt = np.ascontiguousarray(data.astronaut()[:192, 200:392])
     photos = [quality.Photo('a', gt, [gt, gt])]
     results = DataFrame(real_pairs.measure({'w': Recorder()}, photos, measures=['NIQE']))
