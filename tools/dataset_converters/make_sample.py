@@ -20,6 +20,7 @@ from PIL import Image
 from rich.console import Console
 from rich.progress import track
 
+from masasr_mm.cli.values import whole_number
 from masasr_mm.errors import UserError, exit_with_user_errors
 from masasr_mm.files import folder_written_whole
 from masasr_mm.images.io import decode_rgb
@@ -50,17 +51,17 @@ def parse_arguments() -> argparse.Namespace:
     )
     add_version(parser)
     parser.add_argument('out', metavar='OUT', type=Path, help='the folder to make')
-    parser.add_argument('--pairs', type=int, default=160, help='training pairs (default: 160)')
     parser.add_argument(
-        '--size', type=int, default=160, help='width and height of them in pixels (default: 160)'
+        '--pairs', type=whole_number(1), default=160, help='training pairs (default: 160)'
+    )
+    parser.add_argument(
+        '--size',
+        type=whole_number(32, LARGEST_SIZE),
+        default=160,
+        help=f'width and height of them, 32 to {LARGEST_SIZE} pixels (default: 160)',
     )
     parser.add_argument('--seed', type=int, default=0, help='seed of the views (default: 0)')
-    arguments = parser.parse_args()
-    if arguments.pairs < 1:
-        raise UserError(f'--pairs {arguments.pairs}: at least 1 is needed')
-    if not 32 <= arguments.size <= LARGEST_SIZE:
-        raise UserError(f'--size {arguments.size}: the photographs allow 32 to {LARGEST_SIZE}')
-    return arguments
+    return parser.parse_args()
 
 
 def read_photo(name: str) -> np.ndarray:
