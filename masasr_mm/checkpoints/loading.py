@@ -17,7 +17,7 @@ from torch import Tensor, nn
 
 from ..config import load_config
 from ..errors import UserError
-from ..models.building import build_part
+from ..models.masa_net import build_part
 from ..tensor_files import check_weights, read_tensors, weights_of
 from .formats import PREFIX, from_mmagic, in_our_format
 from .hub import local_file, read_folder

@@ -12,7 +12,7 @@ from mmagic.registry import MODELS
 from mmengine.model import BaseModule
 from torch import Tensor, nn
 
-from .convolutions import JointConvolution, convolution, initialize
+from .layers import JointConvolution, convolution, initialize
 
 
 class Moments(NamedTuple):

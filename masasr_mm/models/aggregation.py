@@ -7,22 +7,7 @@ from mmengine.model import BaseModule
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from .convolutions import JointConvolution, convolution, initialize
-
-UPSAMPLE_HALO = 2
-"""How many pixels of the enlarged feature around a tile :func:`upsample` depends on."""
-
-
-def upsample(feature: Tensor) -> Tensor:
-    """Enlarge a feature twice, bilinearly.
-
-    Args:
-        feature (Tensor): Shape (N, C, H, W).
-
-    Returns:
-        Tensor: Shape (N, C, 2H, 2W).
-    """
-    return F.interpolate(feature, scale_factor=2, mode='bilinear', align_corners=False)
+from .layers import JointConvolution, convolution, initialize, upsample
 
 
 class _Branch(nn.Module):
@@ -47,9 +32,6 @@ class DualResidualAggregationModule(BaseModule):
         ref_branch (bool): Refine the reference feature by Eq. 12. Default: True.
         lr_branch (bool): Refine the LR feature by Eq. 13. Default: True.
         init_cfg (dict, optional): mmengine's initialisation config. Default: None.
-
-    Attributes:
-        halo (int | None): How many pixels around a tile of its result that depends on.
     """
 
     halo: int | None = 3  # down and up together 2, the merging convolution 1
@@ -67,36 +49,6 @@ class DualResidualAggregationModule(BaseModule):
         self.merge = JointConvolution(channels)
         initialize(self)
 
-    def refine_ref(self, lr: Tensor, ref: Tensor) -> Tensor:
-        """Return the reference feature with refined details (Eq. 12).
-
-        Args:
-            lr (Tensor): LR feature, shape (N, C, H, W).
-            ref (Tensor): Adapted reference feature, shape (N, C, 2H, 2W).
-
-        Returns:
-            Tensor: Shape (N, C, 2H, 2W).
-        """
-        if self.ref_branch is None:
-            return ref
-        residual = F.relu(self.ref_branch.down(ref), inplace=True) - lr
-        return F.relu(self.ref_branch.up(residual), inplace=True) + ref
-
-    def refine_lr(self, lr: Tensor, ref: Tensor) -> Tensor:
-        """Return the LR feature, enlarged, with refined details (Eq. 13).
-
-        Args:
-            lr (Tensor): LR feature, shape (N, C, H, W).
-            ref (Tensor): Adapted reference feature, shape (N, C, 2H, 2W).
-
-        Returns:
-            Tensor: Shape (N, C, 2H, 2W).
-        """
-        if self.lr_branch is None:
-            return upsample(lr)
-        residual = lr - F.relu(self.lr_branch.down(ref), inplace=True)
-        return F.relu(self.lr_branch.up(lr + residual), inplace=True)
-
     def forward(self, lr: Tensor, ref: Tensor) -> Tensor:
         """Merge the LR feature with the adapted reference feature of twice its size.
 
@@ -109,3 +61,17 @@ class DualResidualAggregationModule(BaseModule):
         """
         both = (refine(lr, ref) for refine in (self.refine_ref, self.refine_lr))
         return F.relu(self.merge(both), inplace=True)
+
+    def refine_ref(self, lr: Tensor, ref: Tensor) -> Tensor:
+        """Return the reference feature with refined details (Eq. 12), shape (N, C, 2H, 2W)."""
+        if self.ref_branch is None:
+            return ref
+        residual = F.relu(self.ref_branch.down(ref), inplace=True) - lr
+        return F.relu(self.ref_branch.up(residual), inplace=True) + ref
+
+    def refine_lr(self, lr: Tensor, ref: Tensor) -> Tensor:
+        """Return the LR feature, enlarged, with refined details (Eq. 13), shape (N, C, 2H, 2W)."""
+        if self.lr_branch is None:
+            return upsample(lr)
+        residual = lr - F.relu(self.lr_branch.down(ref), inplace=True)
+        return F.relu(self.lr_branch.up(lr + residual), inplace=True)

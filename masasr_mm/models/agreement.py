@@ -69,27 +69,12 @@ def require_agreement(lq: np.ndarray, ref_down: np.ndarray) -> Callable[[list[Ma
 
 
 def luminance(image: np.ndarray) -> np.ndarray:
-    """Return the luminance of an image.
-
-    Args:
-        image (np.ndarray): Shape (H, W, 3), uint8, RGB.
-
-    Returns:
-        np.ndarray: Shape (H, W), float32, in [0, 255].
-    """
+    """Return the luminance of (H, W, 3), uint8, RGB: (H, W), float32, in [0, 255]."""
     return np.asarray(Image.fromarray(image).convert('L'), np.float32)
 
 
 def detail_of(grey: np.ndarray, sigma: float = DETAIL_SIGMA) -> np.ndarray:
-    """Return what differs from the surroundings: luminance less its Gaussian mean.
-
-    Args:
-        grey (np.ndarray): Luminance, shape (H, W), float32.
-        sigma (float): Deviation of the Gaussian, in pixels. Default: 3.
-
-    Returns:
-        np.ndarray: Shape (H, W), float32.
-    """
+    """Return what differs from the surroundings: luminance (H, W) less its Gaussian mean."""
     return grey - cv2.GaussianBlur(grey, (0, 0), sigma)
 
 

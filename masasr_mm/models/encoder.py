@@ -1,4 +1,4 @@
-"""The encoder that LR, Ref and Ref↓ share (Sec. 3 and Fig. 2a)."""
+"""The encoder that LR, Ref and Ref↓ share, and what merges its levels of the LR (Fig. 2a)."""
 
 from __future__ import annotations
 
@@ -6,7 +6,14 @@ from mmagic.registry import MODELS
 from mmengine.model import BaseModule
 from torch import Tensor, nn
 
-from .convolutions import convolution, initialize, residual_blocks
+from .layers import (
+    UPSAMPLE_HALO,
+    JointConvolution,
+    convolution,
+    initialize,
+    residual_blocks,
+    upsample,
+)
 
 
 @MODELS.register_module()
@@ -50,7 +57,7 @@ class MASAEncoder(BaseModule):
 
     @property
     def halo(self) -> int:
-        """int: How many pixels of the image around a tile its coarsest level depends on."""
+        """How many pixels of the image around a tile its coarsest level depends on."""
         pixels = 0
         for level, layers in enumerate(self.levels):
             # The first convolution works at the size of the level before, the others at its own.
@@ -74,3 +81,39 @@ class MASAEncoder(BaseModule):
                 image = layer(image)
             features.append(image)
         return features
+
+
+class LRPyramid(BaseModule):
+    """The decoder's first part: merge the encoder's levels of the LR image, coarsest first."""
+
+    def __init__(self, channels: int = 64, num_levels: int = 3, num_blocks: int = 2) -> None:
+        super().__init__()
+        self.levels = nn.ModuleList(
+            nn.Sequential(
+                convolution(channels, channels)
+                if level == num_levels - 1
+                else JointConvolution(channels),
+                nn.ReLU(inplace=True),
+                residual_blocks(channels, num_blocks),
+            )
+            for level in range(num_levels)
+        )
+        initialize(self)
+
+    @property
+    def halo(self) -> int:
+        """How many pixels around a tile of its result that depends on."""
+        pixels = 0
+        for level, (merging, _, blocks) in enumerate(self.levels):
+            at_level = merging.padding[0] + sum(block.halo for block in blocks)
+            if level < len(self.levels) - 1:
+                at_level += UPSAMPLE_HALO
+            pixels += at_level * 2**level
+        return pixels
+
+    def forward(self, features: list[Tensor]) -> Tensor:
+        """Merge levels of shapes (N, C, h/2^i, w/2^i), finest first, into one of (N, C, h, w)."""
+        merged = self.levels[-1](features[-1])
+        for level, feature in zip(reversed(self.levels[:-1]), reversed(features[:-1])):
+            merged = level((upsample(merged), feature))
+        return merged

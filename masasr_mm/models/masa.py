@@ -94,15 +94,7 @@ class MASA(ESRGAN):
         self._prepare_perceptual_loss()
 
     def state_dict(self, *args, **kwargs) -> dict[str, Tensor]:
-        """Return the weights under the same names in one process and in many.
-
-        Args:
-            *args: As for ``nn.Module``.
-            **kwargs: As for ``nn.Module``.
-
-        Returns:
-            dict[str, Tensor]: Names, without those of distributed wrappers, and weights.
-        """
+        """Return the weights under the same names in one process and in many."""
         return without_wrappers(self, super().state_dict(*args, **kwargs))
 
     def _load_from_state_dict(self, state_dict: dict, prefix: str, *args, **kwargs) -> None:
@@ -118,16 +110,7 @@ class MASA(ESRGAN):
         return self
 
     def train_step(self, data: dict, optim_wrapper: OptimWrapperDict) -> dict[str, Tensor]:
-        """Update the generator and, after the warm-up, the discriminator once (Eq. 16–18).
-
-        Args:
-            data (dict): A batch of the dataloader: ``inputs`` and ``data_samples``.
-            optim_wrapper (OptimWrapperDict): Optimizers ``generator`` and, with an adversarial
-                loss, ``discriminator``.
-
-        Returns:
-            dict[str, Tensor]: Losses, scalars, for the log.
-        """
+        """Update the generator and, after the warm-up, the discriminator once (Eq. 16–18)."""
         self._prepare_perceptual_loss()
         return super().train_step(data, optim_wrapper)
 
@@ -185,16 +168,7 @@ class MASA(ESRGAN):
     def convert_to_datasample(
         self, predictions: DataSample, data_samples: DataSample, inputs: Tensor | None
     ) -> list[DataSample]:
-        """Join predictions and data samples; all images become BGR in [0, 255], as mmagic's are.
-
-        Args:
-            predictions (DataSample): From :meth:`forward_inference`.
-            data_samples (DataSample): Stacked samples.
-            inputs (Tensor, optional): LR images, shape (N, 3, h, w), RGB in [0, 1].
-
-        Returns:
-            list[DataSample]: One for each image; the prediction is its ``output``.
-        """
+        """Join predictions and data samples; all images become BGR in [0, 255], as mmagic's are."""
         for key in ('ref_img', 'ref_down'):
             image = self.data_preprocessor.destruct(data_samples.get(key) / WHITE, data_samples)
             data_samples.set_tensor_data({key: image})
@@ -216,11 +190,7 @@ class MASA(ESRGAN):
         return super().g_step(batch_outputs, batch_gt_data)
 
     def if_run_d(self) -> bool:
-        """Tell whether this step updates the discriminator.
-
-        Returns:
-            bool: Whether there is one and the warm-up is over.
-        """
+        """Whether this step updates the discriminator: if there is one and the warm-up is over."""
         return bool(super().if_run_d()) and bool(self.step_counter >= self.pixel_init)
 
     def _prepare_perceptual_loss(self) -> None:

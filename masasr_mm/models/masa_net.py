@@ -13,13 +13,11 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 from torch.utils.checkpoint import checkpoint
 
-from .aggregation import upsample
-from .building import build_part
-from .convolutions import JointConvolution, convolution, initialize, residual_blocks
-from .lr_pyramid import LRPyramid
+from .encoder import LRPyramid
+from .layers import JointConvolution, convolution, initialize, residual_blocks, upsample
 from .matching import Matches
+from .profiling import stage
 from .sizes import SizeRequirements
-from .stages import stage
 
 PARTS = dict(
     encoder='MASAEncoder',
@@ -30,6 +28,17 @@ PARTS = dict(
 """Arguments of the network that are configs of its parts, and what they are by default."""
 CHECKPOINTED = ('encoder', 'adaptation', 'aggregations', 'refinements')
 """The parts of the network that gradient checkpointing can be used in."""
+
+
+def build_part(config: dict) -> nn.Module:
+    """Build what a config describes, through mmagic's registry.
+
+    What is registered already is taken as it is: asked for a name, the registry would first import
+    all of mmagic's models, which takes longer than to super-resolve a photo.
+    """
+    kind = config['type']
+    known = MODELS.module_dict.get(kind, kind) if isinstance(kind, str) else kind
+    return MODELS.build(dict(config, type=known))
 
 
 @MODELS.register_module()
@@ -60,6 +69,9 @@ class MASANet(BaseModule):
     Attributes:
         memory_format (torch.memory_format): How features lie in memory; convolutions are fastest in
             ``torch.channels_last``.
+        size_divisor (int): Height and width of ``lq`` must be multiples of this.
+        min_ref_down (int): The least height and width of ``ref_down``, one patch of the matching.
+        supports_tiles (bool): Whether it can be run in tiles, which depends on the matching.
         tells_matches (bool): True: it tells where texture came from.
 
     Raises:
@@ -120,18 +132,18 @@ class MASANet(BaseModule):
 
     @property
     def size_divisor(self) -> int:
-        """int: Height and width of ``lq`` must be multiples of this."""
+        """Height and width of ``lq`` must be multiples of this."""
         return math.lcm(self.scale, self.matching.block_size)
 
     @property
-    def supports_tiles(self) -> bool:
-        """bool: Whether it can be run in tiles, which depends on the matching."""
-        return getattr(self.matching, 'supports_tiles', False)
+    def min_ref_down(self) -> int:
+        """The least height and width of ``ref_down``, one patch of the matching."""
+        return self.matching.patch_size
 
     @property
-    def min_ref_down(self) -> int:
-        """int: The least height and width of ``ref_down``, one patch of the matching."""
-        return self.matching.patch_size
+    def supports_tiles(self) -> bool:
+        """Whether it can be run in tiles, which depends on the matching."""
+        return getattr(self.matching, 'supports_tiles', False)
 
     def forward(self, lq: Tensor, ref: Tensor, ref_down: Tensor) -> Tensor:
         """Super-resolve ``lq`` with the texture of ``ref``.
@@ -175,31 +187,14 @@ class MASANet(BaseModule):
         return self.residual_image(feature) + self.enlarge(lq), matches
 
     def encode(self, image: Tensor, num_levels: int | None = None) -> list[Tensor]:
-        """Encode an image, whatever way it lies in memory.
-
-        Args:
-            image (Tensor): Shape (N, 3, H, W), RGB in [0, 1].
-            num_levels (int, optional): How many features, from full size on. Default: None, all.
-
-        Returns:
-            list[Tensor]: Shapes (N, C, H, W), (N, C, H/2, W/2), ….
-        """
+        """Encode (N, 3, H, W), however it lies in memory: (N, C, H, W), (N, C, H/2, W/2), …."""
         # A copy even if torch says that it lies so: of one image of numpy's it says so, but the
         # strides are not those by which convolutions choose how their results will lie.
         image = image.clone(memory_format=self.memory_format)
         return self._run('encoder', self.encoder, image, num_levels=num_levels)
 
     def match(self, lq: Tensor, ref_down: Tensor) -> tuple[Tensor, Matches]:
-        """Encode the LR image and Ref↓, and match them.
-
-        Args:
-            lq (Tensor): As in :meth:`forward`.
-            ref_down (Tensor): As in :meth:`forward`.
-
-        Returns:
-            tuple[Tensor, Matches]: The feature that the decoder begins with, shape (N, C, h, w),
-            and the matches.
-        """
+        """Return the feature that the decoder begins with, (N, C, h, w), and the matches."""
         with stage('encode LR'):
             lq_features = self.encode(lq)
         with stage('encode Ref↓'):
@@ -233,39 +228,16 @@ class MASANet(BaseModule):
             return self._run('refinements', self.refinements[index], merged)
 
     def residual_image(self, feature: Tensor) -> Tensor:
-        """Turn the decoder's last feature into what the enlarged LR image lacks.
-
-        Args:
-            feature (Tensor): Shape (N, C, scale·h, scale·w).
-
-        Returns:
-            Tensor: Shape (N, 3, scale·h, scale·w), RGB.
-        """
+        """Return what is added to the enlarged LR image, (N, 3, scale·h, scale·w)."""
         with stage('to image'):
             return self.to_image(feature)
 
     def enlarge(self, lq: Tensor) -> Tensor:
-        """Enlarge the LR image bicubically; the network adds what is missing to it.
-
-        Args:
-            lq (Tensor): Shape (N, 3, h, w).
-
-        Returns:
-            Tensor: Shape (N, 3, scale·h, scale·w).
-        """
+        """Enlarge the LR image bicubically; the network adds what is missing to it."""
         return F.interpolate(lq, scale_factor=self.scale, mode='bicubic', align_corners=False)
 
     def check_sizes(self, lq: Tensor, ref: Tensor, ref_down: Tensor) -> None:
-        """See whether the network takes images of these sizes.
-
-        Args:
-            lq (Tensor): As in :meth:`forward`.
-            ref (Tensor): As in :meth:`forward`.
-            ref_down (Tensor): As in :meth:`forward`.
-
-        Raises:
-            ValueError: If a size does not fit.
-        """
+        """Raise ValueError if the network takes no images of these sizes."""
         SizeRequirements.of(self).check(lq.shape[2:], ref.shape[2:], ref_down.shape[2:])
 
     def _extract(self, index: int, ref_features: list[Tensor], matches: Matches) -> Tensor:

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import NamedTuple, Protocol
+from typing import NamedTuple
+
+from torch import nn
 
 
-class HasSizes(Protocol):
-    """What declares sizes: a network, or an exported one.
+class SizeRequirements(NamedTuple):
+    """The sizes that a network takes; who calls it brings images to them.
 
     Attributes:
         scale (int): How many times larger the SR image is than the LR image, and Ref than Ref↓.
@@ -19,71 +21,27 @@ class HasSizes(Protocol):
     size_divisor: int
     min_ref_down: int
 
-
-class SizeRequirements(NamedTuple):
-    """The sizes that a network takes; who calls it brings images to them.
-
-    Attributes:
-        scale (int): See :class:`HasSizes`.
-        size_divisor (int): See :class:`HasSizes`.
-        min_ref_down (int): See :class:`HasSizes`.
-    """
-
-    scale: int
-    size_divisor: int
-    min_ref_down: int
-
     @classmethod
-    def of(cls, network: HasSizes) -> SizeRequirements:
-        """Return what a network declares.
-
-        Args:
-            network (HasSizes): The network.
-
-        Returns:
-            SizeRequirements: Its sizes.
-        """
+    def of(cls, network: nn.Module) -> SizeRequirements:
+        """Return what a network, or an exported one, declares by attributes of these names."""
         return cls(network.scale, network.size_divisor, network.min_ref_down)
 
     def lq_size(self, size: Sequence[int]) -> tuple[int, int]:
-        """Return the least size of the LR image that holds another.
-
-        Args:
-            size (Sequence[int]): Height and width in pixels, as are all sizes here.
-
-        Returns:
-            tuple[int, int]: Height and width.
-        """
+        """Return the least height and width of the LR image that hold others."""
         height, width = (
             max(1, -(-length // self.size_divisor)) * self.size_divisor for length in size
         )
         return height, width
 
     def ref_size(self, size: Sequence[int]) -> tuple[int, int]:
-        """Return the least size of Ref that holds another.
-
-        Args:
-            size (Sequence[int]): Height and width.
-
-        Returns:
-            tuple[int, int]: Height and width, ``scale`` times those of Ref↓.
-        """
+        """Return the least height and width of Ref that hold others."""
         height, width = (
             max(self.min_ref_down, -(-length // self.scale)) * self.scale for length in size
         )
         return height, width
 
     def check(self, lq: Sequence[int], ref: Sequence[int], ref_down: Sequence[int]) -> None:
-        """See whether the network takes images of these sizes; the matching looks at the least.
-
-        Args:
-            lq (Sequence[int]): Height and width of the LR image.
-            ref (Sequence[int]): Height and width of Ref.
-            ref_down (Sequence[int]): Height and width of Ref↓.
-
-        Raises:
-            ValueError: If a size does not fit.
-        """
+        """Raise ValueError if the network takes no such sizes; matching looks at the least."""
         if lq[0] % self.size_divisor or lq[1] % self.size_divisor:
             raise ValueError(
                 f'lq is {lq[0]}×{lq[1]}; height and width must be multiples of '

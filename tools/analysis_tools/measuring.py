@@ -26,8 +26,8 @@ from unfolded_matching import UnfoldedMatching
 from masasr_mm.config import load_config
 from masasr_mm.errors import UserError
 from masasr_mm.models import MASANet
-from masasr_mm.models.convolutions import convolution
 from masasr_mm.models.inference.super_resolve import TiledMASANet
+from masasr_mm.models.layers import convolution
 from masasr_mm.models.masa_net import CHECKPOINTED
 from masasr_mm.models.peers import PeerNetwork
 from masasr_mm.models.sizes import SizeRequirements

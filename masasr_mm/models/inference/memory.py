@@ -53,13 +53,15 @@ class MappedBuffers:
     def zeros(self, shape: Sequence[int], dtype: torch.dtype, device: torch.device) -> Tensor:
         """Make a contiguous tensor of zeros."""
         size = math.prod(shape) * dtype.itemsize
-        limit = free_memory(device) * MAX_SHARE if self.max_bytes is None else self.max_bytes
-        if device.type != 'cpu' or not size or size <= limit:
+        if device.type != 'cpu' or not size or size <= self._limit(device):
             return torch.zeros(shape, dtype=dtype, device=device)
         mapped = _map_file(size)
         self._files = [file for file in self._files if file() is not None]
         self._files.append(weakref.ref(mapped))
         return torch.frombuffer(mapped, dtype=dtype).view(*shape)
+
+    def _limit(self, device: torch.device) -> float:
+        return free_memory(device) * MAX_SHARE if self.max_bytes is None else self.max_bytes
 
     def feature(self, shape: Sequence[int], like: Tensor) -> Tensor:
         """Make a feature (N, C, H, W) of zeros, channels last in memory, of another's type."""

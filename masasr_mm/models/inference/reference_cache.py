@@ -15,7 +15,7 @@ from ..masa_net import MASANet
 from ..matching import Matches
 from ..matching.blocks import groups, pixel_unshuffle
 from ..matching.stages import extract, sources, weigh
-from ..stages import stage
+from ..profiling import stage
 from .memory import MappedBuffers
 from .tiling import Region, Tile, Track, at, with_halo
 

@@ -14,11 +14,11 @@ from torch.nn import functional as F
 
 from ...errors import UserError
 from ..adaptation import Moments, whole_image_moments
-from ..aggregation import upsample
+from ..layers import upsample
 from ..masa_net import MASANet
 from ..matching import Matches, MatchMaps, match_maps
+from ..profiling import stage
 from ..sizes import SizeRequirements
-from ..stages import stage
 from .estimate import ENCODING_PHOTO, MATCHING, Estimate, estimate, fusing, statistics
 from .memory import (
     DEFAULT_TILE,

@@ -14,7 +14,7 @@ from torch import Tensor, nn
 
 from ...errors import UserError
 from ..adaptation import Moments, moments, whole_image_moments
-from ..aggregation import UPSAMPLE_HALO
+from ..layers import UPSAMPLE_HALO
 from ..masa_net import MASANet
 from ..matching.blocks import Size
 

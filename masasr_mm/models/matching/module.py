@@ -13,7 +13,7 @@ from mmengine.model import BaseModule
 from torch import Tensor
 
 from ...compat import precision_switches
-from ..stages import stage
+from ..profiling import stage
 from . import pruned_search, stages
 from .blocks import BlockGrid, pixel_unshuffle
 from .matches import Matches

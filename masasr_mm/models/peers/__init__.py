@@ -9,12 +9,11 @@ __getattr__, __dir__, _ = lazy_loader.attach(
         'crossnet': ['CrossNet'],
         'editor': ['PeerEditor'],
         'enet': ['ENetGenerator'],
-        'from_bicubic': ['FromBicubic'],
         'mdsr': ['MDSRNet'],
         'network': ['PeerNetwork'],
-        'single_image': ['SingleImageNetwork', 'super_image_network'],
         'srntt': ['SRNTT'],
         'ttsr': ['TTSRNetwork'],
+        'wrappers': ['FromBicubic', 'SingleImageNetwork', 'super_image_network'],
     },
 )
 __all__ = [

@@ -5,7 +5,7 @@ from __future__ import annotations
 from mmagic.registry import MODELS
 from torch import Tensor, nn
 
-from ..convolutions import convolution, initialize, residual_blocks
+from ..layers import convolution, initialize, residual_blocks
 from .network import enlarge
 
 
@@ -39,12 +39,5 @@ class ENetGenerator(nn.Module):
         initialize(self)
 
     def forward(self, lq: Tensor) -> Tensor:
-        """Super-resolve an image.
-
-        Args:
-            lq (Tensor): Shape (N, 3, h, w), RGB in [0, 1].
-
-        Returns:
-            Tensor: Shape (N, 3, 4·h, 4·w), about [0, 1].
-        """
+        """Super-resolve (N, 3, h, w), RGB in [0, 1], to (N, 3, 4·h, 4·w)."""
         return enlarge(lq) + self.layers(lq)

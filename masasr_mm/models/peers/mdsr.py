@@ -9,11 +9,7 @@ from torch.nn import functional as F
 
 
 class WideResidualBlock(nn.Module):
-    """A residual block with 5×5 kernels, for a large receptive field early on.
-
-    Args:
-        channels (int): Channels in, between and out.
-    """
+    """A residual block with 5×5 kernels, for a large receptive field early on."""
 
     def __init__(self, channels: int) -> None:
         super().__init__()
@@ -21,14 +17,7 @@ class WideResidualBlock(nn.Module):
         self.conv2 = nn.Conv2d(channels, channels, kernel_size=5, padding=2)
 
     def forward(self, feature: Tensor) -> Tensor:
-        """Refine a feature.
-
-        Args:
-            feature (Tensor): Shape (N, C, H, W).
-
-        Returns:
-            Tensor: Shape (N, C, H, W).
-        """
+        """Refine a feature, shape (N, C, H, W)."""
         return feature + self.conv2(F.relu(self.conv1(feature)))
 
 

@@ -29,7 +29,7 @@ class PeerNetwork(BaseModule):
 
     @property
     def name(self) -> str:
-        """str: What tables call the network."""
+        """What tables call the network."""
         return type(self).__name__
 
     def forward(self, lq: Tensor, ref: Tensor, ref_down: Tensor) -> Tensor:
@@ -46,42 +46,18 @@ class PeerNetwork(BaseModule):
         raise NotImplementedError
 
     def super_resolve(self, lq: Tensor, ref: Tensor, ref_down: Tensor) -> tuple[Tensor, None]:
-        """Do what :meth:`forward` does, as ``MASANet.super_resolve`` is called.
-
-        Args:
-            lq (Tensor): As in :meth:`forward`.
-            ref (Tensor): As in :meth:`forward`.
-            ref_down (Tensor): As in :meth:`forward`.
-
-        Returns:
-            tuple[Tensor, None]: The SR image, and no matches that could be shown.
-        """
+        """Do what :meth:`forward` does, as ``MASANet.super_resolve`` is called: without matches."""
         return self(lq, ref, ref_down), None
 
 
 def enlarge(image: Tensor, scale: int = PeerNetwork.scale) -> Tensor:
-    """Enlarge an image bicubically, as Pillow and MATLAB do.
-
-    Args:
-        image (Tensor): Shape (N, C, H, W).
-        scale (int): How many times. Default: 4.
-
-    Returns:
-        Tensor: Shape (N, C, scale·H, scale·W).
-    """
+    """Enlarge (N, C, H, W) bicubically, as Pillow and MATLAB do."""
     # With antialias, torch's bicubic kernel is theirs.
     return F.interpolate(image, scale_factor=scale, mode='bicubic', antialias=True)
 
 
 def built_on_cpu(build: Callable[[], nn.Module]) -> nn.Module:
-    """Build a module of a library that sets constants in a way that the device ``meta`` refuses.
-
-    Args:
-        build (Callable): Builds it.
-
-    Returns:
-        nn.Module: The module, on the device that modules are built on now.
-    """
+    """Build a module of a library that sets constants in a way that the device ``meta`` refuses."""
     device = torch.empty(0).device
     with torch.device('cpu'):
         module = build()

@@ -7,21 +7,15 @@ from mmagic.registry import MODELS
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from ..convolutions import convolution, initialize, residual_blocks
-from .texture_matching import TextureMatching
+from ..layers import convolution, initialize, residual_blocks
+from .ttsr import TextureMatching
 
 TEXTURE_CHANNELS = (256, 128, 64)
 """Of relu3_1, relu2_1 and relu1_1."""
 
 
 class TextureTransfer(nn.Module):
-    """One scale of the transfer: ψ + Res(ψ ‖ M) (Eq. 4).
-
-    Args:
-        texture_channels (int): Channels of the swapped texture M.
-        channels (int): Channels of the feature ψ.
-        num_blocks (int): Residual blocks.
-    """
+    """One scale of the transfer: ψ + Res(ψ ‖ M) (Eq. 4)."""
 
     def __init__(self, texture_channels: int, channels: int, num_blocks: int) -> None:
         super().__init__()
@@ -29,15 +23,7 @@ class TextureTransfer(nn.Module):
         self.blocks = residual_blocks(channels, num_blocks)
 
     def forward(self, feature: Tensor, texture: Tensor) -> Tensor:
-        """Add to a feature what its texture tells.
-
-        Args:
-            feature (Tensor): ψ, shape (N, C, H, W).
-            texture (Tensor): M, shape (N, texture_channels, H, W).
-
-        Returns:
-            Tensor: Shape (N, C, H, W).
-        """
+        """Add to ψ, (N, C, H, W), what its texture M, (N, texture_channels, H, W), tells."""
         merged = F.relu(self.merge(torch.cat((feature, texture), dim=1)))
         return feature + self.blocks(merged)
 
@@ -89,14 +75,8 @@ class SRNTT(TextureMatching):
     def swap(self, lq: Tensor, ref: Tensor, ref_down: Tensor) -> list[Tensor]:
         """Swap the LR's features for the most similar patches of the reference (Eq. 1–3).
 
-        Args:
-            lq (Tensor): The LR image, shape (N, 3, h, w), RGB in [0, 1].
-            ref (Tensor): The reference, shape (N, 3, 4·H, 4·W), RGB in [0, 1].
-            ref_down (Tensor): The reference reduced, shape (N, 3, H, W), RGB in [0, 1].
-
-        Returns:
-            list[Tensor]: M of relu3_1, relu2_1 and relu1_1, as in :meth:`match`, but averaged over
-            as many patches as there are, of which a border has fewer than nine.
+        Returns M of relu3_1, relu2_1 and relu1_1 as :meth:`match` does, but averaged over as many
+        patches as there are, of which a border has fewer than nine.
         """
         _, textures = self.match(lq, ref, ref_down)
         ones = torch.ones_like(lq[:1, :1])
@@ -108,16 +88,7 @@ class SRNTT(TextureMatching):
         ]
 
     def forward(self, lq: Tensor, ref: Tensor, ref_down: Tensor) -> Tensor:
-        """Super-resolve ``lq`` with the texture of ``ref``.
-
-        Args:
-            lq (Tensor): The LR image, shape (N, 3, h, w), RGB in [0, 1].
-            ref (Tensor): The reference, shape (N, 3, 4·H, 4·W), RGB in [0, 1].
-            ref_down (Tensor): The reference reduced, shape (N, 3, H, W), RGB in [0, 1].
-
-        Returns:
-            Tensor: The SR image, shape (N, 3, 4·h, 4·w), about [0, 1], not clipped.
-        """
+        """Super-resolve ``lq`` with the texture of ``ref``, as all :class:`PeerNetwork` do."""
         feature = self.content(lq)
         textures = self.swap(lq, ref, ref_down)
         for index, (transfer, texture) in enumerate(zip(self.transfers, textures)):

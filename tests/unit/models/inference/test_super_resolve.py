@@ -13,13 +13,13 @@ from torch.nn import functional as F
 
 from masasr_mm.errors import UserError
 from masasr_mm.models import MatchExtractionModule
-from masasr_mm.models.aggregation import upsample
 from masasr_mm.models.inference.estimate import Estimate
 from masasr_mm.models.inference.super_resolve import (
     InferenceOptions,
     TiledMASANet,
     super_resolve,
 )
+from masasr_mm.models.layers import upsample
 from masasr_mm.models.matching import pruned_search
 from tests.small_networks import images, network
 

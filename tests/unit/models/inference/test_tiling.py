@@ -9,8 +9,7 @@ from torch import nn
 
 from masasr_mm.models import DualResidualAggregationModule, MASAEncoder
 from masasr_mm.models.adaptation import moments
-from masasr_mm.models.aggregation import UPSAMPLE_HALO, upsample
-from masasr_mm.models.convolutions import ResidualBlock
+from masasr_mm.models.encoder import LRPyramid
 from masasr_mm.models.inference.tiling import (
     MomentsOfTiles,
     at,
@@ -19,7 +18,7 @@ from masasr_mm.models.inference.tiling import (
     probed_halo,
     with_halo,
 )
-from masasr_mm.models.lr_pyramid import LRPyramid
+from masasr_mm.models.layers import UPSAMPLE_HALO, ResidualBlock, upsample
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""Convolutions: as released at the start, side by side, in residual blocks."""
+"""Layers: as released at the start, side by side, in residual blocks."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import weakref
 import pytest
 import torch
 
-from masasr_mm.models.convolutions import JointConvolution, convolution, initialize, residual_blocks
+from masasr_mm.models.layers import JointConvolution, convolution, initialize, residual_blocks
 
 
 def test_weights_have_the_released_deviation():

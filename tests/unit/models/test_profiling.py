@@ -7,7 +7,7 @@ import torch
 from torch.nn import functional as F
 from torch.profiler import ProfilerActivity, profile
 
-from masasr_mm.models import MASANet, stages
+from masasr_mm.models import MASANet, profiling
 from masasr_mm.models.inference.super_resolve import TiledMASANet
 
 NAMES = [
@@ -59,7 +59,7 @@ def test_their_order_and_what_is_in_them(net):
 def test_nothing_is_left_in_a_traced_network(net, trace, monkeypatch):
     given, named = images(), []
     expected = net(*given)
-    monkeypatch.setattr(stages, 'record_function', named.append)
+    monkeypatch.setattr(profiling, 'record_function', named.append)
     if trace == 'export':
         have = torch.export.export(net, given, strict=False).module()(*given)
     else:

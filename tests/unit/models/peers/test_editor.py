@@ -8,22 +8,15 @@ from torch.nn import functional as F
 
 from masasr_mm.engine.hooks import MatchVisualizationHook
 from masasr_mm.errors import UserError
-from tests.models.test_masa import ADVERSARIAL, MODELS, batch, optimizers
+from tests import editors
+from tests.editors import ADVERSARIAL, batch, optimizers
 
 ENET = dict(type='SingleImageNetwork', network=dict(type='ENetGenerator', channels=4, num_blocks=1))
 
 
 def build(generator=ENET, **changes):
-    torch.manual_seed(0)
-    return MODELS.build(
-        dict(
-            type='PeerEditor',
-            generator=generator,
-            pixel_loss=dict(type='L1Loss', loss_weight=1.0),
-            test_cfg=dict(bicubic=True),
-            data_preprocessor=dict(type='DataPreprocessor', mean=[0.0] * 3, std=[255.0] * 3),
-            **changes,
-        )
+    return editors.build(
+        type='PeerEditor', generator=generator, test_cfg=dict(bicubic=True), **changes
     )
 
 

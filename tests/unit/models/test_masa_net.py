@@ -10,8 +10,9 @@ from packaging import version
 from torch import nn
 from torch.nn import functional as F
 
-from masasr_mm.models import MASANet
+from masasr_mm.models import MASAEncoder, MASANet
 from masasr_mm.models.inference.super_resolve import TiledMASANet
+from masasr_mm.models.masa_net import build_part
 
 SMALL = dict(channels=4, fusion_blocks=(1, 1, 1), encoder=dict(num_blocks=1))
 
@@ -97,10 +98,11 @@ def test_convolutions_choose_channels_last_for_one_image_of_numpys(tile, dtype):
     ref = torch.from_numpy(pixels.repeat(4, 0).repeat(4, 1).transpose(2, 0, 1)[None])
     assert lq.stride(0) == 0
     assert lq.is_contiguous(memory_format=torch.channels_last)
+    # Before the hooks: tiles first try copies of the parts, with inputs of other strides.
+    forward = net if tile is None else TiledMASANet(net, tile).super_resolve
     for part in net.modules():
         if isinstance(part, nn.Conv2d):
             part.register_forward_hook(lambda *given: lying.add(given[-1].stride(1)))
-    forward = net if tile is None else TiledMASANet(net, tile).super_resolve
     with torch.no_grad(), torch.autocast('cpu', torch.bfloat16, enabled=dtype == 'bfloat16'):
         forward(lq, ref, lq)
     assert lying == {1}
@@ -253,3 +255,10 @@ def test_autocast_changes_little_and_matching_stays_in_float32(dtype, tolerance,
     learned = exact - net.enlarge(inputs[0])
     error = (half - exact).square().mean().sqrt() / learned.square().mean().sqrt()
     assert 0 < error < tolerance
+
+
+def test_a_class_or_a_name_of_mmagics_serves_as_well():
+    assert isinstance(build_part(dict(type=MASAEncoder, channels=4)), MASAEncoder)
+    assert type(build_part(dict(type='L1Loss'))) is MODELS.get('L1Loss')
+    with pytest.raises(KeyError, match='NoSuchPart'):
+        build_part(dict(type='NoSuchPart'))

@@ -1,19 +1,24 @@
-"""Networks that take no reference: SRCNN, MDSR, RDN, RCAN, HAN, SRGAN, ENet and ESRGAN."""
+"""Networks of libraries, and the bicubic enlargement, around which all else is the same."""
 
 from __future__ import annotations
 
 import importlib
+from collections.abc import Sequence
 
+import torch
 from mmagic.registry import MODELS
 from torch import Tensor, nn
 
 from ...errors import UserError
-from .network import PeerNetwork, built_on_cpu
+from .network import PeerNetwork, built_on_cpu, enlarge
 
 
 @MODELS.register_module()
 class SingleImageNetwork(PeerNetwork):
     """Any ×4 network of one image, called as ``MASANet`` is; the references are ignored.
+
+    With mmagic's networks and :func:`super_image_network`: SRCNN, MDSR, RDN, RCAN, HAN, SRGAN, ENet
+    and ESRGAN.
 
     Args:
         network (dict): Config of the network, which maps (N, 3, h, w) to (N, 3, 4·h, 4·w).
@@ -36,22 +41,13 @@ class SingleImageNetwork(PeerNetwork):
 
     @property
     def name(self) -> str:
-        """str: What tables call the network."""
+        """What tables call the network."""
         return type(self.network).__name__
 
     def forward(
         self, lq: Tensor, ref: Tensor | None = None, ref_down: Tensor | None = None
     ) -> Tensor:
-        """Super-resolve ``lq`` alone.
-
-        Args:
-            lq (Tensor): The LR image, shape (N, 3, h, w), RGB in [0, 1].
-            ref (Tensor, optional): Not used. Default: None.
-            ref_down (Tensor, optional): Not used. Default: None.
-
-        Returns:
-            Tensor: The SR image, shape (N, 3, 4·h, 4·w), about [0, 1], not clipped.
-        """
+        """Super-resolve ``lq`` alone, (N, 3, h, w) to (N, 3, 4·h, 4·w)."""
         if self.value_range == 1:
             return self.network(lq)
         return self.network(lq * self.value_range) / self.value_range
@@ -86,3 +82,55 @@ def super_image_network(model: str, **options) -> nn.Module:
         if hasattr(network, name):
             getattr(network, name).requires_grad_(False)
     return network
+
+
+@MODELS.register_module()
+class FromBicubic(PeerNetwork):
+    """A network that learns what the bicubic enlargement misses, as MASA's network and ENet do.
+
+    A network that makes all of the image has to learn the enlargement first; in a short training
+    that decides more than what the networks are. Its last convolution starts at zero, so that the
+    first image is the enlargement itself.
+
+    Args:
+        network (dict): Config of a :class:`PeerNetwork`.
+        blank (float | Sequence[float]): The colour, RGB in [0, 1], that the network gives where its
+            last convolution gives zeros. Default: 0.
+        init_cfg (dict, optional): mmengine's initialisation config.
+    """
+
+    def __init__(
+        self, network: dict, blank: float | Sequence[float] = 0.0, init_cfg: dict | None = None
+    ) -> None:
+        super().__init__(init_cfg)
+        self.network = MODELS.build(network)
+        self.size_divisor = self.network.size_divisor
+        self.min_ref_down = self.network.min_ref_down
+        self.register_buffer('blank', torch.tensor(blank).view(-1, 1, 1), persistent=False)
+
+    @property
+    def name(self) -> str:
+        """What tables call the network."""
+        return self.network.name
+
+    def init_weights(self) -> None:
+        """Initialise as mmengine does before training, the last convolution with zeros."""
+        super().init_weights()
+        last = last_convolution(self.network)
+        for parameter in last.parameters():
+            nn.init.zeros_(parameter)
+
+    def forward(self, lq: Tensor, ref: Tensor, ref_down: Tensor) -> Tensor:
+        """Super-resolve ``lq``, (N, 3, h, w) to (N, 3, 4·h, 4·w)."""
+        return enlarge(lq) + self.network(lq, ref, ref_down) - self.blank
+
+
+def last_convolution(network: nn.Module) -> nn.Conv2d:
+    """Find the trained convolution that makes the image: the last one of three channels."""
+    return [
+        module
+        for module in network.modules()
+        if isinstance(module, nn.Conv2d)
+        and module.out_channels == 3
+        and module.weight.requires_grad
+    ][-1]

@@ -1,0 +1,94 @@
+"""The layers that the whole network is made of: convolutions, residual blocks, enlarging."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable
+
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+UPSAMPLE_HALO = 2
+"""How many pixels of the enlarged feature around a tile :func:`upsample` depends on."""
+
+
+def convolution(in_channels: int, out_channels: int, stride: int = 1) -> nn.Conv2d:
+    """Return the 3×3 convolution with bias that every part of the network uses."""
+    return nn.Conv2d(in_channels, out_channels, kernel_size=3, stride=stride, padding=1)
+
+
+def upsample(feature: Tensor) -> Tensor:
+    """Enlarge (N, C, H, W) twice, bilinearly."""
+    return F.interpolate(feature, scale_factor=2, mode='bilinear', align_corners=False)
+
+
+class JointConvolution(nn.Conv2d):
+    """The same convolution of several features side by side, which are never laid side by side.
+
+    A convolution of a concatenation is the sum of the convolutions of its parts, each with its
+    part of the weights. So the copy of all features is spared, and where they come one after
+    another, only one of them is there at a time. Maps ``count`` features (N, C, H, W) to one.
+    """
+
+    def __init__(self, channels: int, count: int = 2) -> None:
+        super().__init__(count * channels, channels, kernel_size=3, padding=1)
+
+    def forward(self, features: Iterable[Tensor]) -> Tensor:
+        """Convolve as many features as there are parts of the weights."""
+        weights, features = self.weight.split(self.out_channels, dim=1), iter(features)
+        merged = None
+        for given, weight in enumerate(weights):
+            feature = next(features, None)  # zip would hold it while the next one is made
+            if feature is None:
+                raise ValueError(f'{given} features for a convolution of {len(weights)}')
+            if merged is None:
+                merged = F.conv2d(feature, weight, self.bias, padding=1)
+            else:
+                merged = merged.add_(F.conv2d(feature, weight, padding=1))
+            del feature
+        if next(features, None) is not None:
+            raise ValueError(f'more than {len(weights)} features for a convolution of as many')
+        return merged
+
+
+class ResidualBlock(nn.Module):
+    """Residual block of the encoder and the decoder: conv, ReLU, conv, plus the input (Sec. 4.2).
+
+    The names of its weights are those of mmagic's ``ResidualBlockNoBN``, whose import would take
+    that of all of mmagic's models, and whose scaling of the residual, always 1 here, another pass
+    over the feature.
+    """
+
+    halo: int | None = 2
+
+    def __init__(self, channels: int = 64) -> None:
+        super().__init__()
+        self.conv1 = convolution(channels, channels)
+        self.conv2 = convolution(channels, channels)
+        self.relu = nn.ReLU(inplace=True)
+
+    def forward(self, feature: Tensor) -> Tensor:
+        """Refine a feature, shape (N, C, H, W)."""
+        return self.conv2(self.relu(self.conv1(feature))).add_(feature)
+
+
+def residual_blocks(channels: int, count: int) -> nn.Sequential:
+    """Return ``count`` residual blocks one after another."""
+    return nn.Sequential(*(ResidualBlock(channels) for _ in range(count)))
+
+
+def initialize(module: nn.Module) -> None:
+    """Initialise every convolution below ``module`` as the released network does.
+
+    Weights are drawn from a normal distribution with standard deviation 0.5·√(2 / (k²·out)),
+    those inside residual blocks are then multiplied by 0.1, and biases are zero.
+    """
+    for part in module.modules():
+        if isinstance(part, (nn.Conv2d, nn.ConvTranspose2d)):
+            outputs = part.kernel_size[0] * part.kernel_size[1] * part.out_channels
+            nn.init.normal_(part.weight, std=0.5 * math.sqrt(2 / outputs))
+            nn.init.zeros_(part.bias)
+    for part in module.modules():
+        if isinstance(part, ResidualBlock):
+            for conv in (part.conv1, part.conv2):
+                conv.weight.data.mul_(0.1)
