@@ -1,12 +1,13 @@
-"""What the command ``masasr`` can be told; nothing heavy is imported to read it."""
+"""What can be asked of the command ``masasr``; nothing heavy is imported to read it."""
 
 from __future__ import annotations
 
 import argparse
 import textwrap
 from collections.abc import Sequence
+from dataclasses import dataclass, fields
 
-from ..photos.jobs import PHOTO_SUFFIXES
+from ..photos.jobs import PHOTO_SUFFIXES, PhotoOptions
 from ..version import add_version
 from ..weights import DEFAULT
 from .values import final_size, number, quality, tile
@@ -32,16 +33,23 @@ exit status: 0 all written, 1 some photo failed, 2 wrong use, 130 interrupted
 """
 
 
-def parse_args(arguments: Sequence[str] | None = None) -> argparse.Namespace:
-    """Read the command line.
+@dataclass(frozen=True)
+class NetworkOptions:
+    """Which network runs, and how."""
 
-    Args:
-        arguments (Sequence[str], optional): Its words without the command's name. Default: None,
-            those of this process.
+    checkpoint: str
+    backend: str
+    config: str | None
+    device: str | None
+    dtype: str
+    align: str
+    tile: int | str | None
+    ref_dtype: str | None
+    ensemble: bool
 
-    Returns:
-        argparse.Namespace: The options, under their names.
-    """
+
+def parse_args(arguments: Sequence[str] | None = None) -> tuple[NetworkOptions, PhotoOptions]:
+    """Read the words of a command line, by default those of this process."""
     parser = argparse.ArgumentParser(
         description=DESCRIPTION, epilog=EPILOG, formatter_class=argparse.RawDescriptionHelpFormatter
     )
@@ -196,4 +204,9 @@ def parse_args(arguments: Sequence[str] | None = None) -> argparse.Namespace:
         help='leave out photos whose result and pictures are there, and newer than photo and '
         'references',
     )
-    return parser.parse_args(arguments)
+    values = vars(parser.parse_args(arguments))
+    network, photos = (
+        kind(**{field.name: values[field.name] for field in fields(kind)})
+        for kind in (NetworkOptions, PhotoOptions)
+    )
+    return network, photos

@@ -47,14 +47,7 @@ class PhotoProgress:
         self.name = ''
 
     def over(self, jobs: Sequence[Job]) -> Iterator[Job]:
-        """Go through the jobs.
-
-        Args:
-            jobs (Sequence[Job]): What there is to do.
-
-        Yields:
-            Job: One after another.
-        """
+        """Go through the jobs, and show how many are done."""
         with self.bars:
             task = self.bars.add_task('', total=len(jobs), done='')
             for index, job in enumerate(jobs):
@@ -65,11 +58,7 @@ class PhotoProgress:
                 self.bars.advance(task)
 
     def announce(self, plan: Estimate) -> None:
-        """Tell what a photo will take, if it takes long.
-
-        Args:
-            plan (Estimate): What is going to be done.
-        """
+        """Say what a photo will take, if it takes long."""
         self.plan = plan
         self.bars.reset(self.steps, total=plan.seconds)
         if plan.seconds >= LONG:
@@ -83,15 +72,7 @@ class PhotoProgress:
             )
 
     def track(self, tiles: Sequence, description: str) -> Iterator:
-        """Go through the tiles of a step; see :data:`~masasr_mm.models.inference.tiling.Track`.
-
-        Args:
-            tiles (Sequence): The tiles.
-            description (str): What the step does.
-
-        Yields:
-            Any: One tile after another.
-        """
+        """Go through the tiles of a step; see :data:`~masasr_mm.models.inference.tiling.Track`."""
         seconds = self.plan.steps.get(description, 0) if self.plan else 0
         self.bars.update(self.steps, description=description, visible=True)
         for index, tile in enumerate(tiles):
@@ -102,13 +83,6 @@ class PhotoProgress:
 
 
 def duration(seconds: float) -> str:
-    """Say how long something takes, no more exactly than is known.
-
-    Args:
-        seconds (float): From 60 up.
-
-    Returns:
-        str: Minutes, or hours and minutes.
-    """
+    """Say how long something takes, from a minute up, no more exactly than is known."""
     minutes = round(seconds / 60)
     return f'{minutes} min' if minutes < 60 else f'{minutes // 60} h {minutes % 60} min'

@@ -5,65 +5,46 @@ from __future__ import annotations
 import argparse
 import re
 from collections.abc import Callable
+from math import inf
 
 from ..photos.postprocessing import FinalSize
 
 
-def whole_number(least: int, most: int | None = None) -> Callable[[str], int]:
-    """Return what reads a whole number, for ``add_argument(type=…)``.
-
-    Args:
-        least (int): The lowest that is taken.
-        most (int, optional): The highest. Default: None, there is no such.
-
-    Returns:
-        Callable[[str], int]: Raises ``argparse.ArgumentTypeError`` for other text.
-    """
-    to = '' if most is None else f' to {most}'
+def whole_number(minimum: int, maximum: float = inf) -> Callable[[str], int]:
+    """Return what reads a whole number from ``minimum`` on, for ``add_argument(type=…)``."""
+    to = '' if maximum == inf else f' to {maximum}'
 
     def read(text: str) -> int:
-        if not text.isdigit() or int(text) < least or (most is not None and int(text) > most):
-            raise argparse.ArgumentTypeError(f'{text} is not a whole number from {least}{to}')
+        if (
+            not text.isdigit()
+            or int(text) < minimum
+            or (maximum is not None and int(text) > maximum)
+        ):
+            raise argparse.ArgumentTypeError(f'{text} is not a whole number from {minimum}{to}')
         return int(text)
 
     return read
 
 
-def number(least: float, most: float) -> Callable[[str], float]:
-    """Return what reads a number, for ``add_argument(type=…)``.
-
-    Args:
-        least (float): The lowest that is taken.
-        most (float): The highest.
-
-    Returns:
-        Callable[[str], float]: Raises ``argparse.ArgumentTypeError`` for other text.
-    """
+def number(minimum: float, maximum: float) -> Callable[[str], float]:
+    """Return what reads a number between two others, for ``add_argument(type=…)``."""
 
     def read(text: str) -> float:
         try:
             value = float(text)
         except ValueError:
             value = float('nan')
-        if not least <= value <= most:
-            raise argparse.ArgumentTypeError(f'{text} is not a number from {least:g} to {most:g}')
+        if not minimum <= value <= maximum:
+            raise argparse.ArgumentTypeError(
+                f'{text} is not a number from {minimum:g} to {maximum:g}'
+            )
         return value
 
     return read
 
 
 def tile(text: str) -> int | str | None:
-    """Read ``--tile``.
-
-    Args:
-        text (str): ``auto``, ``none`` or a number of LR pixels.
-
-    Returns:
-        int | str | None: As ``tile`` in ``test_cfg``.
-
-    Raises:
-        argparse.ArgumentTypeError: For other text.
-    """
+    """Read ``--tile``, as ``test_cfg`` takes it: ``auto``, ``none`` or a number of LR pixels."""
     if text in ('auto', 'none'):
         return None if text == 'none' else text
     if not text.isdigit() or int(text) < 8:
@@ -77,18 +58,7 @@ def quality(text: str) -> int | str:
 
 
 def final_size(text: str) -> FinalSize:
-    """Read what ``--outscale`` says.
-
-    Args:
-        text (str): A number of times such as ``2``, ``x3`` or ``2.5``, or a width such as
-            ``1920px``.
-
-    Returns:
-        FinalSize: The same.
-
-    Raises:
-        argparse.ArgumentTypeError: If it is neither.
-    """
+    """Read ``--outscale``: a number of times such as ``2``, ``x3`` or ``2.5``, or ``1920px``."""
     if found := re.fullmatch(r'([1-9]\d*)px', text):
         return FinalSize(width=int(found[1]))
     found = re.fullmatch(r'[x×]?(\d+(?:\.\d+)?)', text)

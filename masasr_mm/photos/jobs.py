@@ -75,15 +75,10 @@ class PhotoOptions:
 
 
 class Job(NamedTuple):
-    """One photo to super-resolve.
+    """One photo: its references, the file of its result, and those of the pictures beside it.
 
-    Attributes:
-        lq (Path): The LR photo.
-        refs (tuple[Path, ...]): Its references; empty if there are none.
-        out (Path): The file to write.
-        pictures (dict[str, Path]): What to draw beside it, of :data:`PICTURES`, and where.
-        done (bool): Whether all of it is there, and newer than what it is made from.
-        problem (str | None): Why it must fail, where that is known already.
+    ``done`` says that all of it is there, and newer than what it is made from; ``problem`` why it
+    must fail, where that is known.
     """
 
     lq: Path
@@ -95,13 +90,7 @@ class Job(NamedTuple):
 
 
 class Plan(NamedTuple):
-    """All that is going to be done.
-
-    Attributes:
-        jobs (list[Job]): One for each photo.
-        format (str): Of the results, a key of :data:`~masasr_mm.images.io.FORMATS`.
-        notes (list[str]): What was found and left out.
-    """
+    """All that is going to be done, the format of the results, and what was found and left out."""
 
     jobs: list[Job]
     format: str
@@ -111,10 +100,8 @@ class Plan(NamedTuple):
 class Found(NamedTuple):
     """A file that a name stands for.
 
-    Attributes:
-        path (Path): The file.
-        searched (Path | None): The folder in which it was found; None if it was named itself.
-        below (Path): Its folder as seen from there, if sub-folders are mirrored.
+    ``searched`` is the folder in which it was found, None if it was named itself; ``below`` its
+    place under that folder, where folders are mirrored.
     """
 
     path: Path
@@ -125,19 +112,7 @@ class Found(NamedTuple):
 def plan_jobs(options: PhotoOptions, scale: int, reads: Iterable[str | os.PathLike] = ()) -> Plan:
     """Say what is going to be done, and refuse what cannot be or must not be, before anything is.
 
-    Args:
-        options (PhotoOptions): What is asked for.
-        scale (int): How many times larger the network makes photos.
-        reads (Iterable[str | os.PathLike]): What is read besides photos and references:
-            checkpoint and config.
-
-    Returns:
-        Plan: With a job for each photo.
-
-    Raises:
-        UserError: If a name stands for nothing, photos find no references at all, a result is
-            larger than its format holds, or a file cannot be written or would take the place of
-            one that is read or of another result.
+    ``reads`` are files that are read besides photos and references: checkpoint and config.
     """
     folder, shared = _named_references(options.ref)
     photos, notes = _photos(options, folder, shared)
@@ -160,20 +135,10 @@ def plan_jobs(options: PhotoOptions, scale: int, reads: Iterable[str | os.PathLi
 
 
 def find_images(names: Sequence[str], recursive: bool = False) -> list[Found]:
-    """Return the image files that files, folders and patterns stand for.
+    """Return the image files that files, folders and patterns stand for, each once.
 
     Files that are named are taken whatever their ending is; of folders and patterns those that
-    end as photos do, and of folders hidden ones are left out.
-
-    Args:
-        names (Sequence[str]): Files, folders, and patterns with ``*``, ``?``, ``[...]``, ``**``.
-        recursive (bool): Take folders with all that is in them. Default: False.
-
-    Returns:
-        list[Found]: Sorted within each name, each file once.
-
-    Raises:
-        UserError: If a name stands for nothing.
+    end as photos do.
     """
     real = cache(os.path.realpath)
     found: dict[tuple[str, str], Found] = {}

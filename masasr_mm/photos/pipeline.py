@@ -9,45 +9,23 @@ from pathlib import Path
 from typing import Protocol
 
 from ..errors import UserError
-from ..images.io import (
-    DEEP_FORMATS,
-    ImageInput,
-    Photo,
-    read_photo,
-    write_photo,
-    write_picture,
-)
+from ..images.io import DEEP_FORMATS, Photo, read_photo, write_photo, write_picture
 from ..images.pixels import resize
 from .jobs import Job, PhotoOptions
-from .outcomes import Outcome, failed, skipped, written
 from .postprocessing import postprocess, reduced_size
 from .prediction import Prediction
+from .report import Outcome, failed, skipped, written
 
 
 class Predictor(Protocol):
     """What super-resolves: :class:`~masasr_mm.apis.MASAInferencer`, or what does the same."""
 
-    def predict(self, lq: ImageInput, ref: Sequence[ImageInput], bits: int) -> Prediction:
-        """Super-resolve one image.
-
-        Args:
-            lq (ImageInput): The LR image.
-            ref (Sequence[ImageInput]): Its references.
-            bits (int): 8 or 16, of the result.
-
-        Returns:
-            Prediction: The SR image, and all about it.
-        """
+    def predict(self, lq: Photo, ref: Sequence[Photo], bits: int) -> Prediction:
+        """Super-resolve one photo, to a result of 8 or 16 bits."""
 
 
 class PhotoPipeline:
-    """What is done with every photo: read, super-resolve, finish, report, write.
-
-    Args:
-        kind (str): Format of the results, a key of :data:`~masasr_mm.images.io.FORMATS`.
-        options (PhotoOptions): What is asked for.
-        infer (Predictor, optional): The network; needed where there is something to do.
-    """
+    """What is done with every photo: read, super-resolve, postprocess, write, report."""
 
     def __init__(self, kind: str, options: PhotoOptions, infer: Predictor | None = None) -> None:
         self.kind = kind
@@ -56,14 +34,7 @@ class PhotoPipeline:
         self._references: tuple[tuple[Path, ...], list[Photo]] = ((), [])
 
     def __call__(self, job: Job) -> Outcome:
-        """Do one photo, and tell what became of it.
-
-        Args:
-            job (Job): The photo, its references and where the result goes.
-
-        Returns:
-            Outcome: Also where it failed: no photo stops those that follow.
-        """
+        """Do one photo, and say what became of it; none that fails stops those that follow."""
         if job.done:
             return skipped(job)
         try:
@@ -112,7 +83,8 @@ class PhotoPipeline:
         # As the LR images of the training were made: bicubically.
         return photo._replace(rgb=resize(photo.visible(), *size), alpha=None)
 
-    def _write_pictures(self, prediction: Prediction, pictures: dict[str, Path]) -> None:
+    @staticmethod
+    def _write_pictures(prediction: Prediction, pictures: dict[str, Path]) -> None:
         """Write the pictures that were asked for beside the result."""
         if not pictures:
             return

@@ -337,7 +337,9 @@ def test_the_backend_must_be_that_of_the_file(exported):
     for backend, ending in (('openvino', 'onnx'), ('onnxruntime', 'xml')):
         options = ['a.png', '--self-ref', '--backend', backend]
         with pytest.raises(UserError, match=f'--backend {backend} needs --checkpoint with a file'):
-            make_inferencer(parse_args([*options, '--checkpoint', str(exported / f'any.{ending}')]))
+            make_inferencer(
+                parse_args([*options, '--checkpoint', str(exported / f'any.{ending}')])[0]
+            )
 
 
 def test_mistakes_are_told(exported, monkeypatch, capsys):

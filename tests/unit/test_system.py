@@ -208,7 +208,7 @@ def test_without_units_float32_is_faster_and_the_user_is_told(cpu, capsys):
 def test_the_photo_command(cpu, capsys, monkeypatch, supported, given, dtype, warned):
     cpu(*supported)
     monkeypatch.setattr('sys.argv', ['masasr', 'a.png', '--self-ref', '--device', 'cpu', *given])
-    assert make_inferencer(parse_args()).dtype == dtype
+    assert make_inferencer(parse_args()[0]).dtype == dtype
     assert ('--dtype bfloat16 is many times slower' in capsys.readouterr().err) == warned
 
 

@@ -1,17 +1,95 @@
-"""What became of every photo, in a file."""
+"""What is said of every photo, and written to a file."""
 
 from __future__ import annotations
 
 import csv
 import json
+from pathlib import Path
 
 import numpy as np
+import pytest
 
 from masasr_mm.alignment import Alignment, Part
 from masasr_mm.errors import UserError
-from masasr_mm.photos import outcomes
-from masasr_mm.photos.report import write_report
-from tests.made_up import JOB, itself, prediction, written
+from masasr_mm.images.io import Photo
+from masasr_mm.photos import report
+from masasr_mm.photos.jobs import Job
+from masasr_mm.photos.prediction import Prediction, two_digits
+from masasr_mm.photos.report import Outcome, write_report
+from tests.made_up import itself, prediction
+
+JOB = Job(Path('a.png'), (Path('ref.png'),), Path('out/a_x4.png'))
+
+
+def written(prediction: Prediction, seconds: float = 1, problems=(), job: Job = JOB) -> Outcome:
+    """What is said of a result that is written as the network made it."""
+    photo, result = (Photo(rgb) for rgb in (prediction.lq, prediction.image))
+    return report.written(job, photo, prediction, result, seconds, problems)
+
+
+def test_a_result_is_told_with_its_sizes():
+    outcome = written(prediction(itself()), 1.26)
+    assert outcome.status == 'written'
+    expected = 'out/a_x4.png: 30×20 → 120×80, similarity 0.50, agreement 1.00, 1.3 s'
+    assert outcome.line == expected
+    assert not outcome.warnings
+
+
+def test_a_reference_of_something_else_is_warned_of():
+    elsewhere = itself()[::-1, ::-1]
+    [warning] = written(prediction(elsewhere)).warnings
+    assert warning.startswith('a.png: the reference shows little of it')
+    assert 'texture may be wrong' in warning
+    left_out = written(prediction(itself())._replace(left_out=0.5))
+    [warning] = left_out.warnings
+    assert warning.startswith('a.png: the reference shows little of it (agreement 0.50;')
+    assert 'the photo is its own reference' in warning
+    assert 'agreement 0.50' in left_out.line
+    coarse = prediction(elsewhere)._replace(alignments=(Alignment((), 9, 4.0, 0, 'too coarse'),))
+    [warning] = written(coarse).warnings
+    assert warning.endswith('since it is hardly finer than the photo; take one with more detail')
+    # Not where there was no other to choose from.
+    its_own = prediction(elsewhere)._replace(alignments=(Alignment((), 0),))
+    outcome = written(its_own, job=JOB._replace(refs=(JOB.lq,)))
+    assert not outcome.warnings
+    assert 'aligned' not in outcome.line
+
+
+@pytest.mark.parametrize(
+    ('agreement', 'text'), [(0.7399, '0.73'), (0.74, '0.74'), (0.7499, '0.74'), (-0.2, '-0.20')]
+)
+def test_an_agreement_below_the_bound_looks_so(agreement, text):
+    assert two_digits(agreement) == text
+
+
+def test_what_was_left_out_is_warned_of():
+    outcome = written(prediction(itself()), problems=['its EXIF is broken'])
+    assert outcome.warnings == ('a.png: its EXIF is broken',)
+
+
+def test_a_reference_that_could_not_be_aligned_is_warned_of():
+    failed = Alignment((), 0, by='failed', problem='OpenCV fails')
+    outcome = written(prediction(itself())._replace(alignments=(failed,)))
+    assert outcome.line.endswith('; reference not aligned: OpenCV fails')
+    assert outcome.warnings == ('a.png: reference not aligned: OpenCV fails',)
+
+
+def test_a_failure_names_the_photo():
+    assert report.failed(JOB, UserError('a.png: broken')).line == 'a.png: broken'
+    assert report.failed(JOB, UserError('ref.png: broken')).line == 'a.png: ref.png: broken'
+    line = report.failed(JOB, ValueError('two\n lines')).line
+    assert line == 'a.png: ValueError: two lines'
+
+
+def test_a_summary_counts_what_was_done_and_what_was_not():
+    given = [
+        written(prediction(itself())),
+        report.skipped(JOB),
+        report.failed(JOB, UserError('broken')),
+    ]
+    assert report.summary(given, 4) == '1 written, 1 skipped, 1 failed, 1 not done'
+    assert report.summary(given[:1] * 2, 2) == '2 written'
+    assert report.summary([], 3) == '3 not done'
 
 
 def test_a_report_has_everything(tmp_path):
@@ -20,8 +98,8 @@ def test_a_report_has_everything(tmp_path):
     aligned = Alignment((part, part), 86, 0.4, 90.2, 'key points'), Alignment((part,), 3)
     given = [
         written(prediction(itself())._replace(alignments=aligned), 1.5, ['one', 'two']),
-        outcomes.skipped(JOB),
-        outcomes.failed(JOB, UserError('a.png: broken, alas')),
+        report.skipped(JOB),
+        report.failed(JOB, UserError('a.png: broken, alas')),
     ]
     for name in ('out.json', 'out.csv'):
         write_report(given, tmp_path / name)
