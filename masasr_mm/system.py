@@ -31,12 +31,13 @@ def free_memory(device: torch.device) -> int:
     """Return how many bytes can still be taken: of a GPU, or of the main memory without swapping.
 
     Of a GPU what torch keeps for its next tensors counts, too; of the main memory file caches do,
-    and no more than the container or batch job is allowed.
+    and no more than the container or batch job is allowed; processes that share a machine share it.
     """
     if device.type == 'cuda':
         kept = torch.cuda.memory_reserved(device) - torch.cuda.memory_allocated(device)
         return torch.cuda.mem_get_info(device)[0] + kept
-    return min([psutil.virtual_memory().available, *_left_in_groups()])
+    free = min([psutil.virtual_memory().available, *_left_in_groups()])
+    return free // int(os.environ.get('LOCAL_WORLD_SIZE') or 1)
 
 
 def _left_in_groups() -> Iterator[int]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import signal
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -11,6 +12,7 @@ from ..errors import UserError, exit_with_user_errors
 from ..photos.jobs import Plan, plan_jobs
 from ..weights import NAMES
 from .photo_options import NetworkOptions, PhotoOptions, parse_args
+from .processes import Processes, join
 
 if TYPE_CHECKING:
     from ..apis import MASAInferencer
@@ -35,24 +37,29 @@ def run(network: NetworkOptions, options: PhotoOptions) -> int:
     from .photo_progress import PhotoProgress
 
     keep_freed_memory()
-    plan, infer = _planned(network, options)
-    for note in plan.notes:
-        print(note, file=sys.stderr)
-    super_resolve, progress = PhotoPipeline(plan.format, options), PhotoProgress()
-    ahead = [job for job in plan.jobs if not (job.done or job.problem)]
-    if ahead:
-        if options.ref and len({job.refs for job in ahead}) == 1:
-            super_resolve.read_references(ahead[0].refs)
-        infer = super_resolve.infer = infer or make_inferencer(network)
-        if options.matches and not infer.tells_matches:
-            raise UserError(
-                f'--matches: the network of {network.config or network.checkpoint} does not tell '
-                'where its texture comes from; leave the option out'
+    with join() as processes:
+        network = replace(network, device=processes.device(network.device))
+        plan, infer = _planned(network, options) if processes.first else (processes.plan(), None)
+        for note in plan.notes if processes.first else ():
+            print(note, file=sys.stderr)
+        super_resolve = PhotoPipeline(plan.format, options)
+        progress = PhotoProgress(processes.first)
+        mine = [plan.jobs[index] for index in processes.share(plan.jobs)]
+        ahead = [job for job in mine if not (job.done or job.problem)]
+        if ahead:
+            if options.ref and len({job.refs for job in ahead}) == 1:
+                super_resolve.read_references(ahead[0].refs)
+            infer = super_resolve.infer = infer or make_inferencer(network)
+            if options.matches and not infer.tells_matches:
+                raise UserError(
+                    f'--matches: the network of {network.config or network.checkpoint} does not '
+                    'tell where its texture comes from; leave the option out'
+                )
+            infer.test_cfg.update(
+                ensemble=network.ensemble, track=progress.track, announce=progress.announce
             )
-        infer.test_cfg.update(
-            ensemble=network.ensemble, track=progress.track, announce=progress.announce
-        )
-    return _done(plan, super_resolve, progress, options.report)
+        processes.start(plan)
+        return _done(plan, super_resolve, progress, processes, options.report)
 
 
 def _planned(network: NetworkOptions, options: PhotoOptions) -> tuple[Plan, MASAInferencer | None]:
@@ -69,30 +76,45 @@ def _planned(network: NetworkOptions, options: PhotoOptions) -> tuple[Plan, MASA
 
 
 def _done(
-    plan: Plan, super_resolve: PhotoPipeline, progress: PhotoProgress, report: str | None
+    plan: Plan,
+    super_resolve: PhotoPipeline,
+    progress: PhotoProgress,
+    processes: Processes,
+    report: str | None,
 ) -> int:
-    """Do all photos, say what became of them, and return the exit status."""
+    """Do the photos of this process; the first also says what became of all."""
     from ..photos.report import FAILED, summary, write_report
 
-    outcomes = []
+    mine, total = processes.share(plan.jobs), len(plan.jobs)
+    done, interrupted = {}, False
     # A job scheduler's way to end a process leaves no half of a file either.
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
-        for job in progress.over(plan.jobs):
-            outcomes.append(super_resolve(job))
-            _tell(outcomes[-1])
+        for job, index in zip(progress.over([plan.jobs[index] for index in mine]), mine):
+            done[index] = super_resolve(job)
+            _tell(done[index])
+            processes.tell(index, done[index])
+        for line in processes.wait(plan.jobs):
+            print(line, file=sys.stderr)
     except KeyboardInterrupt:
-        print(f'interrupted: {summary(outcomes, len(plan.jobs))}', file=sys.stderr)
-        return 130
+        interrupted = True
     finally:
-        if report:
+        done = dict(sorted({**done, **processes.outcomes(total)}.items()))
+        outcomes = list(done.values())
+        if report and processes.first:
             write_report(outcomes, report)
+    if not processes.first:
+        # A launcher ends all processes when one fails; that photos failed is for the first to say.
+        return 130 if interrupted else 0
+    if interrupted:
+        print(f'interrupted: {summary(outcomes, total)}', file=sys.stderr)
+        return 130
     failures = [outcome for outcome in outcomes if outcome.status == FAILED]
-    if len(plan.jobs) > 1:
-        print(summary(outcomes, len(plan.jobs)))
+    if total > 1:
+        print(summary(outcomes, total))
         for failure in failures:
             print(f'failed: {failure.line}', file=sys.stderr)
-    return int(bool(failures))
+    return int(bool(failures) or len(outcomes) < total)
 
 
 def make_inferencer(options: NetworkOptions) -> MASAInferencer:

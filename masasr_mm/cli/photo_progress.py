@@ -24,7 +24,7 @@ class PhotoProgress:
     Both are drawn on a terminal alone; what a long photo will take is told anywhere.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, shown: bool = True) -> None:
         self.console = Console(stderr=True)
         columns = [
             TextColumn('{task.description}'),
@@ -40,7 +40,7 @@ class PhotoProgress:
             console=self.console,
             transient=True,
             redirect_stdout=sys.stdout.isatty(),
-            disable=not self.console.is_terminal,
+            disable=not (shown and self.console.is_terminal),
         )
         self.steps = self.bars.add_task('', total=None, visible=False, done='')
         self.plan: Estimate | None = None

@@ -117,12 +117,12 @@ def init_process_group_without_gpu(launcher: str) -> bool:
     # Apple's mps has no backend of its own, so its processes use gloo, too.
     if launcher == 'none' or get_device() not in ('cpu', 'mps') or distributed.is_initialized():
         return False
-    _set_torch_variables(launcher)
+    set_torch_variables(launcher)
     distributed.init_process_group('gloo')
     return True
 
 
-def _set_torch_variables(launcher: str) -> None:
+def set_torch_variables(launcher: str) -> None:
     """Translate a launcher's environment variables into those that torch.distributed reads."""
     for name, source in LAUNCHER_VARIABLES[launcher].items():
         if source not in os.environ:

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import json
 import re
+import shlex
 import socket
+import sys
 import time
 from pathlib import Path
 
 import pytest
 import torch
+from PIL import Image
 
 from masasr_mm.tensor_files import read_tensors
 from tests.commands import run, run_python, succeed
@@ -127,3 +131,35 @@ def test_a_restarted_job_goes_on_from_the_last_checkpoint(tmp_path):
     last = f'iter_{MAX_ITERS}.pth'
     states = [training_state(tmp_path / name / last) for name in ('work', 'unbroken')]
     assert differences(*states) == []
+
+
+def test_photos_in_two_processes_of_which_one_is_killed(small_checkpoint, photos, tmp_path):
+    """What is written stays; the same command with --skip-existing does the rest, told by one."""
+    folder, report = tmp_path / 'photos', tmp_path / 'report.json'
+    folder.mkdir()
+    for number in range(6):
+        Image.fromarray(photos[0]).save(folder / f'{number}.png')
+    large = Image.fromarray(photos[1]).resize((1200, 1200))
+    large.save(folder / '5.png')  # of the second process, which is killed in it
+    command = [
+        sys.executable, '-m', 'torch.distributed.run', '--nproc_per_node', '2', '--master_port',
+        free_port(), '-m', 'masasr_mm.cli', folder, '--self-ref', '--out', tmp_path / 'out',
+        '--checkpoint', small_checkpoint, '--device', 'cpu', '--report', report, '--skip-existing',
+    ]  # fmt: skip
+    script = tmp_path / 'killed.sh'
+    script.write_text(
+        f'{shlex.join(map(str, command))} & \n'
+        f'while [ ! -f {tmp_path}/out/3_x4.png -o ! -f {tmp_path}/out/4_x4.png ]; do sleep 0.1; '
+        'done\n'
+        'for pid in $(pgrep -P $!); do grep -qz "^RANK=1$" /proc/$pid/environ && kill -9 $pid; '
+        'done\nwait $!\n'
+    )
+    result = run('bash', script)
+    assert result.returncode, result.stderr
+    assert 'interrupted: 5 written, 1 not done' in result.stderr
+    assert [row['status'] for row in json.loads(report.read_text())] == ['written'] * 5
+    Image.fromarray(photos[0]).save(folder / '5.png')
+    result = succeed(run(*command))
+    assert '1 written, 5 skipped' in result.stdout
+    rows = json.loads(report.read_text())
+    assert [row['result'] for row in rows] == [f'{tmp_path}/out/{i}_x4.png' for i in range(6)]

@@ -16,7 +16,7 @@ from masasr_mm.images.io import as_photo
 from masasr_mm.models import agreement
 from masasr_mm.models.agreement import LOW_AGREEMENT
 from masasr_mm.photos import inferencer
-from tests.conftest import MODEL, REPOSITORY
+from tests.conftest import MODEL
 
 
 @pytest.fixture(scope='module')
@@ -172,7 +172,7 @@ def test_too_little_memory_is_told(infer, photos, monkeypatch):
     def exhausted(*args, **kwargs):
         raise RuntimeError("DefaultCPUAllocator: can't allocate memory: you tried 9 bytes")
 
-    monkeypatch.setattr(infer.generator, 'match', exhausted)
+    monkeypatch.setattr(inferencer, 'super_resolve', exhausted)
     lq, ref, _ = photos
     with pytest.raises(UserError, match=r'photo of 60×56 with references of 0\.\d megapixels'):
         infer(lq, ref)
@@ -190,34 +190,9 @@ def test_other_errors_are_not_taken_for_too_little_memory(infer, photos, monkeyp
     def broken(*args, **kwargs):
         raise RuntimeError('a bug')
 
-    monkeypatch.setattr(infer.generator, 'match', broken)
+    monkeypatch.setattr(inferencer, 'super_resolve', broken)
     with pytest.raises(RuntimeError, match='a bug'):
         infer(photos[0], photos[1])
-
-
-def test_mmagics_own_inferencer_lets_us_in(small_checkpoint, infer, photos, tmp_path):
-    """Through the name of mmagic's reference-based model, with our config and checkpoint."""
-    import cv2
-    from mmagic.apis import MMagicInferencer
-
-    lq, ref, _ = photos
-    Image.fromarray(lq).save(tmp_path / 'lq.png')
-    Image.fromarray(ref).save(tmp_path / 'ref.png')
-    config = tmp_path / 'model.py'
-    config.write_text(
-        "custom_imports = dict(imports=['masasr_mm'])\n"
-        f"_base_ = '{REPOSITORY}/configs/masa-rec_x4_cufed5.py'\n"
-        f'model = dict(generator=dict({dict(MODEL["generator"])!r}, _delete_=True))\n'
-    )
-    stock = MMagicInferencer(
-        model_name='ttsr', model_config=str(config), model_ckpt=str(small_checkpoint), device='cpu'
-    )
-    stock.infer(
-        img=str(tmp_path / 'lq.png'),
-        ref=str(tmp_path / 'ref.png'),
-        result_out_dir=str(tmp_path / 'sr.png'),
-    )
-    assert_same(cv2.imread(str(tmp_path / 'sr.png'))[..., ::-1], infer(lq, ref))
 
 
 def test_references_are_aligned_by_default(small_checkpoint):
