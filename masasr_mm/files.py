@@ -142,9 +142,9 @@ def check_outputs(
     """
     read: dict[tuple[int, int], str] = {}
     for path in map(os.fspath, inputs):
-        with suppress(OSError):
-            inside = [entry.path for entry in os.scandir(path)] if os.path.isdir(path) else []
-            for file in (path, *inside):
+        inside = [entry.path for entry in os.scandir(path)] if os.path.isdir(path) else []
+        for file in (path, *inside):
+            with suppress(OSError):
                 found = os.stat(file)
                 read.setdefault((found.st_dev, found.st_ino), file)
     folders: dict[str, _Folder] = {}

@@ -67,10 +67,10 @@ def export(
         raise UserError('--lq and --ref do not go with --format safetensors; weights have no size')
     if kind == 'openvino' and Path(out).suffix != '.xml':
         raise UserError(f'{out}: a file of OpenVINO is named *.xml, its weights go into *.bin')
-    if kind == 'safetensors' and Path(out).suffix != SAFETENSORS:
-        raise UserError(f'{out}: a file of safetensors is named *{SAFETENSORS}')
     outputs = [out, Path(out).with_suffix('.bin')] if kind == 'openvino' else [out]
     check_outputs(outputs, [*config_files(config), *files_of(checkpoint)])
+    if kind == 'safetensors' and Path(out).suffix != SAFETENSORS:
+        raise UserError(f'{out}: a file of safetensors is named *{SAFETENSORS}')
     if kind in ('onnx', 'openvino'):
         _import_onnx()
     if kind == 'openvino':

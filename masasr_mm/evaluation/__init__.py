@@ -1,6 +1,5 @@
 """Metrics."""
 
-from .feature_distance import ALIKEDDistance, XFeatDistance
-from .lpips import LPIPS
+from .metrics import LPIPS, ALIKEDDistance, XFeatDistance
 
 __all__ = ['ALIKEDDistance', 'LPIPS', 'XFeatDistance']

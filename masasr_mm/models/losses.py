@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import importlib.util
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from urllib.error import URLError
 
@@ -97,22 +98,28 @@ class FeatureLoss(nn.Module):
 
 def build_perceptual_loss(config: dict) -> nn.Module:
     """Build ``FeatureLoss`` or mmagic's ``PerceptualLoss``, whose weights torchvision downloads."""
-    try:
-        loss = MODELS.build(config)
-    except (URLError, OSError) as error:
-        file = vgg_weights_file(config.get('vgg_type', 'vgg19'))
-        raise UserError(
-            f'the perceptual loss needs {file.name} of torchvision, which could not be downloaded '
-            f'({error}); put it at {file}, or turn the loss off with '
-            '--cfg-options model.perceptual_loss=None'
-        ) from error
-    return loss.eval().requires_grad_(False)
+    way_out = 'turn the loss off with --cfg-options model.perceptual_loss=None'
+    with pretrained('the perceptual loss', config.get('vgg_type', 'vgg19'), way_out):
+        return MODELS.build(config).eval().requires_grad_(False)
 
 
-def vgg_weights_file(vgg_type: str = 'vgg19') -> Path:
-    """Return where torchvision keeps the weights of a VGG network; they need not be there."""
-    url = get_model_weights(vgg_type).IMAGENET1K_V1.url
+def pretrained_file(network: str = 'vgg19') -> Path:
+    """Return where torchvision keeps the weights of one of its networks, which may be missing."""
+    url = get_model_weights(network).IMAGENET1K_V1.url
     return Path(torch.hub.get_dir()) / 'checkpoints' / os.path.basename(url)
+
+
+@contextmanager
+def pretrained(user: str, network: str, way_out: str) -> Iterator[None]:
+    """Say which file ``user`` needs where torchvision cannot download a network's weights."""
+    try:
+        yield
+    except (URLError, OSError) as error:
+        file = pretrained_file(network)
+        raise UserError(
+            f'{user} needs {file.name} of torchvision, which could not be downloaded ({error}); '
+            f'put it at {file}, or {way_out}'
+        ) from error
 
 
 def _weights_file(weights: str | os.PathLike) -> Path:

@@ -29,6 +29,9 @@ def here(tmp_path, small_config, small_checkpoint, monkeypatch) -> Path:
     Path('child').mkdir()
     Path('child/small.py').write_text("_base_ = '../small.py'\n")
     Path('pairs').mkdir()
+    Path('weights').mkdir()
+    for name in ('config.json', 'model.safetensors'):
+        Path('weights', name).write_text('precious')
     for number, top in enumerate((0, 4, 300)):
         Image.fromarray(data.astronaut()[top : top + 64, 200:264]).save(f'pairs/a_{number}.png')
     Path('environments/pinned').mkdir(parents=True)
@@ -53,6 +56,10 @@ OVER = 'would be written over'
     [
         (('model_converters/official_to_mmagic.py', 'small.pth', 'work/../small.pth'), OVER),
         ((*EXPORT, 'small.pth', '--format', 'safetensors', '--out', 'small.pth'), OVER),
+        (
+            (*EXPORT, 'weights', '--format', 'safetensors', '--out', 'weights/model.safetensors'),
+            'weights/model.safetensors is read',
+        ),
         ((*EXPORT, 'small.pth', '--format', 'onnx', '--out', 'small.py'), OVER),
         ((*EXPORT, 'small.bin', '--format', 'openvino', '--out', 'small.xml'), 'small.bin is read'),
         (('train.py', 'small.py', '--work-dir', '.'), 'small.py is read'),

@@ -14,8 +14,7 @@ from mmagic.registry import METRICS
 from PIL import Image
 
 from masasr_mm.datasets import CUFED5Dataset
-from masasr_mm.evaluation.extra_metrics import metric_configs
-from masasr_mm.evaluation.lpips import LPIPS, trunk_weights_file
+from masasr_mm.evaluation.metrics import LPIPS, metric_configs
 from masasr_mm.images.io import read_rgb
 
 BICUBIC = 'bicubic'
@@ -65,7 +64,7 @@ class Metrics:
 
     def __init__(self, names: Sequence[str] = ()) -> None:
         self.others = {config['type']: METRICS.build(config) for config in metric_configs(names)}
-        if trunk_weights_file('alex').is_file():
+        if LPIPS.is_at_hand():
             self.others.setdefault('lpips', LPIPS())
 
     def __call__(self, gt: np.ndarray, sr: np.ndarray) -> dict[str, float]:

@@ -11,7 +11,7 @@ from mmengine.config import Config
 from skimage import data
 
 from masasr_mm.errors import UserError
-from masasr_mm.evaluation.extra_metrics import add_metrics
+from masasr_mm.evaluation.metrics import add_metrics
 from tests.conftest import REPOSITORY
 
 

@@ -13,7 +13,8 @@ from mmagic.registry import METRICS
 from torchvision.models import squeezenet1_1
 
 from masasr_mm.errors import UserError
-from masasr_mm.evaluation.lpips import TRUNKS, trunk_weights_file
+from masasr_mm.evaluation.metrics import TRUNKS
+from masasr_mm.models.losses import pretrained_file
 
 TAPS = (1, 4, 7, 9, 10, 11, 12)
 """The layers of SqueezeNet's ``features`` that LPIPS looks at."""
@@ -32,7 +33,7 @@ def squeezenet(weights_folder) -> torch.nn.Module:
         torch.manual_seed(0)
         network = squeezenet1_1().eval()
     weights_folder.mkdir()
-    torch.save(network.state_dict(), trunk_weights_file('squeeze'))
+    torch.save(network.state_dict(), pretrained_file(TRUNKS['squeeze']))
     return network
 
 
@@ -93,8 +94,8 @@ def test_missing_weights_are_told_in_one_line(net, weights_folder, monkeypatch):
     with pytest.raises(UserError) as caught:
         METRICS.build(dict(type='LPIPS', net=net))
     message = str(caught.value)
-    assert str(trunk_weights_file(net)) in message
-    assert trunk_weights_file(net).parent == weights_folder
+    assert str(pretrained_file(TRUNKS[net])) in message
+    assert pretrained_file(TRUNKS[net]).parent == weights_folder
     assert 'extra_metrics=[]' in message
     assert '\n' not in message
 

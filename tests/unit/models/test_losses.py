@@ -7,7 +7,7 @@ import torch
 from torchvision.models import squeezenet1_1, vgg
 
 from masasr_mm.errors import UserError
-from masasr_mm.models.losses import FeatureLoss, build_perceptual_loss, vgg_weights_file
+from masasr_mm.models.losses import FeatureLoss, build_perceptual_loss, pretrained_file
 
 CONFIG = dict(
     type='PerceptualLoss',
@@ -31,7 +31,7 @@ def test_missing_weights_are_one_line(monkeypatch, tmp_path):
         build_perceptual_loss(CONFIG)
     text = str(error.value)
     assert '\n' not in text
-    assert str(vgg_weights_file()) in text
+    assert str(pretrained_file()) in text
     assert str(tmp_path) in text
     assert 'vgg19-' in text
     assert 'model.perceptual_loss=None' in text
@@ -58,7 +58,7 @@ def test_the_loss_is_conv5_4_before_its_relu_and_frozen(random_vgg19):
 def test_the_file_is_where_torchvision_looks(monkeypatch, tmp_path):
     monkeypatch.setenv('TORCH_HOME', str(tmp_path))
     name = vgg.VGG19_Weights.IMAGENET1K_V1.url.rsplit('/', 1)[-1]
-    assert vgg_weights_file() == tmp_path / 'hub' / 'checkpoints' / name
+    assert pretrained_file() == tmp_path / 'hub' / 'checkpoints' / name
 
 
 @pytest.fixture
