@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import cv2
@@ -80,6 +82,23 @@ def detect(image: np.ndarray, enlarge: int = 1) -> KeyPoints:
         -np.radians(np.array([point.angle for point in found], np.float32)),
         np.sqrt(histogram),
     )
+
+
+class KeyPointCache:
+    """Key points of references, which are not sought again while the same references come."""
+
+    def __init__(self) -> None:
+        self._known: dict[tuple, KeyPoints] = {}
+
+    def detect(self, images: Sequence[np.ndarray]) -> list[KeyPoints]:
+        """Return the key points of images (H, W, 3); those of other images are forgotten."""
+        keys = [(i.shape, hashlib.blake2b(np.ascontiguousarray(i)).digest()) for i in images]
+        before, known = self._known, {}
+        for key, image in zip(keys, images):
+            if key not in known:
+                known[key] = before[key] if key in before else detect(image)
+        self._known = known
+        return [known[key] for key in keys]
 
 
 def match(first: KeyPoints, second: KeyPoints) -> np.ndarray:

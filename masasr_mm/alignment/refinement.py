@@ -1,4 +1,4 @@
-"""What a homography leaves: parallax of near and far things, found by optical flow."""
+"""What a homography leaves: parallax, found by optical flow, and what needs no warping."""
 
 from __future__ import annotations
 
@@ -6,8 +6,8 @@ import cv2
 import numpy as np
 from PIL import Image, ImageFilter
 
-from ..models.agreement import agreement, detail_of, luminance
-from .warping import resize
+from ..models.agreement import agreement, detail_of, local_agreement, luminance
+from .warping import Part, resize, transform_points
 
 ENLARGED = 2
 """Flow is sought on LR images of twice their size: MASA takes whole LR pixels, so that what is
@@ -18,6 +18,11 @@ WINDOW = 9
 from those around them are errors, and tear the texture, while edges of things stay."""
 LEAST_SIDE = 6  # LR pixels; enlarged, OpenCV's flow takes nothing much smaller
 FLAT = 2.0  # grey levels of contrast, below which detail is noise
+NEIGHBOURHOOD_SIGMA = 4.0
+"""LR pixels over which it is decided whether a reference is warped."""
+AS_GOOD, AS_GOOD_IN_ALL, NOISE = 1.1, 1.07, 0.001
+"""How many times the disagreement of what is warped a reference may have as it is, and how much
+more. Warping blurs, and its errors grow where the photo is compressed."""
 
 
 def displacements(lq: np.ndarray, aligned: np.ndarray) -> np.ndarray:
@@ -54,6 +59,50 @@ def displacements(lq: np.ndarray, aligned: np.ndarray) -> np.ndarray:
     here = np.stack(np.mgrid[: size[0], : size[1]], axis=-1)
     better = agreement(lq, moved, here) > agreement(lq, reduced, here)
     return found if better else np.zeros_like(found)
+
+
+def as_good_unwarped(
+    lq: np.ndarray, warped: Part, image: np.ndarray, whole: Part, whole_image: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+    """Find where a reference shows the photo as well in whole LR pixels of it as warped.
+
+    Args:
+        lq (np.ndarray): LR image, shape (h, w, 3), uint8, RGB.
+        warped (Part): The reference warped onto the SR frame.
+        image (np.ndarray): Its image, uint8, RGB.
+        whole (Part): The reference with its own pixels.
+        whole_image (np.ndarray): Its image, uint8, RGB.
+
+    Returns:
+        tuple[np.ndarray, np.ndarray]: Where that is so, shape (h, w), bool; and (x, y) to add to
+        a place in the frame there, as ``warped`` has it, in its pixels, shape (h, w, 2).
+    """
+    size, scale = lq.shape[:2], warped.size[0] // warped.moved.shape[0]
+    y, x = np.mgrid[: size[0], : size[1]]
+    place = (np.stack([x, y], axis=-1) + 0.5) * scale - 0.5
+    in_whole = transform_points(np.linalg.inv(whole.matrix), warped.trace(place))
+    steps = np.round((in_whole - place) / scale).astype(int)
+    reduced = resize(image[: size[0] * scale, : size[1] * scale], size)
+    whole_reduced = resize(whole_image, tuple(length // scale for length in whole.size))
+    unwarped = whole_reduced[
+        (y + steps[..., 1]).clip(0, whole_reduced.shape[0] - 1),
+        (x + steps[..., 0]).clip(0, whole_reduced.shape[1] - 1),
+    ]
+    (agreement_here, contrast), (agreement_unwarped, _) = (
+        local_agreement(lq, shown) for shown in (reduced, unwarped)
+    )
+    weight = contrast + NOISE
+    error, error_unwarped = weight * (1 - agreement_here), weight * (1 - agreement_unwarped)
+    around, around_unwarped, weight_around = (
+        cv2.GaussianBlur(values, (0, 0), NEIGHBOURHOOD_SIGMA)
+        for values in (error, error_unwarped, weight)
+    )
+    as_good = around_unwarped <= AS_GOOD * around + NOISE * weight_around
+    best = np.where(as_good, error_unwarped, error).sum()
+    if error_unwarped.sum() <= AS_GOOD_IN_ALL * best + NOISE * weight.sum():
+        as_good[:] = True
+    in_ref = transform_points(whole.matrix, place + scale * steps)
+    return as_good, transform_points(np.linalg.inv(warped.matrix), in_ref) - place
 
 
 def _medians(found: np.ndarray) -> np.ndarray:

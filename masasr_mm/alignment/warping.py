@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from typing import NamedTuple
 
 import cv2
 import numpy as np
@@ -18,6 +19,8 @@ WORKING_MEMORY = 2**28
 """Bytes that are taken besides the images."""
 KERNEL = 8  # pixels of an image around a place, more than Lanczos' kernel takes
 REDUCING_KERNEL = 3  # pixels of the result, in each direction, that Pillow's kernel takes from
+SURROUNDINGS = 0.25
+"""Of the whole reference so much is kept around the frame, in lengths of the frame."""
 MARGIN = 0.1
 """A place may be reduced by so much more than the sampling allows; the kernel takes that."""
 
@@ -229,3 +232,95 @@ def inside(points: np.ndarray, size: tuple[int, int]) -> np.ndarray:
     """
     x, y = np.moveaxis(points, -1, 0)
     return (x > -0.5) & (y > -0.5) & (x < size[1] - 0.5) & (y < size[0] - 0.5)
+
+
+class Part(NamedTuple):
+    """One of the images that a reference becomes, and where its pixels came from.
+
+    Attributes:
+        size (tuple[int, int]): Height and width.
+        matrix (np.ndarray): Maps its pixels to those of the reference, shape (3, 3).
+        moved (np.ndarray | None): (x, y) that is added before, for every scale×scale pixels, in
+            pixels of the part, shape (h, w, 2).
+    """
+
+    size: tuple[int, int]
+    matrix: np.ndarray
+    moved: np.ndarray | None = None
+
+    def trace(self, points: np.ndarray) -> np.ndarray:
+        """Tell where in the reference points came from.
+
+        Args:
+            points (np.ndarray): (x, y) in pixels of the part, shape (..., 2).
+
+        Returns:
+            np.ndarray: (x, y) in pixels of the reference, shape (..., 2).
+        """
+        if self.moved is not None:
+            cell = self.size[0] // self.moved.shape[0]
+            x, y = np.moveaxis((np.asarray(points) // cell).astype(int), -1, 0)
+            height, width = self.moved.shape[:2]
+            points = points + self.moved[y.clip(0, height - 1), x.clip(0, width - 1)]
+        return transform_points(self.matrix, points)
+
+
+def as_it_is(ref: np.ndarray) -> Part:
+    """Return the part that is all of a reference (H, W, 3), unchanged."""
+    return Part(ref.shape[:2], np.eye(3))
+
+
+def frame_part(
+    ref: np.ndarray, matrix: np.ndarray, size: tuple[int, int], moved: np.ndarray
+) -> tuple[Part, np.ndarray]:
+    """Return a reference warped onto the SR frame, and up to an LR pixel beyond.
+
+    Args:
+        ref (np.ndarray): The reference, shape (H, W, 3), uint8, RGB.
+        matrix (np.ndarray): Maps its pixels to those of the SR frame, shape (3, 3).
+        size (tuple[int, int]): Height and width of the SR frame.
+        moved (np.ndarray): (x, y) to add to places in the frame, for every LR pixel, in pixels of
+            the frame, shape (h, w, 2).
+
+    Returns:
+        tuple[Part, np.ndarray]: The part, and its image.
+    """
+    scale = size[0] // moved.shape[0]
+    # An even number of LR pixels: they stay whole where StackReferences puts the part in the
+    # middle of a larger place, and MASA takes no less of them.
+    moved = np.pad(moved, (*((0, length % 2) for length in moved.shape[:2]), (0, 0)), mode='edge')
+    size = (moved.shape[0] * scale, moved.shape[1] * scale)
+    return Part(size, np.linalg.inv(matrix), moved), warp(ref, matrix, size, moved)
+
+
+def whole_part(
+    ref: np.ndarray, similarity: np.ndarray, frame: tuple[int, int] | None, scale: int
+) -> tuple[Part, np.ndarray]:
+    """Return a reference at another scale and angle, with no more than surrounds the frame.
+
+    Args:
+        ref (np.ndarray): The reference, shape (H, W, 3), uint8, RGB.
+        similarity (np.ndarray): Maps its pixels to those of the frame, shape (3, 3).
+        frame (tuple[int, int], optional): Height and width of the SR frame; None where it is not
+            known, for all of the reference.
+        scale (int): Pixels of an LR pixel, of which the part has an even number.
+
+    Returns:
+        tuple[Part, np.ndarray]: The part, and its image.
+    """
+    height, width = ref.shape[:2]
+    corners = np.array([[x, y] for x in (-0.5, width - 0.5) for y in (-0.5, height - 0.5)])
+    corners = transform_points(similarity, corners)
+    low, high = corners.min(axis=0) + 0.5, corners.max(axis=0) + 0.5
+    if frame is not None:
+        extent = np.array(frame[::-1])
+        # Whole LR pixels from the corner, which stay those that they are in all of the reference.
+        beyond = np.maximum(0, -SURROUNDINGS * extent - low) // scale * scale
+        low = low + beyond
+        high = np.minimum(high, (1 + SURROUNDINGS) * extent)
+    even = 2 * scale
+    length = np.maximum(1, np.round(high - low)).astype(int)
+    size = tuple((-(-length // even) * even)[::-1].tolist())
+    matrix = similarity.copy()
+    matrix[:2, 2] -= low
+    return Part(size, np.linalg.inv(matrix)), warp(ref, matrix, size)

@@ -34,16 +34,19 @@ def agreement(lq: np.ndarray, ref_down: np.ndarray, position: np.ndarray) -> flo
     Returns:
         float: In [-1, 1]; 1 where the LR has no contrast, as it needs no texture then.
     """
-    grey, ref_grey = luminance(lq), luminance(ref_down)
-    detail, found = detail_of(grey), detail_of(ref_grey[position[..., 0], position[..., 1]])
-    # OpenCV's running sums fall a little below 0 where a large image is flat.
-    variance, found_variance = (np.maximum(_local_mean(values**2), 0) for values in (detail, found))
-    contrast = np.sqrt(variance)
+    correlation, contrast = local_agreement(lq, ref_down[position[..., 0], position[..., 1]])
     if contrast.mean() < 0.5:
         return 1.0
-    product = np.maximum(variance, NOISE_VARIANCE) * np.maximum(found_variance, NOISE_VARIANCE)
-    correlation = _local_mean(detail * found) / np.sqrt(product)
     return float((correlation * contrast).sum() / contrast.sum())
+
+
+def local_agreement(lq: np.ndarray, other: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Return how alike two images (h, w, 3) are around each pixel, and the first one's contrast."""
+    detail, found = (detail_of(luminance(image)) for image in (lq, other))
+    # OpenCV's running sums fall a little below 0 where a large image is flat.
+    variance, found_variance = (np.maximum(_local_mean(values**2), 0) for values in (detail, found))
+    product = np.maximum(variance, NOISE_VARIANCE) * np.maximum(found_variance, NOISE_VARIANCE)
+    return _local_mean(detail * found) / np.sqrt(product), np.sqrt(variance)
 
 
 class LowAgreementError(Exception):

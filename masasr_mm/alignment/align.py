@@ -1,0 +1,317 @@
+"""Aligning references with a photo: what is stacked for the network, and where it came from."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from itertools import product
+from typing import NamedTuple
+
+import cv2
+import numpy as np
+import torch
+from PIL import Image
+from torch import Tensor
+
+from ..models.agreement import agreement, detail_of, luminance
+from ..models.matching import MatchExtractionModule
+from . import homography, keypoints
+from .keypoints import KeyPointCache, KeyPoints
+from .refinement import as_good_unwarped, displacements
+from .warping import (
+    Part,
+    as_it_is,
+    frame_part,
+    resize,
+    transform_points,
+    turning,
+    warp,
+    whole_part,
+)
+
+SAME_SCALE, SAME_ANGLE = 1.03, math.radians(2)
+"""What differs less than this is left as it is; MEM finds it, and no pixel is interpolated."""
+
+NEAR_SCALE, NEAR_ANGLE = 1.2, math.radians(10)
+"""From where on key points are looked for a second time."""
+
+FINER = 1.1
+"""How many times finer than the photo's the pixels of a reference must be. As coarse as the photo's
+and enlarged to the frame, real ones gain 0.1 dB where the photo is compressed and cost 0.3 to 0.6
+where it is clean, coarser ones cost more, and they have as many pixels as the result."""
+
+LONGEST_SIDE = 48  # of the LR image that MEM compares with references, in pixels
+FACTORS = (0.5, 2**-0.5, 1.0, 2**0.5, 2.0)
+"""How large a reference is tried, where 1 gives it the area of the SR frame."""
+QUARTER_TURNS = (0, 1, 2, 3)
+CLEARLY_BETTER = 0.05
+FINE_ENOUGH = 3  # times the size that it will have: what is finer hardly changes how it is reduced
+
+
+class Alignment(NamedTuple):
+    """What was done with one reference.
+
+    Attributes:
+        parts (tuple[Part, ...]): The images that it became.
+        matches (int): Key points that speak for it, or the few that would.
+        factor (float): How many times the reference is enlarged.
+        angle (float): How far it is turned, in degrees, counter-clockwise.
+        by (str): What told scale and angle: ``'key points'`` or ``'patches'`` (MEM). The reference
+            is left as it is where ``'nothing'`` did, or where it is ``'too coarse'``, hardly finer
+            than the photo, or where alignment ``'failed'``.
+        problem (str): Why it failed.
+    """
+
+    parts: tuple[Part, ...]
+    matches: int
+    factor: float = 1.0
+    angle: float = 0.0
+    by: str = 'nothing'
+    problem: str = ''
+
+    @property
+    def shows_the_scene(self) -> bool:
+        """Whether key points are in both, however little of the photo the reference shows."""
+        return self.by in ('key points', 'too coarse')
+
+    def in_words(self) -> str:
+        """Say what was done, such as ``aligned: reference ×0.40, turned 90°, 86 matches``."""
+        matches = f'{self.matches} match{"" if self.matches == 1 else "es"}'
+        if self.by == 'nothing':
+            return f'not aligned: {matches}'
+        if self.by == 'failed':
+            return f'reference not aligned: {self.problem}'
+        if self.by == 'too coarse':
+            return f'not aligned: hardly finer than the photo, {matches}'
+        turned = f', turned {round(self.angle)}°' if round(self.angle) else ''
+        done = 'aligned' if self.by == 'key points' else 'brought to size by patches'
+        return f'{done}: reference ×{self.factor:.2f}{turned}, {matches}'
+
+
+Aligned = tuple[Alignment, list[np.ndarray]]
+"""What was done with a reference, and its parts as images."""
+
+
+class _Photo(NamedTuple):
+    """The photo that references are aligned with; its key points are given in the SR frame."""
+
+    lq: np.ndarray
+    scale: int
+    points: KeyPoints
+
+    @classmethod
+    def of(cls, lq: np.ndarray, scale: int) -> _Photo:
+        points = keypoints.detect(lq, scale)
+        position = (points.position + 0.5) * scale - 0.5
+        return cls(lq, scale, points._replace(position=position, size=points.size * scale))
+
+    @property
+    def frame(self) -> tuple[int, int]:
+        return self.lq.shape[0] * self.scale, self.lq.shape[1] * self.scale
+
+
+def align(lq: np.ndarray, ref: np.ndarray, scale: int) -> Aligned:
+    """Bring a reference of any size and angle to the photo's frame.
+
+    It becomes two images: the part that shows what the photo shows, warped onto the SR frame, and
+    the whole at the frame's scale and angle, so that nothing is lost where the warp is wrong. Where
+    the reference shows the photo as well without being warped, its own pixels are taken, and where
+    that is everywhere, the whole is all. If key points do not tell how, MEM chooses a scale and a
+    quarter turn, and the reference so changed is added to the reference as it is. If that is not
+    clear either, or if the reference shows hardly more detail than the photo, or if OpenCV fails,
+    it is left alone.
+
+    Args:
+        lq (np.ndarray): LR image, shape (h, w, 3), uint8, RGB.
+        ref (np.ndarray): The reference, shape (H, W, 3), uint8, RGB.
+        scale (int): The scale of the super-resolution.
+
+    Returns:
+        tuple[Alignment, list[np.ndarray]]: What was done, and its parts as images, uint8, RGB.
+    """
+    return _align(_Photo.of(lq, scale), ref, keypoints.detect(ref))
+
+
+def align_all(
+    lq: np.ndarray,
+    references: Sequence[np.ndarray],
+    scale: int,
+    cache: KeyPointCache | None = None,
+) -> tuple[tuple[Alignment, ...], list[np.ndarray]]:
+    """Do what :func:`align` does with several references, each by itself.
+
+    The photo itself, where it serves as a reference, is left as it is. Key points of references are
+    taken from a cache if one is given.
+    """
+    others = [ref for ref in references if not np.array_equal(lq, ref)]
+    points = iter((cache or KeyPointCache()).detect(others))
+    photo = _Photo.of(lq, scale) if others else None
+    alignments, parts = [], []
+    for ref in references:
+        itself = np.array_equal(lq, ref)
+        done, images = _left_alone(ref) if itself else _align(photo, ref, next(points))
+        alignments.append(done)
+        parts += images
+    return tuple(alignments), parts
+
+
+def _left_alone(ref: np.ndarray, matches: int = 0, **why: float | str) -> Aligned:
+    return Alignment((as_it_is(ref),), matches, **why), [ref]
+
+
+def _align(photo: _Photo, ref: np.ndarray, points: KeyPoints) -> Aligned:
+    """Align a reference with given key points; where OpenCV fails it is left alone."""
+    try:
+        fit, matches = _fit(photo, ref, points)
+        if fit is None:
+            return _by_patches(photo, ref, matches)
+        factor, angle = homography.scale_and_angle(fit.similarity)
+        if _is_too_coarse(factor, photo.scale):
+            why = dict(factor=factor, angle=math.degrees(angle), by='too coarse')
+            return _left_alone(ref, matches, **why)
+        return _by_key_points(photo, ref, fit)
+    except cv2.error as error:
+        if error.code == cv2.Error.StsNoMem:
+            raise MemoryError(error.err) from error
+        problem = f'OpenCV fails with {" ".join(error.err.split())}'
+        return _left_alone(ref, by='failed', problem=problem)
+
+
+def _fit(
+    photo: _Photo, ref: np.ndarray, points: KeyPoints
+) -> tuple[homography.Fit | None, int]:
+    """Find a homography by key points, and how many speak for it.
+
+    Where the reference is of another scale or angle, it is found twice: SIFT finds other key points
+    in it than in the photo, and more of the same once the reference has been brought near.
+    """
+    first, most = _fit_points(photo, points, ref.shape[:2])
+    if first is None:
+        return None, most
+    factor, angle = homography.scale_and_angle(first.similarity)
+    if max(factor, 1 / factor) < NEAR_SCALE and abs(angle) < NEAR_ANGLE:
+        return first, most
+    part, image = whole_part(ref, first.similarity, photo.frame, photo.scale)
+    second, _ = _fit_points(photo, keypoints.detect(image), part.size)
+    if second is None or second.matches < first.matches:
+        return first, most
+    back = np.linalg.inv(part.matrix)
+    composed = second._replace(matrix=second.matrix @ back, similarity=second.similarity @ back)
+    return composed, second.matches
+
+
+def _fit_points(
+    photo: _Photo, points: KeyPoints, size: tuple[int, int]
+) -> tuple[homography.Fit | None, int]:
+    """Find a homography by the key points of a reference of a size."""
+    first, second = keypoints.match(photo.points, points).T
+    return homography.estimate(
+        photo.points.take(first), points.take(second), photo.frame, size, photo.scale
+    )
+
+
+def _by_key_points(photo: _Photo, ref: np.ndarray, fit: homography.Fit) -> Aligned:
+    """Return the reference warped onto the frame, and the whole at its scale and angle.
+
+    Where the whole keeps its pixels and shows the photo as well, they are not warped either.
+    """
+    lq, scale, size = photo.lq, photo.scale, photo.frame
+    moved = displacements(lq, warp(ref, fit.matrix, size)) * scale
+    warped, image = frame_part(ref, fit.matrix, size, moved)
+    factor, angle = homography.scale_and_angle(fit.similarity)
+    snapped_factor, snapped_angle = _snapped(factor, angle)
+    middle = (np.array(ref.shape[1::-1]) - 1) / 2
+    similarity = turning(snapped_factor, snapped_angle)
+    similarity[:2, 2] = transform_points(fit.similarity, middle) - similarity[:2, :2] @ middle
+    whole, whole_image = whole_part(ref, similarity, size, scale)
+    done = Alignment((whole,), fit.matches, factor, math.degrees(angle), 'key points')
+    if snapped_factor == 1 and snapped_angle % (math.pi / 2) == 0:
+        as_good, unmoved = as_good_unwarped(lq, warped, image, whole, whole_image)
+        if as_good.all():
+            return done, [whole_image]
+        if as_good.any():
+            moved = np.where(as_good[..., None], unmoved, moved)
+            warped, image = frame_part(ref, fit.matrix, size, moved)
+    return done._replace(parts=(warped, whole)), [image, whole_image]
+
+
+def _snapped(factor: float, angle: float) -> tuple[float, float]:
+    """Return 1 and whole quarter turns in place of what hardly differs from them."""
+    quarter = round(angle / (math.pi / 2)) * math.pi / 2
+    same_scale = max(factor, 1 / factor) < SAME_SCALE
+    return (1.0 if same_scale else factor), (
+        quarter if abs(angle - quarter) < SAME_ANGLE else angle
+    )
+
+
+def _is_too_coarse(factor: float, scale: int) -> bool:
+    """Tell whether a reference, to be enlarged by a factor, shows hardly more than the photo."""
+    return factor * FINER > scale
+
+
+def _by_patches(photo: _Photo, ref: np.ndarray, matches: int) -> Aligned:
+    """Add the reference at the scale and turn at which MEM finds most of the photo, if clear."""
+    chosen = choose(photo.lq, ref, photo.scale)
+    if chosen is None:
+        return _left_alone(ref, matches)
+    factor, turns = chosen
+    angle = turns * math.pi / 2
+    part, image = whole_part(ref, turning(factor, angle), None, photo.scale)
+    degrees = (math.degrees(angle) + 180) % 360 - 180
+    done = Alignment((part, as_it_is(ref)), matches, factor, degrees, 'patches')
+    return done, [image, ref]
+
+
+def choose(lq: np.ndarray, ref: np.ndarray, scale: int) -> tuple[float, int] | None:
+    """Choose the scale and quarter turns at which MEM finds most of the photo in a reference.
+
+    MEM (Eq. 1-3) runs on luminance less its local mean, not on the encoder's features, so that the
+    choice depends on no weights. None if no scale shows clearly more of the photo than all that are
+    turned otherwise, and than the reference as it is; or if it is too coarse then to have texture
+    to give.
+    """
+    reduction = min(1.0, LONGEST_SIDE / max(lq.shape[:2]))
+    small = _whole_blocks(lq, reduction)
+    as_large = scale * math.sqrt(math.prod(lq.shape[:2]) / math.prod(ref.shape[:2]))
+    factors = [1.0, *(factor * as_large for factor in FACTORS)]
+    pyramid = _pyramid(ref, [factor * reduction / scale for factor in factors])
+    as_given = _found(small, pyramid[0], 0)
+    scores = {
+        (factor, turns): _found(small, level, turns)
+        for (factor, level), turns in product(zip(factors[1:], pyramid[1:]), QUARTER_TURNS)
+    }
+    best = max(scores, key=scores.get)
+    if _is_too_coarse(best[0], scale):
+        return None
+    others = [score for (_, turns), score in scores.items() if turns != best[1]]
+    return best if scores[best] > max(*others, as_given) + CLEARLY_BETTER else None
+
+
+def _whole_blocks(lq: np.ndarray, reduction: float) -> np.ndarray:
+    """Return a reduced LR image that MEM's blocks divide."""
+    block = MatchExtractionModule().block_size
+    size = (max(1, round(length * reduction / block)) * block for length in lq.shape[:2])
+    return resize(lq, tuple(size))
+
+
+def _pyramid(ref: np.ndarray, factors: Sequence[float]) -> list[np.ndarray]:
+    """Return a reference in several sizes, made of one that is not much larger than them."""
+    least = MatchExtractionModule().patch_size
+    sizes = [tuple(max(least, round(s * factor)) for s in ref.shape[:2]) for factor in factors]
+    coarser = int(1 / (FINE_ENOUGH * max(factors)))
+    if coarser > 1:
+        ref = np.asarray(Image.fromarray(ref).reduce(coarser))
+    return [resize(ref, size) for size in sizes]
+
+
+def _found(lq: np.ndarray, ref_down: np.ndarray, turns: int) -> float:
+    """Return how much of an LR image MEM finds in a reduced reference, turned by quarters."""
+    ref_down = np.ascontiguousarray(np.rot90(ref_down, turns))
+    with torch.no_grad():
+        [position] = MatchExtractionModule()(_feature(lq), _feature(ref_down)).position
+    position = np.stack(np.divmod(position.numpy(), ref_down.shape[1]), axis=-1)
+    return agreement(lq, ref_down, position)
+
+
+def _feature(image: np.ndarray) -> Tensor:
+    return torch.from_numpy(detail_of(luminance(image)))[None, None]
