@@ -177,9 +177,7 @@ def _align(photo: _Photo, ref: np.ndarray, points: KeyPoints) -> Aligned:
         return _left_alone(ref, by='failed', problem=problem)
 
 
-def _fit(
-    photo: _Photo, ref: np.ndarray, points: KeyPoints
-) -> tuple[homography.Fit | None, int]:
+def _fit(photo: _Photo, ref: np.ndarray, points: KeyPoints) -> tuple[homography.Fit | None, int]:
     """Find a homography by key points, and how many speak for it.
 
     Where the reference is of another scale or angle, it is found twice: SIFT finds other key points

@@ -13,6 +13,7 @@ import torch
 from mmengine.device import get_device
 from torch import Tensor, nn
 
+from ..alignment import KeyPointCache
 from ..checkpoints.hub import files_of, pretrained_folder, save_pretrained
 from ..checkpoints.loading import build_generator
 from ..errors import UserError
@@ -80,6 +81,7 @@ class MASAInferencer:
         if align not in ALIGN:
             raise UserError(f'align must be one of {", ".join(ALIGN)}, not {align}')
         self.align = align
+        self._key_points = KeyPointCache()
         if dtype not in DTYPES:
             raise UserError(f'dtype must be one of {", ".join(DTYPES)}, not {dtype}')
         self.test_cfg = dict(tile='auto') if test_cfg is None else test_cfg
@@ -226,7 +228,7 @@ class MASAInferencer:
         track = self.test_cfg.get('track') if align else None
         try:
             for given in track([references], ALIGNING) if track else [references]:
-                stacked = stack(image, given, self.scale, align)
+                stacked = stack(image, given, self.scale, align, self._key_points)
             if any(done.shows_the_scene for done in stacked.alignments):
                 leave_out = False
             examine = require_agreement(image, stacked.ref_down) if leave_out else None

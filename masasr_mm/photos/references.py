@@ -8,7 +8,7 @@ from typing import NamedTuple
 import numpy as np
 from PIL import Image
 
-from ..alignment import Alignment, align_all
+from ..alignment import Alignment, KeyPointCache, align_all
 from ..datasets.transforms.packing import Layout, arrange, pack
 from ..datasets.transforms.references import PadToMultiple
 
@@ -31,7 +31,11 @@ class StackedReferences(NamedTuple):
 
 
 def stack(
-    lq: np.ndarray, references: Sequence[np.ndarray], scale: int, align: bool
+    lq: np.ndarray,
+    references: Sequence[np.ndarray],
+    scale: int,
+    align: bool,
+    cache: KeyPointCache | None = None,
 ) -> StackedReferences:
     """Do what ``configs/_base_/inference.py`` has mmagic's transforms do, without importing them.
 
@@ -41,13 +45,14 @@ def stack(
         scale (int): How many times larger the result will be.
         align (bool): Bring the references to the frame of the LR image first, see
             :func:`masasr_mm.alignment.align`.
+        cache (KeyPointCache, optional): Key points of the references before. Default: None.
 
     Returns:
         StackedReferences: For the network.
     """
     alignments, parts = (), list(references)
     if align:
-        alignments, parts = align_all(lq, parts, scale)
+        alignments, parts = align_all(lq, parts, scale, cache)
     layout = arrange([part.shape[:2] for part in parts])
     packed = dict(ref=pack(parts, layout))
     ref = PadToMultiple('ref', scale, position='bottom_right')(packed)['ref']

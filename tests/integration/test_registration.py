@@ -35,7 +35,6 @@ for name, components in sorted({components}.items(), key=lambda item: item[0] !=
     print(json.dumps([registry.get(component).__module__ for component in components]))
 import albumentations
 from mmengine.fileio import get_file_backend
-from masasr_mm.evaluation import real_pairs
 assert type(get_file_backend(backend_args=dict(backend='whole'))).__name__ == 'WholeFileBackend'
 assert masasr_mm.apis.MASAInferencer.__module__.startswith('masasr_mm.')
 assert masasr_mm.datasets.transforms.StackReferences and masasr_mm.__version__.startswith('0.')

@@ -282,7 +282,8 @@ def test_training_makes_lr_images_that_the_network_takes(name, pair):
     item = DATASETS.build(dict(config.train_dataloader.dataset, data_root=str(pair)))[0]
     net = model_of(name).generator
     sample = item['data_samples']
-    cropped = 96 if name.endswith('/photos.py') else 160
+    pipeline = config.train_dataloader.dataset.pipeline
+    cropped = next((step.crop_size[0] for step in pipeline if step.type == 'FixedCrop'), 160)
     side = cropped // net.scale // net.size_divisor * net.size_divisor
     assert tuple(item['inputs'].shape) == tuple(sample.ref_down.shape) == (3, side, side)
     for image in (sample.gt_img, sample.ref_img):
