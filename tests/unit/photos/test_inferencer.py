@@ -100,7 +100,7 @@ def test_a_prediction_holds_what_it_was_made_from(infer, photos):
     other = data.chelsea()[: ref.shape[0], : ref.shape[1]]
     prediction = infer.predict(lq, [ref, other])
     np.testing.assert_array_equal(prediction.lq, lq)
-    assert prediction.num_refs == 1  # a quarter turn alone: nothing is warped
+    assert prediction.num_refs == 2
     assert prediction.ref.shape == (480, 240, 3)
     np.testing.assert_array_equal(
         prediction.ref, np.concatenate([pad(ref, 240, 240), pad(other, 240, 240)])
