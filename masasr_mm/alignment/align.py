@@ -111,7 +111,7 @@ class _Photo(NamedTuple):
 
 
 def align(lq: np.ndarray, ref: np.ndarray, scale: int) -> Aligned:
-    """Bring a reference of any size and angle to the photo's frame.
+    """Bring a reference (H, W, 3) of any size and angle to the frame of the photo (h, w, 3).
 
     It becomes two images: the part that shows what the photo shows, warped onto the SR frame, and
     the whole at the frame's scale and angle, so that nothing is lost where the warp is wrong. Where
@@ -120,14 +120,6 @@ def align(lq: np.ndarray, ref: np.ndarray, scale: int) -> Aligned:
     quarter turn, and the reference so changed is added to the reference as it is. If that is not
     clear either, or if the reference shows hardly more detail than the photo, or if OpenCV fails,
     it is left alone.
-
-    Args:
-        lq (np.ndarray): LR image, shape (h, w, 3), uint8, RGB.
-        ref (np.ndarray): The reference, shape (H, W, 3), uint8, RGB.
-        scale (int): The scale of the super-resolution.
-
-    Returns:
-        tuple[Alignment, list[np.ndarray]]: What was done, and its parts as images, uint8, RGB.
     """
     return _align(_Photo.of(lq, scale), ref, keypoints.detect(ref))
 
@@ -165,7 +157,7 @@ def _align(photo: _Photo, ref: np.ndarray, points: KeyPoints) -> Aligned:
         fit, matches = _fit(photo, ref, points)
         if fit is None:
             return _by_patches(photo, ref, matches)
-        factor, angle = homography.scale_and_angle(fit.similarity)
+        factor, angle = homography.scale_and_angle(fit.similarity[:2, :2])
         if _is_too_coarse(factor, photo.scale):
             why = dict(factor=factor, angle=math.degrees(angle), by='too coarse')
             return _left_alone(ref, matches, **why)
@@ -186,7 +178,7 @@ def _fit(photo: _Photo, ref: np.ndarray, points: KeyPoints) -> tuple[homography.
     first, most = _fit_points(photo, points, ref.shape[:2])
     if first is None:
         return None, most
-    factor, angle = homography.scale_and_angle(first.similarity)
+    factor, angle = homography.scale_and_angle(first.similarity[:2, :2])
     if max(factor, 1 / factor) < NEAR_SCALE and abs(angle) < NEAR_ANGLE:
         return first, most
     part, image = whole_part(ref, first.similarity, photo.frame, photo.scale)
@@ -216,7 +208,7 @@ def _by_key_points(photo: _Photo, ref: np.ndarray, fit: homography.Fit) -> Align
     lq, scale, size = photo.lq, photo.scale, photo.frame
     moved = displacements(lq, warp(ref, fit.matrix, size)) * scale
     warped, image = frame_part(ref, fit.matrix, size, moved)
-    factor, angle = homography.scale_and_angle(fit.similarity)
+    factor, angle = homography.scale_and_angle(fit.similarity[:2, :2])
     snapped_factor, snapped_angle = _snapped(factor, angle)
     middle = (np.array(ref.shape[1::-1]) - 1) / 2
     similarity = turning(snapped_factor, snapped_angle)

@@ -8,7 +8,7 @@ import cv2
 import numpy as np
 
 from .keypoints import KeyPoints
-from .warping import seen, stretches, transform_points
+from .warping import jacobians, seen, stretches
 
 INLIER_DISTANCE = 0.75  # pixels of the LR image
 ITERATIONS = 10_000
@@ -21,18 +21,11 @@ MOST_ANGLE, MOST_SIZE_RATIO = np.radians(30), 1.6
 
 
 class Fit(NamedTuple):
-    """A map between images, and how many matches speak for it.
+    """A map between images, and how many matches speak for it."""
 
-    Attributes:
-        matrix (np.ndarray): Maps pixels of the reference to pixels of the SR frame, shape (3, 3).
-        similarity (np.ndarray): The scale, turn and shift that come nearest to it where the matches
-            are, shape (3, 3).
-        matches (int): Matched key points that it explains.
-    """
-
-    matrix: np.ndarray
-    similarity: np.ndarray
-    matches: int
+    matrix: np.ndarray  # maps pixels of the reference to pixels of the SR frame
+    similarity: np.ndarray  # the scale, turn and shift nearest to it where the matches are
+    matches: int  # that it explains
 
 
 def estimate(
@@ -40,17 +33,8 @@ def estimate(
 ) -> tuple[Fit | None, int]:
     """Estimate a homography, or where matches are few a similarity, that is plausible.
 
-    Args:
-        photo (KeyPoints): Key points of the photo in pixels of the SR frame, as many as of the
-            reference, which they were matched to one by one.
-        ref (KeyPoints): Those of the reference, in its pixels.
-        size (tuple[int, int]): Height and width of the SR frame.
-        ref_size (tuple[int, int]): Height and width of the reference.
-        scale (int): The scale of the super-resolution.
-
-    Returns:
-        tuple[Fit | None, int]: None if nothing plausible explains the matches; and how many the
-        best attempt explained.
+    Key points are matched one by one, those of the photo in pixels of the SR frame. None if nothing
+    plausible explains them; and how many of them the best attempt explained.
     """
     most = 0
     for method, least in ((_homography, LEAST_FOR_HOMOGRAPHY), (_similarity, LEAST_MATCHES)):
@@ -70,15 +54,9 @@ def estimate(
 
 
 def is_plausible(matrix: np.ndarray, size: tuple[int, int], ref_size: tuple[int, int]) -> bool:
-    """Tell whether a camera can have taken both images: no mirror, no fold, no absurd scale.
+    """Return whether a camera can have taken both images: no mirror, no fold, no absurd scale.
 
-    Args:
-        matrix (np.ndarray): Maps pixels of the reference to pixels of the SR frame, shape (3, 3).
-        size (tuple[int, int]): Height and width of the SR frame.
-        ref_size (tuple[int, int]): Height and width of the reference.
-
-    Returns:
-        bool: Whether it is plausible, and the reference shows a tenth of the frame at least.
+    The reference must also show a tenth of the frame at least.
     """
     if not np.isfinite(matrix).all() or np.linalg.cond(matrix) > 1e12:
         return False
@@ -93,19 +71,6 @@ def is_plausible(matrix: np.ndarray, size: tuple[int, int], ref_size: tuple[int,
     if stretch.max() > MOST_STRETCH or stretch.min() < 1 / MOST_STRETCH:
         return False
     return seen(ref_size, matrix, size) >= LEAST_OVERLAP
-
-
-def scale_and_angle(similarity: np.ndarray) -> tuple[float, float]:
-    """Return how much a similarity enlarges and turns.
-
-    Args:
-        similarity (np.ndarray): Shape (3, 3).
-
-    Returns:
-        tuple[float, float]: The factor, and the angle in radians, counter-clockwise.
-    """
-    factor, angle = _factor_and_angle(similarity[:2, :2])
-    return float(factor), float(angle)
 
 
 def _homography(
@@ -152,26 +117,17 @@ def _agrees(matrix: np.ndarray, photo: KeyPoints, ref: KeyPoints) -> np.ndarray:
 
     Chance puts some key points near each other, but seldom of the same size and direction.
     """
-    factors, angles = _factor_and_angle(_jacobians(matrix, ref.position))
+    factors, angles = scale_and_angle(jacobians(matrix, ref.position))
     turned = photo.angle - ref.angle - angles
     turned = np.abs((turned + np.pi) % (2 * np.pi) - np.pi)
     ratio = np.abs(np.log(photo.size / (ref.size * factors)))
     return (turned < MOST_ANGLE) & (ratio < np.log(MOST_SIZE_RATIO))
 
 
-def _jacobians(matrix: np.ndarray, places: np.ndarray) -> np.ndarray:
-    """Return the Jacobians of a homography at some places (x, y), shape (n, 2, 2)."""
-    columns = [
-        transform_points(matrix, places + step) - transform_points(matrix, places - step)
-        for step in ((0.5, 0.0), (0.0, 0.5))
-    ]
-    return np.stack(columns, axis=-1)
+def scale_and_angle(jacobian: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Return how many times Jacobians (..., 2, 2) enlarge, and turn, as the nearest similarity.
 
-
-def _factor_and_angle(jacobian: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Return the similarity nearest to a Jacobian (..., 2, 2): factor and angle.
-
-    The angle is counter-clockwise as one sees it, where y points down.
+    The angle is in radians, counter-clockwise as one sees it, where y points down.
     """
     cosine = jacobian[..., 0, 0] + jacobian[..., 1, 1]
     sine = jacobian[..., 0, 1] - jacobian[..., 1, 0]

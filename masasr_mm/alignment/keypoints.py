@@ -20,43 +20,22 @@ TIE = 1e-5  # cosines that differ by less are equal, up to rounding
 
 
 class KeyPoints(NamedTuple):
-    """Key points of an image.
+    """Key points of an image, in its pixels, whose centres are whole numbers."""
 
-    Attributes:
-        position (np.ndarray): (x, y) in pixels of the image, whose centres are whole numbers,
-            shape (n, 2), float32.
-        size (np.ndarray): Diameter in pixels of the image, shape (n,), float32.
-        angle (np.ndarray): Direction in radians, counter-clockwise, shape (n,), float32.
-        descriptor (np.ndarray): RootSIFT, of length 1, shape (n, 128), float32.
-    """
-
-    position: np.ndarray
-    size: np.ndarray
-    angle: np.ndarray
-    descriptor: np.ndarray
+    position: np.ndarray  # (x, y), (n, 2), float32
+    size: np.ndarray  # diameter, (n,), float32
+    angle: np.ndarray  # in radians, counter-clockwise, (n,), float32
+    descriptor: np.ndarray  # RootSIFT, of length 1, (n, 128), float32
 
     def take(self, index: np.ndarray) -> KeyPoints:
-        """Return some of the key points.
-
-        Args:
-            index (np.ndarray): Which, shape (m,), integers.
-
-        Returns:
-            KeyPoints: In that order.
-        """
+        """Return some of the key points, by their indices."""
         return KeyPoints(*(values[index] for values in self))
 
 
 def detect(image: np.ndarray, enlarge: int = 1) -> KeyPoints:
-    """Find key points (SIFT) and describe them (RootSIFT).
+    """Find the key points with most contrast in an image (H, W, 3) by SIFT.
 
-    Args:
-        image (np.ndarray): Shape (H, W, 3), uint8, RGB.
-        enlarge (int): How many times the image is enlarged before, unless it gets too large.
-            Default: 1.
-
-    Returns:
-        KeyPoints: At most 4000, those with the most contrast.
+    It is enlarged by a factor before, unless it gets too large.
     """
     height, width = image.shape[:2]
     factor = min(enlarge, (MOST_PIXELS / (height * width)) ** 0.5)
@@ -102,16 +81,9 @@ class KeyPointCache:
 
 
 def match(first: KeyPoints, second: KeyPoints) -> np.ndarray:
-    """Pair the key points of two images: each the other's nearest, and far nearer than the next.
+    """Pair key points that are each the other's nearest, and far nearer than the next: (m, 2).
 
     Of key points that look alike, as in a repeated pattern, none is matched.
-
-    Args:
-        first (KeyPoints): Those of one image.
-        second (KeyPoints): Those of the other.
-
-    Returns:
-        np.ndarray: Indices into both, shape (m, 2), integers.
     """
     if min(len(first.position), len(second.position)) < 2:
         return np.zeros((0, 2), np.intp)

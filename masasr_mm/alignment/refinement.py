@@ -26,19 +26,11 @@ more. Warping blurs, and its errors grow where the photo is compressed."""
 
 
 def displacements(lq: np.ndarray, aligned: np.ndarray) -> np.ndarray:
-    """Find where in an aligned reference every LR pixel really lies, by optical flow (DIS).
+    """Find where in a reference in the SR frame every LR pixel really lies, by optical flow (DIS).
 
-    Both are compared at the LR's resolution, in contrast made even, so that neither the sharpness
-    nor the exposure of the reference matters.
-
-    Args:
-        lq (np.ndarray): LR image, shape (h, w, 3), uint8, RGB.
-        aligned (np.ndarray): Reference in the SR frame, shape (scale·h, scale·w, 3), uint8, RGB.
-
-    Returns:
-        np.ndarray: (x, y) to add to a place in the frame, in LR pixels, shape (h, w, 2), float32;
-        zeros where flow makes the images no more alike, and for what is less than 6 pixels high
-        or wide.
+    Returns (x, y) in LR pixels to add to places in the frame, (h, w, 2). Both are compared at the
+    LR's resolution, in contrast made even, so that neither the sharpness nor the exposure of the
+    reference matters. Zeros where flow makes the images no more alike, and in tiny images.
     """
     size = lq.shape[:2]
     if min(size) < LEAST_SIDE:
@@ -64,18 +56,9 @@ def displacements(lq: np.ndarray, aligned: np.ndarray) -> np.ndarray:
 def as_good_unwarped(
     lq: np.ndarray, warped: Part, image: np.ndarray, whole: Part, whole_image: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Find where a reference shows the photo as well in whole LR pixels of it as warped.
+    """Find where a reference shows the photo as well in its own whole LR pixels as warped, (h, w).
 
-    Args:
-        lq (np.ndarray): LR image, shape (h, w, 3), uint8, RGB.
-        warped (Part): The reference warped onto the SR frame.
-        image (np.ndarray): Its image, uint8, RGB.
-        whole (Part): The reference with its own pixels.
-        whole_image (np.ndarray): Its image, uint8, RGB.
-
-    Returns:
-        tuple[np.ndarray, np.ndarray]: Where that is so, shape (h, w), bool; and (x, y) to add to
-        a place in the frame there, as ``warped`` has it, in its pixels, shape (h, w, 2).
+    And (x, y) to add to places in the frame there, as ``warped`` has it, in its pixels (h, w, 2).
     """
     size, scale = lq.shape[:2], warped.size[0] // warped.moved.shape[0]
     y, x = np.mgrid[: size[0], : size[1]]

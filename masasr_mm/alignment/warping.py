@@ -26,63 +26,35 @@ MARGIN = 0.1
 
 
 def transform_points(matrix: np.ndarray, points: np.ndarray) -> np.ndarray:
-    """Map points through a homography.
-
-    Args:
-        matrix (np.ndarray): Shape (3, 3).
-        points (np.ndarray): (x, y), shape (..., 2).
-
-    Returns:
-        np.ndarray: (x, y), shape (..., 2), float64.
-    """
+    """Map points (x, y), shape (..., 2), through a homography (3, 3)."""
     mapped = np.asarray(points, np.float64) @ matrix[:, :2].T + matrix[:, 2]
     return mapped[..., :2] / mapped[..., 2:]
 
 
 def resizing(size: tuple[int, int], new_size: tuple[int, int]) -> np.ndarray:
-    """Return the matrix that maps the pixels of an image to those of the resized one.
-
-    Args:
-        size (tuple[int, int]): Height and width.
-        new_size (tuple[int, int]): Height and width after resizing.
-
-    Returns:
-        np.ndarray: Shape (3, 3); pixel centres are whole numbers.
-    """
+    """Return the matrix that maps the pixels of an image to those of the resized one."""
     (y, x) = (new / old for new, old in zip(new_size, size))
     return np.array([[x, 0, (x - 1) / 2], [0, y, (y - 1) / 2], [0, 0, 1]])
 
 
 def stretches(matrix: np.ndarray, size: tuple[int, int]) -> np.ndarray:
-    """Measure how far apart neighbouring pixels of a frame are where they come from.
-
-    Args:
-        matrix (np.ndarray): Maps pixels of the frame to pixels of the source, shape (3, 3).
-        size (tuple[int, int]): Height and width of the frame.
-
-    Returns:
-        np.ndarray: The largest and the smallest stretch (singular values of the Jacobian) at 5×5
-        places of the frame, shape (25, 2).
-    """
+    """Return the largest and smallest stretch of a map at 5×5 places of a frame, (25, 2)."""
     y, x = (np.linspace(0, length - 1, 5) for length in size)
     places = np.stack(np.meshgrid(x, y), axis=-1).reshape(-1, 2)
+    return np.linalg.svd(jacobians(matrix, places), compute_uv=False)
+
+
+def jacobians(matrix: np.ndarray, places: np.ndarray) -> np.ndarray:
+    """Return the Jacobians of a homography at some places (x, y), shape (n, 2, 2)."""
     columns = [
         transform_points(matrix, places + step) - transform_points(matrix, places - step)
         for step in ((0.5, 0.0), (0.0, 0.5))
     ]
-    return np.linalg.svd(np.stack(columns, axis=-1), compute_uv=False)
+    return np.stack(columns, axis=-1)
 
 
 def turning(factor: float, angle: float) -> np.ndarray:
-    """Return a similarity about the first pixel.
-
-    Args:
-        factor (float): How much it enlarges.
-        angle (float): How far it turns, in radians, counter-clockwise as one sees it.
-
-    Returns:
-        np.ndarray: Shape (3, 3).
-    """
+    """Return a similarity about the first pixel; angles are in radians, counter-clockwise."""
     cosine, sine = factor * np.cos(angle), factor * np.sin(angle)
     return np.array([[cosine, sine, 0], [-sine, cosine, 0], [0, 0, 1.0]])
 
@@ -93,24 +65,12 @@ def warp(
     size: tuple[int, int],
     moved: np.ndarray | None = None,
 ) -> np.ndarray:
-    """Warp an image without aliasing: by Lanczos' kernel, from and through enough samples.
+    """Warp an image (H, W, 3) without aliasing: by Lanczos' kernel, with enough samples.
 
-    What the warp reduces everywhere is reduced beforehand, with antialiasing; what it
-    reduces in some places alone is sampled more often, then reduced. Beyond its border the image
-    is repeated.
-
-    Args:
-        image (np.ndarray): Shape (H, W, 3), uint8.
-        matrix (np.ndarray): Maps pixels of the image to pixels of the result, shape (3, 3).
-        size (tuple[int, int]): Height and width of the result.
-        moved (np.ndarray, optional): (x, y), in pixels of the result, to add to its places before
-            they are looked up, shape (h, w, 2), enlarged to ``size``. Default: None.
-
-    Returns:
-        np.ndarray: Shape (*size, 3), uint8.
-
-    Raises:
-        MemoryError: If there is less memory than it takes.
+    What the warp reduces everywhere is reduced beforehand, with antialiasing; what it reduces in
+    some places alone is sampled more often, then reduced. Beyond its border the image is repeated.
+    ``moved``, (x, y) in pixels of the result (h, w, 2), is enlarged to ``size`` and added to its
+    places before they are looked up. MemoryError where there is less memory than this takes.
     """
     if 3 * math.prod(size) + WORKING_MEMORY > free_memory(torch.device('cpu')):
         raise MemoryError(f'no memory to warp a reference to {size[1]}×{size[0]}')
@@ -190,73 +150,33 @@ def resize(
     size: tuple[int, int],
     kernel: Image.Resampling = Image.Resampling.BICUBIC,
 ) -> np.ndarray:
-    """Resize an image with one of Pillow's kernels, which antialias.
-
-    Args:
-        image (np.ndarray): Shape (H, W, 3), uint8.
-        size (tuple[int, int]): Height and width.
-        kernel (PIL.Image.Resampling): Default: bicubic, as LR images are made.
-
-    Returns:
-        np.ndarray: Shape (*size, 3), uint8.
-    """
+    """Resize an image (H, W, 3) with one of Pillow's kernels, which antialias."""
     resized = Image.fromarray(image).resize(size[::-1], kernel)
     return np.asarray(resized)
 
 
 def seen(ref_size: tuple[int, int], matrix: np.ndarray, size: tuple[int, int]) -> float:
-    """Tell how much of a frame an image shows, by 200×200 of its places.
-
-    Args:
-        ref_size (tuple[int, int]): Height and width of the image.
-        matrix (np.ndarray): Maps pixels of the image to pixels of the frame, shape (3, 3).
-        size (tuple[int, int]): Height and width of the frame.
-
-    Returns:
-        float: In [0, 1].
-    """
+    """Return how much of a frame an image shows, in [0, 1], by 200×200 of its places."""
     y, x = ((np.arange(200) + 0.5) / 200 * length - 0.5 for length in size)
     places = np.stack(np.meshgrid(x, y), axis=-1)
     return float(inside(transform_points(np.linalg.inv(matrix), places), ref_size).mean())
 
 
 def inside(points: np.ndarray, size: tuple[int, int]) -> np.ndarray:
-    """Tell which points lie on an image.
-
-    Args:
-        points (np.ndarray): (x, y), shape (..., 2).
-        size (tuple[int, int]): Height and width of the image.
-
-    Returns:
-        np.ndarray: Shape (...), bool.
-    """
+    """Return which points (x, y) lie on an image."""
     x, y = np.moveaxis(points, -1, 0)
     return (x > -0.5) & (y > -0.5) & (x < size[1] - 0.5) & (y < size[0] - 0.5)
 
 
 class Part(NamedTuple):
-    """One of the images that a reference becomes, and where its pixels came from.
-
-    Attributes:
-        size (tuple[int, int]): Height and width.
-        matrix (np.ndarray): Maps its pixels to those of the reference, shape (3, 3).
-        moved (np.ndarray | None): (x, y) that is added before, for every scale×scale pixels, in
-            pixels of the part, shape (h, w, 2).
-    """
+    """One of the images that a reference becomes, and where its pixels came from."""
 
     size: tuple[int, int]
-    matrix: np.ndarray
-    moved: np.ndarray | None = None
+    matrix: np.ndarray  # maps its pixels to those of the reference
+    moved: np.ndarray | None = None  # (x, y) added before, for scale×scale pixels each, (h, w, 2)
 
     def trace(self, points: np.ndarray) -> np.ndarray:
-        """Tell where in the reference points came from.
-
-        Args:
-            points (np.ndarray): (x, y) in pixels of the part, shape (..., 2).
-
-        Returns:
-            np.ndarray: (x, y) in pixels of the reference, shape (..., 2).
-        """
+        """Return where in the reference points (x, y) of the part came from, shape (..., 2)."""
         if self.moved is not None:
             cell = self.size[0] // self.moved.shape[0]
             x, y = np.moveaxis((np.asarray(points) // cell).astype(int), -1, 0)
@@ -273,17 +193,9 @@ def as_it_is(ref: np.ndarray) -> Part:
 def frame_part(
     ref: np.ndarray, matrix: np.ndarray, size: tuple[int, int], moved: np.ndarray
 ) -> tuple[Part, np.ndarray]:
-    """Return a reference warped onto the SR frame, and up to an LR pixel beyond.
+    """Return a reference (H, W, 3) warped onto the SR frame, and up to an LR pixel beyond.
 
-    Args:
-        ref (np.ndarray): The reference, shape (H, W, 3), uint8, RGB.
-        matrix (np.ndarray): Maps its pixels to those of the SR frame, shape (3, 3).
-        size (tuple[int, int]): Height and width of the SR frame.
-        moved (np.ndarray): (x, y) to add to places in the frame, for every LR pixel, in pixels of
-            the frame, shape (h, w, 2).
-
-    Returns:
-        tuple[Part, np.ndarray]: The part, and its image.
+    ``moved``, (x, y) in pixels of the frame for every LR pixel (h, w, 2), is added to its places.
     """
     scale = size[0] // moved.shape[0]
     # An even number of LR pixels: they stay whole where StackReferences puts the part in the
@@ -298,15 +210,7 @@ def whole_part(
 ) -> tuple[Part, np.ndarray]:
     """Return a reference at another scale and angle, with no more than surrounds the frame.
 
-    Args:
-        ref (np.ndarray): The reference, shape (H, W, 3), uint8, RGB.
-        similarity (np.ndarray): Maps its pixels to those of the frame, shape (3, 3).
-        frame (tuple[int, int], optional): Height and width of the SR frame; None where it is not
-            known, for all of the reference.
-        scale (int): Pixels of an LR pixel, of which the part has an even number.
-
-    Returns:
-        tuple[Part, np.ndarray]: The part, and its image.
+    All of it where the frame is None; of its ``scale``×``scale`` pixels it has an even number.
     """
     height, width = ref.shape[:2]
     corners = np.array([[x, y] for x in (-0.5, width - 0.5) for y in (-0.5, height - 0.5)])

@@ -7,6 +7,7 @@ import pytest
 
 from masasr_mm.alignment.homography import estimate
 from masasr_mm.alignment.keypoints import KeyPoints
+from masasr_mm.alignment.warping import seen
 
 SIZE = (240, 320)
 
@@ -42,3 +43,13 @@ def test_few_matches_all_over_tell_where_a_reference_lies(count):
     fit, matches = estimate(key_points(position), ref, SIZE, SIZE, 4)
     assert matches == count
     np.testing.assert_allclose(fit.similarity, [[2, 0, -14], [0, 2, 6], [0, 0, 1]], atol=1e-3)
+
+
+def test_how_much_of_a_large_frame_is_seen():
+    """Without as many numbers as it has pixels."""
+    height, width = size = 12000, 16000
+    quarter = np.diag([0.5, 0.5, 1.0])
+    quarter[:2, 2] = width / 3, height / 4
+    assert seen(size, quarter, size) == pytest.approx(0.25, abs=0.01)
+    quarter[:2, 2] = width * 0.75, 0
+    assert seen(size, quarter, size) == pytest.approx(0.125, abs=0.01)
