@@ -134,7 +134,7 @@ def main(args: argparse.Namespace) -> None:
     from masasr_mm import compat
     from masasr_mm.checkpoints.loading import load_generator, read_checkpoint
     from masasr_mm.config import check_data, load_config
-    from masasr_mm.engine.quiet_runner import quiet_runner
+    from masasr_mm.engine.runner import quiet_runner
     from masasr_mm.evaluation.metrics import add_metrics
     from masasr_mm.photos.inferencer import check_device
     from masasr_mm.system import keep_freed_memory, warn_of_emulation

@@ -162,8 +162,7 @@ def main(args: argparse.Namespace) -> None:
     from masasr_mm import compat
     from masasr_mm.checkpoints.loading import check_start
     from masasr_mm.config import check_data, load_config
-    from masasr_mm.engine.checkpoint_scheme import through_this_package
-    from masasr_mm.engine.quiet_runner import quiet_runner
+    from masasr_mm.engine.runner import quiet_runner, through_this_package
     from masasr_mm.system import keep_freed_memory, warn_of_emulation
 
     keep_freed_memory()

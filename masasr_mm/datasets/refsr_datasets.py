@@ -6,7 +6,7 @@ import hashlib
 import logging
 import os.path as osp
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -34,19 +34,13 @@ class RefSRDataset(BasicImageDataset):
         data_root (str): The dataset's folder; a relative one starts at the working directory.
         data_prefix (Mapping[str, str], optional): Other folders than the layout's, relative to
             ``data_root``. Defaults to None.
-        pipeline (Sequence[dict | Callable]): Transforms of each item. Defaults to none.
-        metainfo (Mapping, optional): Further meta information. Defaults to None.
         test_mode (bool): Whether a pipeline that returns ``None`` is an error. Defaults to False.
-        indices (int | Sequence[int], optional): Take only these items. Defaults to None (all).
-        serialize_data (bool): Keep the items as bytes shared by the workers. Defaults to True.
-        lazy_init (bool): Look at the folder only when it is needed. Defaults to False.
-        max_refetch (int): How often to try another item where the pipeline returns ``None``.
-            Defaults to 1000.
-        backend_args (dict, optional): mmengine's file backend. Defaults to None (local files).
         max_broken (int): How many items may have a file that cannot be read. The next whole item
             takes the place of such a one, with a line in the log; ``BrokenDataHook`` tells the
             number at the end. All workers of a loader count together. Only for training, so that
             no test leaves out an image. Defaults to 0: the first one stops the run.
+        **kwargs: As for mmagic's ``BasicImageDataset``, such as ``pipeline``, ``indices`` and
+            ``backend_args``.
 
     Raises:
         UserError: If a folder or file that the layout asks for is not there.
@@ -64,15 +58,9 @@ class RefSRDataset(BasicImageDataset):
         self,
         data_root: str,
         data_prefix: Mapping[str, str] | None = None,
-        pipeline: Sequence[dict | Callable] = (),
-        metainfo: Mapping | None = None,
         test_mode: bool = False,
-        indices: int | Sequence[int] | None = None,
-        serialize_data: bool = True,
-        lazy_init: bool = False,
-        max_refetch: int = 1000,
-        backend_args: dict | None = None,
         max_broken: int = 0,
+        **kwargs: Any,
     ) -> None:
         if max_broken and test_mode:
             raise UserError(
@@ -83,17 +71,11 @@ class RefSRDataset(BasicImageDataset):
         super().__init__(
             data_root=data_root,
             data_prefix={**self.FOLDERS, **(data_prefix or {})},
-            pipeline=pipeline,
-            metainfo=metainfo,
             test_mode=test_mode,
-            indices=indices,
-            serialize_data=serialize_data,
-            lazy_init=lazy_init,
-            max_refetch=max_refetch,
-            backend_args=backend_args,
             img_suffix=self.SUFFIXES,
             # BasicImageDataset writes into this dict and shares its default between instances.
             filename_tmpl={},
+            **kwargs,
         )
 
     def full_init(self) -> None:

@@ -4,12 +4,5 @@ import lazy_loader
 
 __getattr__, __dir__, __all__ = lazy_loader.attach(
     __name__,
-    submodules=[
-        'autocast_optim_wrapper',
-        'checkpoint_scheme',
-        'hooks',
-        'resume',
-        'schedules',
-        'whole_files',
-    ],
+    submodules=['hooks', 'optim', 'resume', 'runner', 'whole_files'],
 )

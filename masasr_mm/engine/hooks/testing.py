@@ -5,13 +5,11 @@ from __future__ import annotations
 import csv
 import json
 import math
-from collections.abc import Sequence
 from pathlib import Path
 
 import cv2
 from mmagic.evaluation.metrics.base_sample_wise_metric import BaseSampleWiseMetric
 from mmagic.registry import HOOKS
-from mmagic.structures import DataSample
 from mmengine.dist import collect_results, is_main_process, master_only
 from mmengine.hooks import Hook
 from mmengine.runner import Runner
@@ -182,33 +180,16 @@ class MatchVisualizationHook(Hook):
         self.on_val = on_val
         self.on_test = on_test
 
-    def after_val_iter(
-        self,
-        runner: Runner,
-        batch_idx: int,
-        data_batch: dict | None = None,
-        outputs: Sequence[DataSample] | None = None,
-    ) -> None:
-        """Draw the images of one batch."""
-        if self.on_val:
-            self._draw(runner, batch_idx, outputs or ())
-
-    def after_test_iter(
-        self,
-        runner: Runner,
-        batch_idx: int,
-        data_batch: dict | None = None,
-        outputs: Sequence[DataSample] | None = None,
-    ) -> None:
-        """Draw the images of one batch."""
-        if self.on_test:
-            self._draw(runner, batch_idx, outputs or ())
-
     @master_only
-    def _draw(self, runner: Runner, batch_idx: int, samples: Sequence[DataSample]) -> None:
+    def _after_iter(
+        self, runner: Runner, batch_idx: int, data_batch=None, outputs=None, mode: str = 'train'
+    ) -> None:
+        """Draw the images of one batch of a validation or a test."""
+        if not dict(train=False, val=self.on_val, test=self.on_test)[mode]:
+            return
         if batch_idx % self.interval:
             return
-        for sample in samples:
+        for sample in outputs or ():
             if sample.output.get('matches') is None:
                 raise UserError(
                     'the network of this config tells no matches, so there are none to draw: leave '

@@ -8,7 +8,7 @@ from mmengine.runner import CheckpointLoader
 from masasr_mm import weights
 from masasr_mm.checkpoints.formats import to_released
 from masasr_mm.checkpoints.loading import read_checkpoint
-from masasr_mm.engine.checkpoint_scheme import through_this_package
+from masasr_mm.engine.runner import through_this_package
 
 
 def test_every_format_is_read_alike(tmp_path):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from masasr_mm.engine.quiet_runner import quiet_runner
+from masasr_mm.engine.runner import quiet_runner
 from tests.training import make_data, tiny_config
 
 

@@ -1,4 +1,4 @@
-"""Mixed precision that needs no loss scaler."""
+"""How weights are updated: mixed precision without a loss scaler, and a learning rate schedule."""
 
 from __future__ import annotations
 
@@ -7,8 +7,8 @@ from contextlib import contextmanager
 from typing import Any
 
 import torch
-from mmagic.registry import OPTIM_WRAPPERS
-from mmengine.optim import OptimWrapper
+from mmagic.registry import OPTIM_WRAPPERS, PARAM_SCHEDULERS
+from mmengine.optim import CosineAnnealingLR, OptimWrapper
 from torch import nn
 
 
@@ -30,3 +30,18 @@ class AutocastOptimWrapper(OptimWrapper):
         device: Any = self.optimizer.param_groups[0]['params'][0].device
         with super().optim_context(model), torch.autocast(device.type, torch.bfloat16):
             yield
+
+
+@PARAM_SCHEDULERS.register_module()
+class HalfCosineAnnealingLR(CosineAnnealingLR):
+    """The first half of a cosine annealing, as released: at the end the rate is half of the first.
+
+    Args:
+        optimizer (Optimizer | BaseOptimWrapper): Whose learning rate is annealed.
+        end (int): Where the training ends; mmengine's Runner gives its length.
+        **kwargs: As for mmengine's ``CosineAnnealingLR``, but for ``T_max``, which is twice the
+            length.
+    """
+
+    def __init__(self, optimizer: Any, *, end: int, **kwargs: Any) -> None:
+        super().__init__(optimizer, T_max=2 * (end - kwargs.get('begin', 0)), end=end, **kwargs)

@@ -1,16 +1,18 @@
-"""A runner that keeps its log off the screen."""
+"""mmengine's runner with a log off the screen, and with ``load_from='masasr_mm://photos'``."""
 
 from __future__ import annotations
 
 import io
 import logging
+import os
 import sys
 from contextlib import redirect_stdout
 
 from mmengine.config import Config
-from mmengine.runner import Runner
+from mmengine.runner import CheckpointLoader, Runner
 
 from ..compat import concerns_the_user
+from ..weights import SCHEME
 
 
 def quiet_runner(config: Config) -> Runner:
@@ -24,3 +26,16 @@ def quiet_runner(config: Config) -> Runner:
             handler.setLevel(max(handler.level, logging.WARNING))
             handler.addFilter(concerns_the_user)
     return runner
+
+
+def through_this_package(checkpoint: str | os.PathLike) -> str:
+    """Return the name by which mmengine reads a checkpoint through this package."""
+    return SCHEME + str(checkpoint).removeprefix(SCHEME)
+
+
+@CheckpointLoader.register_scheme(prefixes=SCHEME)
+def load_from_masasr_mm(filename: str, map_location: str | None = None) -> dict:
+    """Read what follows ``masasr_mm://``: a shipped name, file, folder or URL; to the CPU."""
+    from ..checkpoints.loading import read_checkpoint
+
+    return read_checkpoint(filename)
