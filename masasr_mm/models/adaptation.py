@@ -133,10 +133,6 @@ class SpatialAdaptationModule(_LearnedAdaptation):
 
     Out = IN(F_Ref)·(γ + σ_LR) + (β + μ_LR), where convolutions predict the maps γ and β from
     both features (Eq. 6–11). σ_LR is the unbiased standard deviation, as in the released network.
-
-    Args:
-        channels (int): Channels of both features. Default: 64.
-        init_cfg (dict, optional): mmengine's initialisation config. Default: None.
     """
 
     def __init__(self, channels: int = 64, init_cfg: dict | None = None) -> None:

@@ -21,18 +21,10 @@ NOISE_VARIANCE = 2.0
 def agreement(lq: np.ndarray, ref_down: np.ndarray, position: np.ndarray) -> float:
     """Measure how well the matched reference pixels, put in the LR's place, look like the LR.
 
-    R (Eq. 4) lives in feature space: how high it is between unlike photos depends on the weights,
-    and on how smooth the photo is. This is seen in the picture itself: the correlation of detail
-    (luminance less its Gaussian mean) in windows of 15×15 pixels, averaged with the LR's contrast
-    as weight. Exposure and contrast of the reference do not matter.
-
-    Args:
-        lq (np.ndarray): LR image, shape (h, w, 3), uint8, RGB.
-        ref_down (np.ndarray): Reduced reference, shape (H, W, 3), uint8, RGB.
-        position (np.ndarray): (y, x) on the Ref↓ grid for every LR pixel, shape (h, w, 2).
-
-    Returns:
-        float: In [-1, 1]; 1 where the LR has no contrast, as it needs no texture then.
+    The correlation of detail (luminance less its Gaussian mean) in windows of 15×15 pixels,
+    averaged with the LR's contrast as weight, in [-1, 1]; 1 where the LR has no contrast, as it
+    needs no texture then. R (Eq. 4) depends on the weights and on how smooth the photo is; this
+    does not. Takes (h, w, 3) and (H, W, 3), uint8, RGB, and (y, x) on the Ref↓ grid, (h, w, 2).
     """
     correlation, contrast = local_agreement(lq, ref_down[position[..., 0], position[..., 1]])
     if contrast.mean() < 0.5:

@@ -98,7 +98,7 @@ class MASA(ESRGAN):
         return without_wrappers(self, super().state_dict(*args, **kwargs))
 
     def _load_from_state_dict(self, state_dict: dict, prefix: str, *args, **kwargs) -> None:
-        """Take the weights; those alone have no count of steps, which goes on as it is."""
+        """Take the weights; those alone have no count of steps, which stays as it is."""
         state_dict.setdefault(f'{prefix}step_counter', self.step_counter)
         super()._load_from_state_dict(state_dict, prefix, *args, **kwargs)
 
@@ -119,14 +119,9 @@ class MASA(ESRGAN):
     ) -> Tensor:
         """Run the generator on images of sizes that it takes, without padding.
 
-        Args:
-            inputs (Tensor): LR images, shape (N, 3, h, w), RGB in [0, 1].
-            data_samples (DataSample): Stacked samples with ``ref_img`` (N, 3, 4H, 4W) and
-                ``ref_down`` (N, 3, H, W), RGB in [0, 255].
-            training (bool): Not used; mmagic passes it. Default: False.
-
-        Returns:
-            Tensor: SR images, shape (N, 3, 4h, 4w), about [0, 1].
+        Takes LR images, (N, 3, h, w), RGB in [0, 1], and stacked samples with ``ref_img``
+        (N, 3, 4H, 4W) and ``ref_down`` (N, 3, H, W), RGB in [0, 255]; returns SR images,
+        (N, 3, 4h, 4w), about [0, 1].
         """
         ref, ref_down = self._references(data_samples)
         return self.generator(inputs, ref, ref_down)
@@ -177,13 +172,8 @@ class MASA(ESRGAN):
     def g_step(self, batch_outputs: Tensor, batch_gt_data: Tensor) -> dict[str, Tensor]:
         """Return the generator's losses: all of Eq. 18, or Eq. 14 alone during the warm-up.
 
-        Args:
-            batch_outputs (Tensor): SR images, shape (N, 3, H, W), about [0, 1].
-            batch_gt_data (Tensor): HR images, shape (N, 3, H, W), in [0, 1].
-
-        Returns:
-            dict[str, Tensor]: ``loss_pix`` and, after the warm-up, ``loss_perceptual`` and
-            ``loss_gan``, each multiplied by its λ.
+        Takes SR and HR images, (N, 3, H, W); returns ``loss_pix`` and, after the warm-up,
+        ``loss_perceptual`` and ``loss_gan``, each multiplied by its λ.
         """
         if self.step_counter < self.pixel_init:
             return dict(loss_pix=self.pixel_loss(batch_outputs, batch_gt_data))

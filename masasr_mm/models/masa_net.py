@@ -72,7 +72,7 @@ class MASANet(BaseModule):
         size_divisor (int): Height and width of ``lq`` must be multiples of this.
         min_ref_down (int): The least height and width of ``ref_down``, one patch of the matching.
         supports_tiles (bool): Whether it can be run in tiles, which depends on the matching.
-        tells_matches (bool): True: it tells where texture came from.
+        tells_matches (bool): True, as it returns where texture came from.
 
     Raises:
         ValueError: If the scale is no power of two, ``fusion_blocks`` does not fit it, or
@@ -164,19 +164,7 @@ class MASANet(BaseModule):
         return self.super_resolve(lq, ref, ref_down)[0]
 
     def super_resolve(self, lq: Tensor, ref: Tensor, ref_down: Tensor) -> tuple[Tensor, Matches]:
-        """Do what :meth:`forward` does, and tell where the texture came from.
-
-        Args:
-            lq (Tensor): As in :meth:`forward`.
-            ref (Tensor): As in :meth:`forward`.
-            ref_down (Tensor): As in :meth:`forward`.
-
-        Returns:
-            tuple[Tensor, Matches]: The SR image, and the matches that it was made with.
-
-        Raises:
-            ValueError: If a size does not fit.
-        """
+        """Do what :meth:`forward` does; return the SR image, and the matches it was made with."""
         self.check_sizes(lq, ref, ref_down)
         feature, matches = self.match(lq, ref_down)
         with stage('encode Ref'):
@@ -206,14 +194,9 @@ class MASANet(BaseModule):
     def fuse(self, index: int, feature: Tensor, texture: Tensor) -> Tensor:
         """Run one fusion module: SAM, then DRAM (at 1× a convolution), then residual blocks.
 
-        Args:
-            index (int): Which one: 0 at 1×, 1 at 2×, 2 at 4×.
-            feature (Tensor): The decoder's feature, of shape (N, C, h, w) at 1×, and from there
-                of half the size of the texture.
-            texture (Tensor): What MEM extracted at this scale, shape (N, C, s·h, s·w).
-
-        Returns:
-            Tensor: The decoder's next feature, shape (N, C, s·h, s·w).
+        Index 0 is 1×, 1 is 2×, 2 is 4×. Takes the decoder's feature, (N, C, h, w) at 1× and else
+        half of the texture's size, and what MEM extracted at this scale, (N, C, s·h, s·w); returns
+        the decoder's next feature, (N, C, s·h, s·w).
         """
         with stage(f'fuse {2**index}×'):
             texture = texture.contiguous(memory_format=self.memory_format)

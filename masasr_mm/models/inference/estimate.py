@@ -36,15 +36,10 @@ tile, whose features lie in the processor's cache and in memory that was used be
 
 
 class Estimate(NamedTuple):
-    """What is going to be done.
+    """What a run will take: bytes of memory besides the images, and of files on the disk.
 
-    Attributes:
-        tile (int | None): Size of tiles in LR pixels; None for the whole.
-        memory (int): Bytes that it will take besides the images in 8 bits.
-        steps (dict[str, float]): Seconds that each step will take about, by the names that
-            ``track`` is called with; statistics in tiles are not counted.
-        runs (int): How many times all steps will be done: 8 for an ensemble.
-        disk (int): Bytes of features that will lie in files.
+    ``steps`` are seconds by the names that ``track`` is called with, but for statistics in tiles;
+    ``runs`` is how many times all of them are done: 8 for an ensemble.
     """
 
     tile: int | None

@@ -1,4 +1,4 @@
-"""Memory that images take, told before they are run, and buffers in files where it is scarce."""
+"""Memory that images take, estimated before they are run, and memory-mapped buffers."""
 
 from __future__ import annotations
 
@@ -38,12 +38,9 @@ CHUNK = 2**24
 class MappedBuffers:
     """Makes buffers of which the large ones are memory-mapped files, written back as needed.
 
-    A file belongs to one tensor and disappears with it. It is of no name, so that nothing is left
-    behind however the process ends. On GPUs everything stays in the GPU's memory.
-
-    Args:
-        max_bytes (float, optional): Bytes above which a buffer lies in a file. Default: None, an
-            eighth of the memory that is free when it is made.
+    A file belongs to one tensor and disappears with it. It has no name, so that nothing is left
+    behind however the process ends. What has more than ``max_bytes`` lies in a file; by default an
+    eighth of the memory that is free then. On GPUs everything stays in the GPU's memory.
     """
 
     def __init__(self, max_bytes: float | None = None) -> None:

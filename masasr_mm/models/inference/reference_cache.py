@@ -27,18 +27,8 @@ SOURCES_AT_ONCE = 2**23
 class ReferenceCache:
     """A reference that is encoded in tiles, so that its features never exist as a whole image.
 
-    What no LR position was matched to is not encoded.
-
-    Args:
-        net (MASANet): The network.
-        ref (Tensor): The reference, shape (N, 3, scale·H, scale·W), RGB in [0, 1].
-        matches (Matches): Between the LR and Ref↓.
-        tile (int): Height and width of a tile in Ref↓ pixels.
-        halo (int, optional): How far the encoder looks, in pixels of the reference. None: it is
-            encoded as a whole.
-        dtype (torch.dtype, optional): In which things are kept. Default: None, as computed.
-        track (Track, optional): Wraps the list of tiles. Default: None.
-        buffers (MappedBuffers, optional): Makes what is kept. Default: None, in memory.
+    What no LR position was matched to is not encoded. ``tile`` counts Ref↓ pixels, ``halo`` how far
+    the encoder looks, in pixels of the reference; without one it is encoded as a whole.
     """
 
     def __init__(

@@ -226,24 +226,20 @@ def _turned_back(image: Tensor, mirrored: bool, turns: int) -> Tensor:
 class TiledMASANet:
     """A MASANet that runs in tiles, with the result of the whole to float rounding.
 
-    Matching is done once over everything. The reference is encoded in tiles, and no more of it is
-    kept than its features or the texture made of them, whichever is less; what nothing was matched
-    to is not encoded. The LR image is encoded in tiles, too, and every scale runs in tiles of whole
-    blocks with the halo that their convolutions see; the statistics of SAM are taken over the whole
-    image before. What grows with the images lies in files where memory is scarce.
+    Matching is done once over everything. The reference is encoded in tiles where something was
+    matched to it, and its features or the texture made of them are kept, whichever is less. The LR
+    image is encoded in tiles, too, and every scale runs in tiles of whole blocks with the halo that
+    their convolutions see; the statistics of SAM are taken over the whole image before.
 
     Args:
         net (MASANet): The network.
         tile (int, optional): Height and width of a tile in LR pixels at the last scale, rounded to
-            whole blocks; at 1× and 2× tiles of as many pixels are more of the LR. None: the whole
-            is one tile. Default: 128.
-        ref_dtype (torch.dtype | str, optional): In which the reference is kept. Default: None, as
-            it is computed.
-        track (Track, optional): Wraps the list of tiles of each step. Default: None.
+            whole blocks; None: the whole is one tile. Default: 128.
+        ref_dtype (torch.dtype | str, optional): As in :class:`InferenceOptions`.
+        track (Track, optional): As there.
         buffers (MappedBuffers, optional): Makes what grows with the images. Default: None: in
             tiles what takes an eighth of the free memory lies in files.
-        examine (Callable, optional): Called with the matches before they are used; what it raises
-            ends the run. Default: None.
+        examine (Callable, optional): Called with the matches before they are used.
 
     Raises:
         UserError: If a part of the network depends on the whole image.

@@ -69,17 +69,7 @@ class MatchMaps(NamedTuple):
 
 
 def match_maps(matches: Matches, height: int, width: int, scale: int) -> list[MatchMaps]:
-    """Bring what the network matched into the form that people look at.
-
-    Args:
-        matches (Matches): What the matching found, for LR images that may have been padded.
-        height (int): Height of the LR without padding.
-        width (int): Width of the LR without padding.
-        scale (int): The scale of the super-resolution.
-
-    Returns:
-        list[MatchMaps]: One for each image of the batch.
-    """
+    """Return the matches of each image of a batch, whose height and width were padded perhaps."""
     padded = matches.position.shape[1:]
     block_size = (padded[0] // matches.blocks[0], padded[1] // matches.blocks[1])
     coarse, position = (

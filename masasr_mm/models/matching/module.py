@@ -34,8 +34,8 @@ class MatchExtractionModule(BaseModule):
 
     Calling the module does the matching, Stages 1 and 2, which is done once; :meth:`extract`,
     Stage 3, is done once for each scale. Matching is decided in float32, whatever the features
-    are and whatever products torch may make less exact, so that nearly equal candidates are told
-    apart alike on all devices.
+    are and whatever products torch may make less exact, so that nearly equal candidates are
+    ranked alike on all devices.
 
     A module of one's own overrides :meth:`coarse_match`, ``fine_match``, ``similarity`` or
     :meth:`extract`; their signatures are those of the functions in :mod:`.stages`.

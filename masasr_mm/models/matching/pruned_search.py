@@ -6,7 +6,7 @@ q·r. In a photo such vectors lie near a basis of low rank. With its vectors, th
 
     q·r = (Vᵀq)·(Vᵀr) + (q - VVᵀq)·(r - VVᵀr) ≤ (Vᵀq)·(Vᵀr) + |q - VVᵀq| |r - VVᵀr|,
 
-by Cauchy and Schwarz. This bound, of 96 products in place of 1728, tells which tiles of Ref↓ may
+by Cauchy and Schwarz. This bound, of 96 products in place of 1728, shows which tiles of Ref↓ may
 hold the best position; among all positions of these the whole sum decides. So the choice is that of
 the exact search, up to rounding, wherever its best position lies in one of them, and that is
 certain where no other tile has a bound above what was found.
@@ -80,9 +80,9 @@ def sample(ref_down: Tensor, ref: DilatedPatches) -> Tensor:
 
 
 def low_rank_basis(vectors: Tensor, rank: int) -> Tensor:
-    """Return V, the directions in which (N, M, L) is longest: orthonormal columns, (N, L, rank).
+    """Return V, the low-rank basis of (N, M, L): orthonormal columns, (N, L, rank).
 
-    The power method on a subspace, of at most M and L directions. Unlike a decomposition it never
+    The power method on a subspace, of rank at most M and L. Unlike a decomposition it never
     waits for a GPU, and no vectors make it fail.
     """
     rank = min(rank, *vectors.shape[1:])
@@ -162,7 +162,7 @@ def best_in_tiles(tiles: Tensor, patches: Tensor, pixels: Tensor, ref: DilatedPa
 
 
 def windows(pixels: Tensor, top: Tensor, left: Tensor, side: int) -> Tensor:
-    """Cut squares with corners (N, M) out of (N, H, W, C), zeros outside: (N, M, side, side, C)."""
+    """Cut windows with corners (N, M) out of (N, H, W, C), zeros outside: (N, M, side, side, C)."""
     n, height, width, channels = pixels.shape
     reach = torch.arange(side, device=pixels.device)
     rows, columns = top[..., None] + reach, left[..., None] + reach

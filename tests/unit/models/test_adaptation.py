@@ -1,4 +1,4 @@
-"""SAM and its siblings against loops over Eq. 6-11."""
+"""SAM and its siblings against Eq. 6-11 by torch.std and torch.var, values and gradients."""
 
 from __future__ import annotations
 
@@ -8,62 +8,59 @@ import math
 import pytest
 import torch
 from mmagic.registry import MODELS
+from torch import Tensor, nn
 from torch.nn import functional as F
 
 import masasr_mm  # noqa: F401
 
+KINDS = (
+    'SpatialAdaptationModule',
+    'NoAdaptation',
+    'AdaptiveInstanceNormalization',
+    'SpatiallyAdaptiveNormalization',
+)
 
-def statistics(channel: torch.Tensor, unbiased: bool) -> tuple[float, float]:
-    """Eq. 7-8 of one channel, in plain numbers."""
-    values = channel.flatten().tolist()
-    mean = sum(values) / len(values)
-    squares = sum((value - mean) ** 2 for value in values)
-    return mean, math.sqrt(squares / (len(values) - unbiased))
 
-
-def expected(kind: str, module, lr: torch.Tensor, ref: torch.Tensor) -> torch.Tensor:
-    """Table 3's four ways, channel by channel."""
+def transcribed(module: nn.Module, lr: Tensor, ref: Tensor) -> Tensor:
+    """Table 3's four ways, with the weights of a module."""
+    kind = type(module).__name__
     if kind == 'NoAdaptation':
         return ref
-    gamma = beta = None
-    if kind != 'AdaptiveInstanceNormalization':
-        seen = torch.cat((lr, ref), 1) if kind == 'SpatialAdaptationModule' else lr
-        conv = module.style[0]
-        style = F.conv2d(seen, conv.weight, conv.bias, padding=1).relu()
-        gamma, beta = module.gamma(style), module.beta(style)
-    out = torch.empty_like(ref)
-    for n in range(ref.shape[0]):
-        for c in range(ref.shape[1]):
-            mean_ref, deviation_ref = statistics(ref[n, c], unbiased=False)
-            mean_lr, deviation_lr = statistics(lr[n, c], unbiased=True)
-            normalized = (ref[n, c] - mean_ref) / math.sqrt(deviation_ref**2 + 1e-5)
-            if kind == 'SpatialAdaptationModule':
-                out[n, c] = normalized * (gamma[n, c] + deviation_lr) + beta[n, c] + mean_lr
-            elif kind == 'SpatiallyAdaptiveNormalization':
-                out[n, c] = normalized * (1 + gamma[n, c]) + beta[n, c]
-            else:
-                out[n, c] = normalized * deviation_lr + mean_lr
-    return out
+    mean, deviation = lr.mean((2, 3), keepdim=True), torch.std(lr, (2, 3), keepdim=True)
+    variance = torch.var(ref, (2, 3), correction=0, keepdim=True)
+    normalized = (ref - ref.mean((2, 3), keepdim=True)) / (variance + 1e-5).sqrt()
+    if kind == 'AdaptiveInstanceNormalization':
+        return normalized * deviation + mean
+    conv = module.style[0]
+    seen = torch.cat((lr, ref), 1) if kind == 'SpatialAdaptationModule' else lr
+    style = F.conv2d(seen, conv.weight, conv.bias, padding=1).relu()
+    gamma, beta = module.gamma(style), module.beta(style)
+    if kind == 'SpatialAdaptationModule':
+        return normalized * (gamma + deviation) + beta + mean
+    return normalized * (gamma + 1) + beta
 
 
-@pytest.mark.parametrize(
-    'kind',
-    [
-        'SpatialAdaptationModule',
-        'NoAdaptation',
-        'AdaptiveInstanceNormalization',
-        'SpatiallyAdaptiveNormalization',
-    ],
-)
-def test_adaptation_follows_the_paper(kind):
+@pytest.mark.parametrize('constant', [None, 0.0, 1.0, -3.5, 100.0])
+@pytest.mark.parametrize('kind', KINDS)
+def test_adaptation_follows_the_paper(kind, constant):
+    """Also where channels are constant, whose deviation has torch's gradient, 0."""
     torch.manual_seed(0)
     module = MODELS.build(dict(type=kind, channels=4)).double()
     for parameter in module.parameters():
-        torch.nn.init.normal_(parameter, std=0.2)
+        nn.init.normal_(parameter, std=0.2)
     lr = torch.randn(2, 4, 6, 5, dtype=torch.float64) * 3 + 1
     ref = torch.randn(2, 4, 6, 5, dtype=torch.float64) - 2
-    with torch.no_grad():
-        torch.testing.assert_close(module(lr, ref), expected(kind, module, lr, ref))
+    if constant is not None:
+        lr[0, :2] = constant
+        ref[0, 1:3] = constant
+    inputs = [lr.requires_grad_(), ref.requires_grad_(), *module.parameters()]
+    results = []
+    for out in (module(lr, ref), transcribed(module, lr, ref)):
+        gradients = torch.autograd.grad(out.square().sum(), inputs, allow_unused=True)
+        results.append([out, *(gradient for gradient in gradients if gradient is not None)])
+    assert all(value.isfinite().all() for value in results[0])
+    # torch.var of a constant channel is a rounding, not 0.
+    torch.testing.assert_close(*results, rtol=1e-5, atol=1e-5)
 
 
 def test_sam_starts_by_giving_ref_the_statistics_of_lr():

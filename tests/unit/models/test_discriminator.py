@@ -13,8 +13,9 @@ def test_at_128_it_is_esrgans():
     torch.manual_seed(0)
     theirs, ours = ModifiedVGG(3, 8), MASADiscriminator(mid_channels=8, in_size=128)
     ours.load_state_dict(theirs.state_dict())
-    image = torch.rand(2, 3, 128, 128)
-    torch.testing.assert_close(ours(image), theirs(image))
+    for training in (True, False):
+        image = torch.rand(2, 3, 128, 128)
+        torch.testing.assert_close(ours.train(training)(image), theirs.train(training)(image))
 
 
 @pytest.mark.parametrize('size', [32, 96, 160])

@@ -34,13 +34,6 @@ def test_what_is_not_asked_for_is_not_computed():
     assert [tuple(feature.shape) for feature in features] == [(1, 4, 16, 12)]
 
 
-def test_sizes_of_the_papers_encoder():
-    with torch.no_grad():
-        features = MASAEncoder()(torch.rand(1, 3, 40, 24))
-    sizes = [(1, 64, 40, 24), (1, 64, 20, 12), (1, 64, 10, 6)]
-    assert [tuple(feature.shape) for feature in features] == sizes
-
-
 def test_levels_are_merged_coarsest_first():
     torch.manual_seed(0)
     pyramid = LRPyramid(channels=4, num_levels=3, num_blocks=0).double()

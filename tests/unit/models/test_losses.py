@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 import torch
-from torchvision.models import squeezenet1_1, vgg
+from torchvision.models import squeezenet1_1
 
 from masasr_mm.errors import UserError
 from masasr_mm.models.losses import FeatureLoss, build_perceptual_loss, pretrained_file
@@ -53,12 +53,6 @@ def test_the_loss_is_conv5_4_before_its_relu_and_frozen(random_vgg19):
         perceptual, style = loss(a, b)
     torch.testing.assert_close(perceptual, ((phi[0] - phi[1]) ** 2).mean())
     assert style is None
-
-
-def test_the_file_is_where_torchvision_looks(monkeypatch, tmp_path):
-    monkeypatch.setenv('TORCH_HOME', str(tmp_path))
-    name = vgg.VGG19_Weights.IMAGENET1K_V1.url.rsplit('/', 1)[-1]
-    assert pretrained_file() == tmp_path / 'hub' / 'checkpoints' / name
 
 
 @pytest.fixture

@@ -22,8 +22,10 @@ PERCEPTUAL = dict(
 )
 
 
-@pytest.mark.parametrize('lq', [(8, 8), (9, 8), (13, 31), (40, 24)])
-@pytest.mark.parametrize('ref', [(8, 8), (9, 30), (33, 47), (160, 16)])
+@pytest.mark.parametrize(
+    ('lq', 'ref'),
+    [((8, 8), (160, 16)), ((9, 8), (8, 8)), ((13, 31), (9, 30)), ((40, 24), (33, 47))],
+)
 def test_predict_takes_any_size_from_8_by_8(lq, ref):
     model = build().eval()
     [sample] = model.test_step(batch(lq, ref))
@@ -46,18 +48,6 @@ def test_predict_is_the_generators_output_rounded_in_bgr():
         have = model.test_step(data)
     for sample, image in zip(have, expected):
         torch.testing.assert_close(sample.output.pred_img, image, rtol=0, atol=1)
-
-
-def test_padding_does_not_change_what_needs_none():
-    """A padded LR gives, away from the padding, nearly what the LR in a larger image gives."""
-    model = build().eval()
-    data = batch((16, 16), (64, 64))
-    [whole] = model.test_step(batch((16, 16), (64, 64)))
-    data['inputs'] = [data['inputs'][0][:, :9, :16]]
-    [cut] = model.test_step(data)
-    assert cut.output.pred_img.shape == (3, 36, 64)
-    difference = (cut.output.pred_img[:, :8] - whole.output.pred_img[:, :8]).abs()
-    assert difference.mean() < 8
 
 
 def test_the_crop_box_is_cut_out():
@@ -95,16 +85,6 @@ def test_images_of_a_result_are_bgr_for_mmagics_metrics_and_pictures():
     [sample] = build().eval().test_step(data)
     for key, image in originals.items():
         torch.testing.assert_close(sample.get(key), image.flip(0), rtol=0, atol=1e-3)
-
-
-def test_modes():
-    model = build()
-    data = model.data_preprocessor(batch(), training=True)
-    tensor = model(**data, mode='tensor')
-    loss = model(**data, mode='loss')
-    torch.testing.assert_close(tensor, loss)
-    assert tensor.shape == (1, 3, 32, 32)
-    assert tensor.requires_grad
 
 
 def test_a_missing_reference_is_told():
@@ -190,14 +170,6 @@ def test_warm_up_uses_the_reconstruction_loss_alone():
     assert all(moved[-4:])
 
 
-def test_the_warm_up_is_not_repeated_after_loading():
-    model = build(**ADVERSARIAL, train_cfg=dict(pixel_init=1))
-    model.train_step(batch(n=2), optimizers(model))
-    other = build(**ADVERSARIAL, train_cfg=dict(pixel_init=1))
-    other.load_state_dict(model.state_dict())
-    assert 'loss_gan' in other.train_step(batch(n=2), optimizers(other))
-
-
 def test_a_distributed_wrapper_does_not_show_in_checkpoints():
     model = build(**ADVERSARIAL)
     before = model.state_dict()
@@ -224,14 +196,6 @@ def test_tiles_do_not_change_the_prediction(tile, monkeypatch):
     difference = (tiled.output.pred_img - whole.output.pred_img).abs()
     assert difference.max() <= 1
     assert difference.mean() < 1e-2
-
-
-def test_tiles_are_not_made_where_memory_is_free(monkeypatch):
-    monkeypatch.setattr('masasr_mm.models.inference.memory.free_memory', lambda device: 2**30)
-    tiles = []
-    track = lambda parts, _: tiles.append(len(parts)) or parts  # noqa: E731
-    build(test_cfg=dict(tile='auto', track=track)).eval().test_step(batch((16, 16), (64, 64)))
-    assert set(tiles) == {1}
 
 
 def test_both_stages_with_all_losses(random_vgg19):
@@ -304,7 +268,3 @@ def test_the_perceptual_loss_goes_where_the_editor_goes(random_vgg19):
 def test_a_normalization_that_references_do_not_share_is_refused(preprocessor, wrong):
     with pytest.raises(UserError, match=f'{wrong}.*needs mean'):
         build(data_preprocessor=preprocessor)
-
-
-def test_numbers_for_all_channels_will_do():
-    build(data_preprocessor=dict(type='DataPreprocessor', mean=0, std=255))

@@ -24,15 +24,3 @@ def test_the_least_size_that_holds_another(length):
     assert SIZES.lq_size((length, 24)) == (lq, 24)
     assert SIZES.ref_size((100, length)) == (100, ref)
     SIZES.check((lq, 24), (100, ref), (25, ref // 4))
-
-
-@pytest.mark.parametrize(
-    ('sizes', 'message'),
-    [
-        (((24, 30), (20, 20), (5, 5)), 'lq is 24×30; .* multiples of 24'),
-        (((24, 24), (20, 21), (5, 5)), 'ref is 20×21 but must be 4 times ref_down, 20×20'),
-    ],
-)
-def test_others_are_told(sizes, message):
-    with pytest.raises(ValueError, match=message):
-        SIZES.check(*sizes)

@@ -14,7 +14,6 @@ from masasr_mm.models.inference.reference_cache import (
     bounding_boxes,
     smaller_cache,
 )
-from masasr_mm.models.inference.super_resolve import TiledMASANet
 from tests.small_networks import images, network
 
 
@@ -74,13 +73,6 @@ def test_what_was_not_matched_is_not_encoded(kind, monkeypatch):
         torch.testing.assert_close(cache.pop(index), whole, rtol=1e-4, atol=1e-5)
 
 
-def test_a_scale_is_forgotten_once_it_was_used(monkeypatch):
-    forgotten = []
-    monkeypatch.setattr(FeatureCache, 'forget', lambda _, index: forgotten.append(index))
-    TiledMASANet(network(), 8).super_resolve(*images(16, 16, 12, 12))
-    assert forgotten == [0, 1]
-
-
 def area(boxes, margin):
     return sum(
         (rows.stop - rows.start + 2 * margin) * (columns.stop - columns.start + 2 * margin)
@@ -105,14 +97,6 @@ def test_every_place_is_covered_once(margin, seed):
     assert area(found, margin) <= area([(slice(0, 50), slice(0, 70))], margin)
 
 
-def test_two_things_far_from_each_other_are_two_boxes():
-    marked = np.zeros((40, 60), bool)
-    marked[2:9, 3:5] = marked[30:33, 50:58] = True
-    there = [(slice(2, 9), slice(3, 5)), (slice(30, 33), slice(50, 58))]
-    assert sorted(bounding_boxes(marked, 3, 99), key=str) == there
-    assert bounding_boxes(marked, 60, 99) == [(slice(2, 33), slice(3, 58))]  # two would be larger
-
-
 @pytest.mark.parametrize('margin', [0, 2])
 def test_a_cut_is_the_best_of_all(margin):
     """Every cut tried one by one, where one cut is all that there is."""
@@ -130,13 +114,3 @@ def test_no_box_is_too_long(max_side, sizes):
     found = bounding_boxes(np.ones((20, 40), bool), 5, max_side)
     assert {(rows.stop - rows.start, cols.stop - cols.start) for rows, cols in found} == sizes
     assert area(found, 0) == 20 * 40
-
-
-def test_a_piece_of_what_is_too_long_holds_no_more_than_is_marked():
-    marked = np.zeros((10, 40), bool)
-    marked[:, 0] = marked[4, :] = True
-    found = bounding_boxes(marked, 50, 20)
-    assert sorted(found, key=str) == [
-        (slice(0, 10), slice(0, 20)),
-        (slice(4, 5), slice(20, 40)),
-    ]

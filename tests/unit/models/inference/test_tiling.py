@@ -16,7 +16,6 @@ from masasr_mm.models.inference.tiling import (
     cut_into_tiles,
     overlap_factor,
     probed_halo,
-    with_halo,
 )
 from masasr_mm.models.layers import UPSAMPLE_HALO, ResidualBlock, upsample
 
@@ -35,12 +34,6 @@ def test_tiles_cover_the_image_once(size, side, halo):
         seen += outer.numel()
     assert sorted(covered) == list(range(image.numel()))
     assert overlap_factor(cut_into_tiles(size, side, halo)) == seen / image.numel()
-
-
-def test_a_tile_anywhere_looks_as_far_as_the_image_goes():
-    tile = with_halo((slice(4, 7), slice(7, 9)), (10, 10), (2, 2))
-    assert tile.outer == (slice(2, 9), slice(5, 10))
-    assert tile.inner == (slice(2, 5), slice(2, 4))
 
 
 def test_a_region_covers_the_same_at_another_scale():

@@ -96,15 +96,6 @@ def test_an_empty_patch_has_no_similarity_and_no_gradient(empty):
         torch.testing.assert_close(gradient, expected, rtol=1e-4, atol=1e-6)
 
 
-def test_similarity_passes_gradcheck():
-    module = MatchExtractionModule()
-    lr = features(1, 2, 8, 8, seed=1)
-    ref_down = features(1, 2, 6, 6, seed=2)
-    position, grid = module(lr, ref_down).position, module.block_grid(lr, ref_down)
-    inputs = (lr.requires_grad_(), ref_down.requires_grad_())
-    assert torch.autograd.gradcheck(lambda *pair: module.similarity(*pair, position, grid), inputs)
-
-
 @pytest.mark.parametrize('patch_size', [3, 5])
 @pytest.mark.parametrize('max_elements', [1, 300, 700])
 def test_result_does_not_depend_on_how_much_is_matched_at_once(max_elements, patch_size):
@@ -114,15 +105,6 @@ def test_result_does_not_depend_on_how_much_is_matched_at_once(max_elements, pat
     assert torch.equal(whole.coarse_index, grouped.coarse_index)
     assert torch.equal(whole.fine_index, grouped.fine_index)
     torch.testing.assert_close(grouped.similarity, whole.similarity, rtol=0, atol=1e-6)
-
-
-@pytest.mark.parametrize('max_elements', [1, 40, 1000, None])
-def test_the_first_of_equal_blocks_is_chosen_however_ref_down_is_cut(max_elements):
-    """Of a Ref↓ that holds the same picture three times, one below the other."""
-    picture = features(1, 4, 12, 20).mul(8).round()
-    lr, ref_down = picture[:, :, 2:10, 6:14], picture.repeat(1, 1, 3, 1)
-    module = MatchExtractionModule(max_elements=max_elements)
-    assert module(lr, ref_down).coarse_index.item() == 6 * 20 + 10
 
 
 def test_an_image_finds_itself():
@@ -136,35 +118,6 @@ def test_an_image_finds_itself():
     torch.testing.assert_close(matches.similarity[inner], torch.ones(1, 22, 22))
 
 
-def test_a_shifted_reference_is_found():
-    module = MatchExtractionModule()
-    wide = features(1, 8, 40, 40)
-    matches = module(wide[:, :, 6:30, 9:33], wide)
-    y, x = torch.meshgrid(torch.arange(24), torch.arange(24), indexing='ij')
-    expected = (y + 6) * 40 + x + 9
-    inner = (slice(1, -1), slice(1, -1))
-    assert torch.equal(matches.position[0][inner], expected[inner])
-
-
-@pytest.mark.parametrize(
-    ('arguments', 'blocks'),
-    [
-        (dict(block_size=4), (4, 6)),
-        (dict(block_size=1), (16, 24)),
-        (dict(block_size=8, ref_block_ratio=1.0), (2, 3)),
-        (dict(dilations=(1,)), (2, 3)),
-        (dict(patch_size=5), (2, 3)),
-    ],
-)
-def test_ablation_settings_run(arguments, blocks):
-    module = MatchExtractionModule(**arguments)
-    matches = module(features(1, 4, 16, 24), features(1, 4, 16, 24, seed=1))
-    assert matches.blocks == blocks
-    texture = module.extract(features(1, 4, 32, 48, seed=2), matches)
-    assert texture.shape == (1, 4, 32, 48)
-    assert texture.isfinite().all()
-
-
 def test_one_by_one_blocks_match_densely():
     """Blocks of 1×1 make Stage 1 the dense search of earlier methods."""
     module = MatchExtractionModule(block_size=1, dilations=(1,))
@@ -173,15 +126,6 @@ def test_one_by_one_blocks_match_densely():
     have = module(lr, ref_down).coarse_index[0]
     scores = naive_mem.coarse_scores(lr[0], ref_down[0], (1, 1), dilations=(1,))
     assert torch.equal(have, scores.argmax(dim=1))
-
-
-def test_matching_is_decided_in_float32_under_autocast():
-    module = MatchExtractionModule()
-    lr, ref_down = features(1, 8, 16, 16).float(), features(1, 8, 16, 16, seed=1).float()
-    with torch.autocast('cpu', dtype=torch.bfloat16):
-        matches = module(lr, ref_down)
-    assert matches.similarity.dtype == torch.float32
-    assert torch.equal(matches.position, module(lr, ref_down).position)
 
 
 def test_sizes_that_cannot_work_are_told():
@@ -216,26 +160,6 @@ def coarsest() -> None:
     torch.set_float32_matmul_precision('medium')
 
 
-def close_features() -> tuple[torch.Tensor, torch.Tensor]:
-    """Features whose best matches are near others."""
-    torch.manual_seed(0)
-    lr = torch.rand(1, 64, 64, 64)
-    ref = F.conv2d(lr, torch.randn(64, 64, 3, 3) * 0.02, padding=1).relu()
-    return lr, ref + 0.1 * torch.rand(1, 64, 64, 64)
-
-
-@pytest.mark.usefixtures('_precision')
-def test_matches_are_the_same_however_coarse_the_products_may_be():
-    """On a processor with bfloat16 products 'medium' changes some; elsewhere nothing is shown."""
-    module, pair = MatchExtractionModule(), close_features()
-    expected = module(*pair)
-    coarsest()
-    have = module(*pair)
-    assert torch.equal(have.coarse_index, expected.coarse_index)
-    assert torch.equal(have.position, expected.position)
-    assert torch.equal(have.similarity, expected.similarity)
-
-
 @pytest.mark.usefixtures('_precision')
 @pytest.mark.parametrize('stage', ['coarse_match', 'fine_match', 'similarity'])
 def test_every_stage_computes_exactly(stage, monkeypatch):
@@ -254,15 +178,6 @@ def test_every_stage_computes_exactly(stage, monkeypatch):
         module(torch.rand(1, 4, 16, 16), torch.rand(1, 4, 16, 16))
     assert seen == [[exact for _, _, exact in precision_switches()]]
     assert settings() == before != seen[0]
-
-
-@pytest.mark.usefixtures('_precision')
-def test_an_error_leaves_the_settings_as_they_were():
-    coarsest()
-    before = settings()
-    with pytest.raises(KeyError), exact_products():
-        raise KeyError
-    assert settings() == before
 
 
 @pytest.mark.usefixtures('_precision')

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import itertools
-import logging
 
 import pytest
 import torch
@@ -13,7 +12,7 @@ from torch.nn import functional as F
 from torchvision import models
 
 from masasr_mm.errors import UserError
-from masasr_mm.models.peers import TTSRNetwork, ttsr
+from masasr_mm.models.peers import TTSRNetwork
 from masasr_mm.models.peers.network import enlarge
 from masasr_mm.models.peers.ttsr import TextureExtractor, TextureMatching
 from tests.naive_mem import cosines, patches
@@ -54,15 +53,6 @@ def test_the_extractor_is_trained():
     assert float(net.extractor.slice3[3].weight.grad.abs().max()) > 0
 
 
-@pytest.mark.parametrize('size', [(4, 4), (12, 8)])
-def test_the_reference_may_have_another_size(size):
-    net = TTSRNetwork(BLOCKS).eval()
-    ref = torch.rand(1, 3, *(4 * length for length in size))
-    with torch.no_grad():
-        sr = net(torch.rand(1, 3, 8, 6), ref, torch.rand(1, 3, *size))
-    assert sr.shape == (1, 3, 32, 24)
-
-
 @pytest.fixture
 def vgg_file(random_vgg19, tmp_path):
     """A file like torchvision's."""
@@ -97,15 +87,6 @@ def test_training_starts_from_the_file(vgg_file, random_vgg19):
     assert torch.equal(net.extractor.slice3[3].weight, weight)
     assert not any(parameter.requires_grad for parameter in net.extractor.parameters())
     assert TextureMatching(True).extractor.slice1[0].weight.requires_grad
-
-
-def test_without_a_file_the_log_says_that_the_features_are_random(monkeypatch):
-    told = []
-    monkeypatch.setattr(ttsr, 'print_log', lambda text, _, level: told.append((text, level)))
-    TextureMatching(True).init_weights()
-    [(text, level)] = told
-    assert 'random' in text
-    assert level == logging.WARNING
 
 
 def test_a_file_of_something_else_is_refused(tmp_path):

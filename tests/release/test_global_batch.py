@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import pytest
 import torch
 from torch import Tensor, nn
 from torch.multiprocessing import start_processes
 
-from masasr_mm.models.discriminator import GlobalBatchNorm2d, gather_batch, use_global_batch
+from masasr_mm.models.discriminator import gather_batch, use_global_batch
 
 PROCESSES, ROWS = 2, 3
 
@@ -61,21 +60,3 @@ def test_two_processes_equal_one(tmp_path):
         torch.testing.assert_close(part['state'], model.state_dict())
     image = torch.cat([part['image'] for part in found])
     torch.testing.assert_close(image, whole.grad)
-
-
-def test_one_process_is_left_alone():
-    model, plain = network(), network()
-    use_global_batch(model)
-    assert type(model[1]) is GlobalBatchNorm2d
-    assert torch.equal(model(images()), plain(images()))
-    assert torch.equal(model[1].running_var, plain[1].running_var)
-    rows = torch.ones(2, 1)
-    assert gather_batch(rows) is rows
-
-
-@pytest.mark.parametrize('training', [True, False])
-def test_names_of_the_weights_stay(training):
-    model, plain = network().train(training), network().train(training)
-    use_global_batch(model)
-    model.load_state_dict(plain.state_dict())
-    assert torch.equal(model(images()), plain(images()))
