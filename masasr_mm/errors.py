@@ -17,7 +17,7 @@ FAULTS = {
     errno.EROFS: 'it can only be read there; choose another folder',
     errno.EACCES: 'the permission is missing',
     errno.EPERM: 'it is not permitted',
-    errno.ENOTDIR: 'a part of the path is a file, no folder',
+    errno.ENOTDIR: 'a part of the path is a file, not a folder',
     errno.EIO: 'the disk or network fails',
     errno.ESTALE: 'the network disk has lost it',
 }

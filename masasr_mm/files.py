@@ -194,7 +194,7 @@ def _folder(name: str, path: str) -> _Folder:
     folder, missing = os.path.realpath(name), []
     while not os.path.isdir(folder):
         if os.path.lexists(folder):
-            raise UserError(f'cannot write {path}: {folder} is a file, no folder')
+            raise UserError(f'cannot write {path}: {folder} is a file, not a folder')
         folder, part = os.path.split(folder)
         missing.insert(0, part)
     found = os.stat(folder)

@@ -15,11 +15,7 @@ def whole_number(minimum: int, maximum: float = inf) -> Callable[[str], int]:
     to = '' if maximum == inf else f' to {maximum}'
 
     def read(text: str) -> int:
-        if (
-            not text.isdigit()
-            or int(text) < minimum
-            or (maximum is not None and int(text) > maximum)
-        ):
+        if not (text.isdigit() and minimum <= int(text) <= maximum):
             raise argparse.ArgumentTypeError(f'{text} is not a whole number from {minimum}{to}')
         return int(text)
 

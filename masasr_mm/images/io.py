@@ -27,14 +27,7 @@ from .pixels import in_bits, resize, spread_visible, stretch, to_grey, unmultipl
 FORMATS = dict(png='PNG', jpg='JPEG', webp='WEBP', tiff='TIFF')
 DEEP_FORMATS = ('png', 'tiff')
 """Those that hold 16 bits."""
-SUFFIXES = {
-    '.png': 'png',
-    '.jpg': 'jpg',
-    '.jpeg': 'jpg',
-    '.webp': 'webp',
-    '.tif': 'tiff',
-    '.tiff': 'tiff',
-}
+SUFFIXES = {**{f'.{kind}': kind for kind in FORMATS}, '.jpeg': 'jpg', '.tif': 'tiff'}
 #: Endings of files that only pillow-heif reads, and what such files begin with after 'ftyp'.
 HEIF_SUFFIXES = ('.heic', '.heif', '.hif')
 HEIF_BRANDS = (b'heic', b'heix', b'heim', b'heis', b'hevc', b'hevx', b'mif1', b'msf1')
@@ -142,7 +135,7 @@ def read_header(path: str | os.PathLike) -> Header:
         Header: Upright, as :func:`read_photo` gives the pixels.
 
     Raises:
-        UserError: If the file is missing, no image, or a camera's raw file.
+        UserError: If the file is missing, is not an image, or is a camera's raw file.
     """
     if not Path(path).is_file():
         raise UserError(f'image not found: {path}')
@@ -178,8 +171,8 @@ def read_photo(path: str | os.PathLike, stretched: bool = False) -> Photo:
         Photo: Its pixels and what belongs to them.
 
     Raises:
-        UserError: If the file is missing, damaged, no image, or a camera's raw file. Broken
-            metadata is no error.
+        UserError: If the file is missing, damaged, not an image, or a camera's raw file.
+            Broken metadata is not an error.
     """
     return _decode(read_bytes(path), str(path), stretched=stretched)
 
@@ -255,11 +248,6 @@ def decode_rgb(content: bytes, name: str) -> np.ndarray:
         BrokenFileError: If the file is empty, truncated, no image, too large to be an honest image
             (Pillow's limit), or has floating point or other uncommon pixels.
         UserError: If it is HEIC, and pillow-heif is not installed, or a camera's raw file.
-
-    Examples:
-        >>> from pathlib import Path
-        >>> decode_rgb(Path('photo.jpg').read_bytes(), 'photo.jpg').shape
-        (480, 640, 3)
     """
     return in_bits(_decode(content, name, pixels_only=True).rgb, 8)
 
@@ -299,12 +287,7 @@ def fitted(photo: Photo, kind: str) -> Photo:
     return photo
 
 
-def write_photo(
-    photo: Photo,
-    path: str | os.PathLike,
-    kind: str,
-    quality: int | str = 95,
-) -> None:
+def write_photo(photo: Photo, path: str | os.PathLike, kind: str, quality: int | str = 95) -> None:
     """Write a photo, whole or not at all.
 
     Grey photos are written grey. JPEG has no transparency: there the photo is laid over white.

@@ -311,17 +311,7 @@ def _is_out_of_memory(error: Exception) -> bool:
 
 
 def check_device(device: str) -> str:
-    """See that a device is there.
-
-    Args:
-        device (str): Such as 'cpu' or 'cuda:0'.
-
-    Returns:
-        str: The same.
-
-    Raises:
-        UserError: If there is no such device.
-    """
+    """Return a device, such as 'cpu' or 'cuda:0', or raise UserError if there is no such."""
     try:
         torch.empty(0, device=device)
     except (RuntimeError, AssertionError, NotImplementedError) as error:

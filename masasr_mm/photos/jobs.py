@@ -32,27 +32,10 @@ PICTURES = ('compare', 'matches')
 
 @dataclass(frozen=True)
 class PhotoOptions:
-    """What the command is asked to do with photos.
+    """What the command is asked to do with photos; its help says what each option means.
 
-    Attributes:
-        lq: Files, folders and patterns.
-        ref: Files and patterns, for every photo; or one folder, whose files pair by name. None
-            makes every photo its own reference.
-        recursive: Take folders with all that is in them, and mirror them below ``out``.
-        out: A file for one photo, or a folder; None for beside the photo or the folder.
-        suffix: Goes between the name of a photo and the ending of its result; None for the scale.
-        format: Of the results; None for what ``out`` says, or else PNG.
-        reduce_first: Make photos so many times smaller before they are super-resolved.
-        outscale: How large results shall be; None for what the network makes.
-        depth: Bits of results, 8 or 16, of formats that hold 16; None for those of the photo.
-        stretch: Where a 16-bit photo does not say what its range is, take that of its values.
-        quality: Of JPEG and WebP, 1 to 100, or 'lossless' for WebP.
-        strip_metadata: Leave out date, camera, place and the like.
-        keep_time: Give results the time of their photos.
-        compare: Also write bicubic, result and reference in a row.
-        matches: Also draw where the texture came from.
-        skip_existing: Leave out photos for which there is nothing to do.
-        report: Where to write what became of every photo.
+    Without ``ref`` every photo is its own reference, without ``out`` results lie beside the photo
+    or the folder; None of ``suffix``, ``format`` and ``depth`` follows scale, ``out`` and photo.
     """
 
     lq: Sequence[str]
@@ -288,7 +271,9 @@ def _results(options: PhotoOptions, photos: Sequence[Found], scale: int) -> tupl
     if suffix is None:
         suffix = options.outscale.suffix() if options.outscale else f'_x{scale}'
     elif '/' in suffix or os.sep in suffix:
-        raise UserError(f'--suffix {suffix}: a part of a name, no path; name a folder with --out')
+        raise UserError(
+            f'--suffix {suffix}: a part of a name, not a path; name a folder with --out'
+        )
     folder = None if named_alone and not options.out else _out_folder(options, suffix)
     outs = _result_paths(photos, folder, suffix, kind)
     if not named_alone:

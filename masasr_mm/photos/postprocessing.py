@@ -15,12 +15,7 @@ LEAST = 8
 
 
 class FinalSize(NamedTuple):
-    """How large results shall be; one of the two.
-
-    Attributes:
-        times (float | None): So many times the photo.
-        width (int | None): Pixels.
-    """
+    """How large results shall be: so many times the photo, or so many pixels wide."""
 
     times: float | None = None
     width: int | None = None

@@ -107,11 +107,6 @@ def test_16_bit_png(channels):
     check(encode_png16(pixels, orientation), ORIENTATIONS[6](colour))
 
 
-def test_16_bit_rounds_every_value():
-    values = np.arange(65536, dtype=np.uint16).reshape(256, 256)
-    check(encode_png16(values), repeat_grey(eight_bit(values)))
-
-
 @pytest.mark.parametrize('byteorder', ['<', '>'])
 def test_16_bit_tiff(tmp_path, byteorder):
     rgb = DEEP[..., :3]
@@ -142,11 +137,6 @@ def test_orientation_of_jpeg():
     assert np.abs(decode_rgb(content, 'x').astype(int) - upright).max() <= 2
 
 
-def test_first_frame():
-    frames = [Image.fromarray(RGB), Image.fromarray(255 - RGB)]
-    check(encode(frames[0], 'TIFF', save_all=True, append_images=frames[1:]), RGB)
-
-
 def error_of(content: bytes) -> str:
     with pytest.raises(UserError) as caught:
         decode_rgb(content, 'folder/photo.png')
@@ -167,20 +157,10 @@ def test_empty_and_no_image():
 def test_truncated(kind):
     noise = rng.integers(0, 256, (64, 64, 3), np.uint8)
     content = encode(noise, kind)
+    deep = encode_png16(noise.astype(np.uint16)) if kind == 'PNG' else content
     for part in (0.3, 0.7, 0.95):
         assert 'cannot be read as an image' in error_of(content[: int(len(content) * part)])
-
-
-def test_truncated_16_bit(tmp_path):
-    noise = rng.integers(0, 65536, (64, 64, 3), np.uint16)
-    for content in (encode_png16(noise), tiff(tmp_path, noise, photometric='rgb')):
-        assert 'cannot be read' in error_of(content[: int(len(content) * 0.7)])
-
-
-def test_damaged_data():
-    content = bytearray(encode(rng.integers(0, 256, (64, 64, 3), np.uint8)))
-    content[len(content) // 2] ^= 0xFF
-    assert 'cannot be read as an image' in error_of(bytes(content))
+        assert 'cannot be read as an image' in error_of(deep[: int(len(deep) * part)])
 
 
 def test_decompression_bomb():
@@ -241,12 +221,6 @@ def test_heic_without_its_package(monkeypatch):
     ) as told:
         decode_rgb(content, 'a.jpg')
     assert type(told.value) is UserError  # passed over by no data set
-
-
-@pytest.mark.filterwarnings('error')
-def test_broken_exif_does_not_matter():
-    for exif in (b'Exif\0\0nonsense', b'Exif\0\0II*\0\x08\0\0\0\xff\xff'):
-        check(encode(RGB, 'PNG', exif=exif), RGB)
 
 
 def test_a_header_tells_size_and_frames_before_pixels_are_decoded(tmp_path):
@@ -357,27 +331,6 @@ TWELVE = (DEEP[..., :3] >> 4).astype(np.uint16)
 TWELVE[0, 0], TWELVE[0, 1] = 0, 4095
 
 
-def packed_twelve_bits() -> bytes:
-    """A grey TIFF file with two values in three bytes, by hand."""
-    rows = [
-        int(f'{a:012b}{b:012b}', 2).to_bytes(3, 'big')
-        for a, b in TWELVE[:, :8, 0].reshape(-1, 2).tolist()
-    ]
-    entries = [
-        (256, 3, 8),
-        (257, 3, 6),
-        (258, 3, 12),
-        (259, 3, 1),
-        (262, 3, 1),
-        (273, 4, 122),
-        (277, 3, 1),
-        (278, 3, 6),
-        (279, 4, 72),
-    ]
-    table = b''.join(struct.pack('<HHII', *entry[:2], 1, entry[2]) for entry in entries)
-    return b'II*\0\x08\0\0\0' + struct.pack('<H', 9) + table + bytes(4) + b''.join(rows)
-
-
 DECLARED = dict(
     SMaxSampleValue=lambda p: tiff(p, TWELVE, photometric='rgb', metadata=None,
                                    extratags=[(341, 'd', 3, (4095.0,) * 3, True)]),
@@ -470,39 +423,30 @@ def test_raw_files_are_to_be_developed(tmp_path):
     np.testing.assert_array_equal(read_photo(tmp_path / 'a.dng').rgb, RGB)
 
 
+def packed_twelve_bits() -> bytes:
+    """A grey TIFF file with two values in three bytes, by hand."""
+    pairs = TWELVE[:, :8, 0].reshape(-1, 2).tolist()
+    rows = [int(f'{a:012b}{b:012b}', 2).to_bytes(3, 'big') for a, b in pairs]
+    tags = {256: 8, 257: 6, 258: 12, 259: 1, 262: 1, 273: 122, 277: 1, 278: 6, 279: 72}
+    table = b''.join(struct.pack('<HHII', tag, 4, 1, value) for tag, value in tags.items())
+    return b'II*\0\x08\0\0\0' + struct.pack('<H', 9) + table + bytes(4) + b''.join(rows)
+
+
 @pytest.fixture(scope='module')
 def pixels() -> np.ndarray:
     return np.ascontiguousarray(data.astronaut()[100:121, 200:233])
 
 
-def test_rgb_comes_as_it_is(pixels, tmp_path):
+def test_files_arrays_and_pillow_images_are_the_same(pixels, tmp_path):
+    """Without their opacity, in 8 bits, in three channels."""
     Image.fromarray(pixels).save(tmp_path / 'a.png')
-    for image in (pixels, Image.fromarray(pixels), tmp_path / 'a.png', str(tmp_path / 'a.png')):
-        np.testing.assert_array_equal(read_rgb(image), pixels)
-
-
-def test_grey_becomes_three_equal_channels(pixels):
-    grey = pixels[..., 1]
-    expected = np.stack([grey] * 3, axis=-1)
-    for image in (grey, grey[..., None], Image.fromarray(grey)):
-        np.testing.assert_array_equal(read_rgb(image), expected)
-
-
-def test_alpha_is_dropped(pixels):
-    alpha = np.arange(21 * 33, dtype=np.uint8).reshape(21, 33, 1)
-    rgba = np.concatenate([pixels, alpha], axis=2)
-    for image in (rgba, Image.fromarray(rgba)):
-        np.testing.assert_array_equal(read_rgb(image), pixels)
-
-
-def test_sixteen_bits_are_scaled(pixels, tmp_path):
+    rgba = np.dstack([pixels, np.arange(21 * 33, dtype=np.uint8).reshape(21, 33)])
     deep = pixels.astype(np.uint16) * 257
-    cv2.imwrite(str(tmp_path / 'a.png'), deep[..., ::-1])
-    for image in (deep, tmp_path / 'a.png'):
+    for image in (pixels, str(tmp_path / 'a.png'), rgba, Image.fromarray(rgba), deep):
         np.testing.assert_array_equal(read_rgb(image), pixels)
-    grey = Image.fromarray(deep[..., 0])
-    assert grey.mode == 'I;16'
-    np.testing.assert_array_equal(read_rgb(grey), np.stack([pixels[..., 0]] * 3, axis=-1))
+    grey = pixels[..., 1]
+    for image in (grey, grey[..., None], Image.fromarray(grey), Image.fromarray(deep[..., 1])):
+        np.testing.assert_array_equal(read_rgb(image), repeat_grey(grey))
 
 
 def test_a_pillow_image_is_turned_upright(pixels):
@@ -585,14 +529,6 @@ def test_a_key_colour_is_alpha(rgb, tmp_path):
     np.testing.assert_array_equal(read_photo(tmp_path / 'a.png').alpha, expected)
 
 
-def test_sixteen_bits_with_alpha(rgb, alpha, tmp_path):
-    deep = np.asarray(with_alpha(rgb, alpha)).astype(np.uint16) * 257
-    cv2.imwrite(str(tmp_path / 'a.png'), cv2.cvtColor(deep, cv2.COLOR_RGBA2BGRA))
-    photo = read_photo(tmp_path / 'a.png')
-    np.testing.assert_array_equal(photo.alpha, deep[..., 3])
-    np.testing.assert_array_equal(photo.rgb, deep[..., :3])
-
-
 @pytest.mark.parametrize('name', ['a.png', 'a.tif'])
 def test_pixels_and_alpha_are_turned_upright(name, rgb, alpha, tmp_path):
     lying = with_alpha(rgb, alpha).transpose(Image.Transpose.ROTATE_90)
@@ -600,12 +536,6 @@ def test_pixels_and_alpha_are_turned_upright(name, rgb, alpha, tmp_path):
     photo = read_photo(tmp_path / name)
     np.testing.assert_array_equal(photo.rgb, np.asarray(rgb))
     np.testing.assert_array_equal(photo.alpha, np.asarray(alpha))
-
-
-def test_most_files_have_no_alpha(rgb, tmp_path):
-    for name in ('a.png', 'a.jpg', 'a.gif', 'a.bmp'):
-        rgb.save(tmp_path / name)
-        assert read_photo(tmp_path / name).alpha is None
 
 
 def test_the_profile_goes_with_the_pixels_it_is_for(rgb, tmp_path):
@@ -681,11 +611,3 @@ def test_what_a_format_cannot_hold_leaves_no_file(tmp_path):
     with pytest.raises(UserError, match=r'cannot write .*a\.webp'):
         write_photo(photo, tmp_path / 'a.webp', 'webp')
     assert list(tmp_path.iterdir()) == []
-
-
-def test_a_damaged_file_is_named(rgb, tmp_path):
-    rgb.save(tmp_path / 'a.png')
-    content = (tmp_path / 'a.png').read_bytes()
-    (tmp_path / 'a.png').write_bytes(content[: len(content) // 2])
-    with pytest.raises(UserError, match=r'a\.png'):
-        read_photo(tmp_path / 'a.png')
