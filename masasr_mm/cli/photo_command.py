@@ -8,6 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from ..compat import import_without_transformers
 from ..errors import UserError, exit_with_user_errors
 from ..photos.jobs import Plan, plan_jobs
 from ..weights import NAMES
@@ -32,13 +33,15 @@ def main() -> None:
 
 def run(network: NetworkOptions, options: PhotoOptions) -> int:
     """Super-resolve all photos, whatever happens to one of them; return the exit status."""
+    import_without_transformers()
     from ..photos.pipeline import PhotoPipeline
     from ..system import keep_freed_memory
     from .photo_progress import PhotoProgress
 
     keep_freed_memory()
     with join() as processes:
-        network = replace(network, device=processes.device(network.device))
+        if network.backend == 'torch':
+            network = replace(network, device=processes.device(network.device))
         plan, infer = _planned(network, options) if processes.first else (processes.plan(), None)
         for note in plan.notes if processes.first else ():
             print(note, file=sys.stderr)

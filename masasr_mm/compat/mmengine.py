@@ -9,6 +9,7 @@ import logging
 import os
 import pickle
 import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -90,6 +91,21 @@ def import_when_asked(registry: Registry, module: str) -> None:
         locations.insert(0, module)
     else:
         importlib.import_module(module)
+
+
+def import_without_transformers() -> None:
+    """Import mmengine's models without transformers, for a command that does not train.
+
+    mmengine.optim imports all of transformers to register one optimizer of it, Adafactor, which
+    takes as long as everything else that a photo needs besides torch.
+    """
+    if 'transformers' in sys.modules:
+        return
+    sys.modules['transformers'] = None
+    try:
+        importlib.import_module('mmengine.optim')
+    finally:
+        del sys.modules['transformers']
 
 
 def concerns_the_user(record: logging.LogRecord) -> bool:

@@ -12,7 +12,7 @@ from PIL import Image
 from tests.commands import run_python, succeed
 from tests.conftest import REPOSITORY
 
-HEAVY = ('diffusers', 'transformers.models', 'mmagic.models', 'mmagic.datasets', 'albumentations')
+HEAVY = ('diffusers', 'transformers', 'mmagic.models', 'mmagic.datasets', 'albumentations')
 
 
 def test_a_photo_needs_none_of_mmagics_models(small_checkpoint, photos, tmp_path):
