@@ -96,7 +96,7 @@ def leave_out_absent(config: Config) -> None:
     absent = [loader.dataset for loader, _ in pairs if (loader, _) not in there]
     if not there:
         roots = ', '.join(dataset.data_root for dataset in absent)
-        raise UserError(f'none of the data sets is there: {roots}; docs/datasets.md says more')
+        raise UserError(f'none of the data sets is there: {roots}; docs/paper.md says more')
     for dataset in absent:
         name = dataset.get('metainfo', {}).get('dataset_type', dataset.type)
         print(f'{name} is left out: {dataset.data_root} is not there', file=sys.stderr)

@@ -116,7 +116,7 @@ class RefSRDataset(BasicImageDataset):
         """Return the error for a folder that is not laid out as it should be."""
         return UserError(
             f'{path.rstrip("/")}: {problem}; {type(self).__name__} expects {self.LAYOUT} '
-            f'under {self.data_root} (docs/datasets.md says where to get it)'
+            f'under {self.data_root} (docs/paper.md says where to get it)'
         )
 
     def list_images(self, folder: str) -> list[str]:

@@ -1,4 +1,4 @@
-# Training on photographs (docs/datasets.md): patches, of which the reference is another view, in
+# Training on photographs (docs/weights.md): patches, of which the reference is another view, in
 # other light; no two epochs are alike.
 pair = ['gt', 'ref']
 lanczos = dict(type='Resize', keys=pair, keep_ratio=True, interpolation='lanczos', backend='pillow')
