@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import importlib.util
 import inspect
-import os
-import subprocess
 import sys
 from pathlib import Path
 from types import ModuleType
@@ -37,15 +35,3 @@ def call_tool(module: ModuleType, monkeypatch, *arguments: object) -> int:
             lambda: module.main(module.parse_args()) if takes_arguments else module.main()
         )
     return caught.value.code
-
-
-def run_tool(path: str, *arguments: object) -> subprocess.CompletedProcess:
-    """Run ``python tools/<path>`` from the repository's root."""
-    return subprocess.run(
-        [sys.executable, f'tools/{path}', *map(str, arguments)],
-        cwd=REPOSITORY,
-        env=dict(os.environ, PYTHONPATH=str(REPOSITORY)),
-        capture_output=True,
-        text=True,
-        check=False,
-    )

@@ -13,6 +13,7 @@ if [ "${1:-}" = --all ]; then
     arguments=()
     shift
 fi
-# One process a core, each with one thread: what the tests compute is small.
+# One process a core, each with one thread: what the tests compute is small. Tests of a file stay
+# together, so that what they share is made once.
 export OMP_NUM_THREADS="${OMP_NUM_THREADS:-1}"
-exec "$PYTHON" -m pytest -n auto --maxprocesses 4 --dist loadgroup ${arguments[@]+"${arguments[@]}"} "$@"
+exec "$PYTHON" -m pytest -n auto --maxprocesses 4 --dist loadfile --no-loadscope-reorder ${arguments[@]+"${arguments[@]}"} "$@"

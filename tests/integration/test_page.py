@@ -18,12 +18,9 @@ import pytest
 from PIL import Image
 
 from masasr_mm.apis import MASAInferencer
-from tests.commands import error_line, run_python
-from tests.conftest import REPOSITORY
 
 pytest.importorskip('gradio', reason='gradio is not installed (requirements/demo.txt)')
 
-APP = REPOSITORY / 'demo' / 'app.py'
 PREFIX = '/some/prefix'
 
 
@@ -264,28 +261,3 @@ def test_a_job_is_cancelled(page, files, blocked, how):
     wait_until(lambda: len(outputs) == 2)
     for output in outputs.values():
         assert all(value == {'__type__': 'update'} for value in output['data'])
-
-
-def test_without_gradio_it_says_what_to_install(tmp_path):
-    (tmp_path / 'gradio.py').write_text("raise ImportError('No module named gradio')")
-    result = run_python(
-        APP,
-        '--checkpoint',
-        'missing.pth',
-        PYTHONPATH=f'{tmp_path}:{REPOSITORY}',
-        TMPDIR=str(tmp_path),
-    )
-    assert "pip install 'gradio" in error_line(result)
-    assert [path.name for path in tmp_path.iterdir() if path.name.startswith('masasr')] == []
-
-
-def test_a_taken_port_is_refused_and_nothing_is_left(small_checkpoint, tmp_path):
-    with socket.socket() as taken:
-        taken.bind(('127.0.0.1', 0))
-        taken.listen()
-        port = taken.getsockname()[1]
-        result = run_python(
-            APP, '--checkpoint', small_checkpoint, '--port', port, TMPDIR=str(tmp_path)
-        )
-    assert f'port {port}' in error_line(result)
-    assert [path.name for path in tmp_path.iterdir() if path.name.startswith('masasr')] == []

@@ -74,13 +74,6 @@ def _remember(test, runners: list):
     return run
 
 
-def test_a_checkpoint_of_another_network_is_told(config, tmp_path, monkeypatch, capfd):
-    torch.save({'generator.conv1.weight': torch.zeros(1)}, tmp_path / 'a.pth')
-    path = config('enet', 'network=dict(num_blocks=1, channels=4)')
-    assert call_tool(load_tool('test.py'), monkeypatch, path, tmp_path / 'a.pth') == 2
-    assert 'does not fit the network of the config' in capfd.readouterr().err
-
-
 def test_a_peer_trains_and_its_checkpoint_is_tested(config, tmp_path, monkeypatch, capfd):
     path = config('srntt-rec', 'num_blocks=1, channels=8')
     assert not call_tool(load_tool('train.py'), monkeypatch, path)

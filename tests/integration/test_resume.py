@@ -1,4 +1,4 @@
-"""A training that was stopped and resumed ends as one that was not, to the bit."""
+"""Trainings in processes of their own: stopped and resumed to the bit, and two as one."""
 
 from __future__ import annotations
 
@@ -9,15 +9,22 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from mmengine.config import Config
 from mmengine.hooks import Hook
 from mmengine.runner import Runner
+from torch.multiprocessing import start_processes
 
+from masasr_mm.errors import UserError
 from masasr_mm.tensor_files import read_tensors
+from tests.scripts import load_tool
 from tests.training import (
     MAX_ITERS,
+    START_METHOD,
     SignalAt,
     differences,
+    join,
     make_data,
+    plain_descent,
     tiny_config,
     train,
     training_state,
@@ -67,9 +74,10 @@ def unbroken(data, tmp_path_factory) -> dict:
     return state(work_dir)
 
 
-def test_stopped_after_every_iteration(data, unbroken, tmp_path):
+def test_stopped_again_and_again(data, unbroken, tmp_path):
+    """Before augmentation begins, as it begins, and afterwards."""
     stopped = config(data, tmp_path)
-    for iteration in range(MAX_ITERS - 1):
+    for iteration in (0, 2, 3):
         assert train(stopped, hooks=[RandomNudge(), SignalAt(iteration)]) == TERMINATED
         assert (tmp_path / f'iter_{iteration + 1}.pth').is_file()
     assert train(stopped, hooks=[RandomNudge()]) == 0
@@ -89,27 +97,7 @@ def test_workers_and_a_validation_broken_off(data, unbroken, tmp_path):
     assert differences(state(tmp_path), unbroken) == []
 
 
-def test_two_processes(data, tmp_path):
-    states = []
-    for name, stops in (('unbroken', []), ('stopped', [SignalAt(1), SignalAt(4)])):
-        parallel = config(data, tmp_path / name, workers=1)
-        for stop in stops:
-            assert train(parallel, processes=2, hooks=[RandomNudge(), stop]) == TERMINATED
-        assert train(parallel, processes=2, hooks=[RandomNudge()]) == 0
-        states.append(state(tmp_path / name))
-    assert differences(*states) == []
-    assert any(name.startswith('/resume/random_states/1/') for name in states[0])
-
-
-def test_the_comparison_sees_a_difference(data, unbroken, tmp_path):
-    assert train(config(data, tmp_path, randomness__seed=1), hooks=[RandomNudge()]) == 0
-    names = differences(state(tmp_path), unbroken)
-    for part in ('/state_dict/generator', '/optimizer/discriminator', '/scalars/train/loss_pix'):
-        assert any(name.startswith(part) for name in names)
-
-
-@pytest.mark.parametrize('wrapped', [False, True])
-def test_weights_to_begin_with_bring_no_steps_along(data, tmp_path, wrapped):
+def test_weights_to_begin_with_bring_no_steps_along(data, tmp_path):
     """A warm-up is that of the config; it is over only for a run that goes on."""
 
     def steps_of(name: str, iteration: int) -> int:
@@ -122,8 +110,69 @@ def test_weights_to_begin_with_bring_no_steps_along(data, tmp_path, wrapped):
 
     start = str(tmp_path / 'first' / 'iter_2.pth')
     second = tiny_config(data, tmp_path / 'second', load_from=start, train_cfg__max_iters=2)
-    assert train(second, processes=1 + wrapped) == 0
+    assert train(second) == 0
     assert steps_of('second', 2) == 2
     second.train_cfg.max_iters = 4  # goes on
-    assert train(second, processes=1 + wrapped) == 0
+    assert train(second) == 0
     assert steps_of('second', 4) == 4
+
+
+def test_two_processes_train_what_one_does_with_their_batch(data, tmp_path):
+    weights = []
+    for name, batch, processes in (('one', 4, 1), ('two', 2, 2)):
+        config = plain_descent(data, tmp_path / name, batch, workers=0)
+        config.default_hooks.checkpoint.interval = 1
+        assert train(config, processes) == 0
+        weights.append(
+            [read_tensors(tmp_path / name / f'iter_{i}.pth')['state_dict'] for i in (1, 2)]
+        )
+    (start, one), (_, two) = weights
+    for part in ('generator.', 'discriminator.'):
+        keys = [key for key in one if key.startswith(part) and one[key].is_floating_point()]
+        moved = max(float((one[key] - start[key]).abs().max()) for key in keys)
+        apart = max(float((one[key] - two[key]).abs().max()) for key in keys)
+        assert moved > 1e-4
+        assert apart < 2e-6 + 1e-3 * moved, part
+
+
+CASES = dict(older=((10, 20), (10,)), nothing=((), (10,)), damaged=((0,), ()))
+"""Iterations that the first and the second process see; 0 is a damaged file."""
+
+
+def choose(rank: int, processes: int, store: str) -> None:
+    """What tools/train.py does of --resume, where each process sees another folder."""
+    join(rank, processes, store)
+    for case in CASES:
+        work_dir = f'{store}/{case}/seen_by_{rank}'
+        config = Config(dict(work_dir=work_dir, resume=False, load_from='start.pth'))
+        try:
+            load_tool('train.py').choose_start(config, 'auto')
+            result = f'{config.resume} {config.load_from}'
+        except UserError as error:
+            result = str(error)
+        Path(store, case, f'result_{rank}').write_text(result)
+
+
+def test_the_first_process_decides_for_all(tmp_path):
+    """A shared disk shows the second machine an older state."""
+    for case, seen in CASES.items():
+        for rank, steps in enumerate(seen):
+            folder = tmp_path / case / f'seen_by_{rank}'
+            folder.mkdir(parents=True)
+            for step in steps:
+                meta = dict(iter=step, time=f'20260101_10{step:02d}00')
+                content = dict(
+                    meta=meta, state_dict={'x': torch.ones(9)}, message_hub={}, optimizer={}
+                )
+                torch.save(content, folder / f'iter_{step}.pth')
+            if 0 in steps:
+                (folder / 'iter_0.pth').write_bytes(b'half')
+    start_processes(choose, (2, str(tmp_path)), nprocs=2, start_method=START_METHOD)
+    results = {
+        case: {(tmp_path / case / f'result_{rank}').read_text() for rank in range(2)}
+        for case in CASES
+    }
+    assert results['older'] == {f'True {tmp_path}/older/seen_by_0/iter_20.pth'}
+    assert results['nothing'] == {'False start.pth'}
+    [line] = results['damaged']
+    assert 'seen_by_0: none of its 1 checkpoints is whole' in line

@@ -124,11 +124,3 @@ custom_hooks = []
     whole, eighth = (2, 3, 64, 64), (2, 3, 8, 8)
     assert shapes == [(eighth, whole, eighth, whole)]
     assert all(value > 0 for value in scores(runner).values())
-
-
-def test_crops_fit_the_pairs_of_cufed():
-    """The LR of a crop is a multiple of what the network takes."""
-    config = load_config(str(REPOSITORY / 'configs' / 'masa-rec_x8_cufed5.py'))
-    [crop] = [step for step in config.train_pipeline if step['type'] == 'FixedCrop']
-    assert max(crop['crop_size']) <= 160
-    assert crop['crop_size'][0] % (8 * 8) == crop['crop_size'][1] % (8 * 8) == 0

@@ -18,6 +18,7 @@ from masasr_mm.tensor_files import read_tensors
 from tests.commands import run, run_python, succeed
 from tests.training import (
     MAX_ITERS,
+    SignalAt,
     differences,
     make_data,
     tiny_config,
@@ -163,3 +164,16 @@ def test_photos_in_two_processes_of_which_one_is_killed(small_checkpoint, photos
     assert '1 written, 5 skipped' in result.stdout
     rows = json.loads(report.read_text())
     assert [row['result'] for row in rows] == [f'{tmp_path}/out/{i}_x4.png' for i in range(6)]
+
+
+def test_two_processes_that_were_stopped_end_as_ones_that_were_not(tmp_path):
+    make_data(tmp_path / 'data')
+    states = []
+    for name, stops in (('unbroken', []), ('stopped', [SignalAt(1), SignalAt(4)])):
+        parallel = tiny_config(tmp_path / 'data', tmp_path / name, workers=1)
+        for stop in stops:
+            assert train(parallel, processes=2, hooks=[stop]) == 128 + 15
+        assert train(parallel, processes=2) == 0
+        states.append(training_state(tmp_path / name / f'iter_{MAX_ITERS}.pth'))
+    assert differences(*states) == []
+    assert any(name.startswith('/resume/random_states/1/') for name in states[0])

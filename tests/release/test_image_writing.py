@@ -9,7 +9,7 @@ import pytest
 import torch
 from mmagic.structures import DataSample
 
-from masasr_mm.engine.hooks import PerImageMetricsHook, SaveImagesHook
+from masasr_mm.engine.hooks import SaveImagesHook
 from masasr_mm.errors import UserError
 from masasr_mm.images.io import write_picture
 
@@ -45,17 +45,4 @@ def test_photos(small_disk):
     for name in ('a.png', 'c.png'):
         with pytest.raises(UserError, match=f'cannot write .*{name}: No space left on device'):
             write_picture(NOISE[:, ::-1], small_disk / name)
-    assert contents(small_disk) == before
-
-
-def test_tables_of_metrics(small_disk):
-    hook = PerImageMetricsHook(str(small_disk))
-    hook.rows = {None: [dict(image=f'{index}.png', PSNR=1.0) for index in range(9)]}
-    hook.sizes = {None: 9}
-    hook.after_test_epoch(None, dict(PSNR=1.0))
-    before = contents(small_disk)
-    hook.rows = {None: [dict(image='x' * 1000, PSNR=1.0)] * 3000}
-    hook.sizes = {None: 3000}
-    with pytest.raises(UserError, match=r'metrics\.csv: No space left on device'):
-        hook.after_test_epoch(None, dict(PSNR=1.0))
     assert contents(small_disk) == before

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import re
 import shutil
 import signal
 import socket
@@ -28,7 +27,6 @@ pytest.importorskip('selenium', reason='selenium is not installed (pip install s
 CHROMIUM = shutil.which('chromium') or shutil.which('google-chrome')
 DRIVER = shutil.which('chromedriver')
 pytestmark = [
-    pytest.mark.slow,
     pytest.mark.skipif(not CHROMIUM, reason='there is no chromium or google-chrome'),
     pytest.mark.skipif(not DRIVER, reason='there is no chromedriver'),
 ]
@@ -197,54 +195,3 @@ def test_an_example_runs_without_an_upload(browser):
     find(browser, '#run')[0].click()
     [link] = until(browser, lambda: find(browser, '#result a'))
     assert link.get_attribute('href').endswith('motorcycle_x4.png')
-
-
-def test_several_visitors_wait_in_a_queue(browser, page, files, small_checkpoint):
-    """Both get their own result, though one is worked on at a time."""
-    infer = MASAInferencer(small_checkpoint, device='cpu')
-    photo, ref, other = files
-    with open_browser(page[0]) as second:
-        visitors = ((browser, ref), (second, other))
-        for driver, reference in visitors:
-            upload(driver, 'photo', photo)
-            upload(driver, 'references', reference)
-            until_previewed(driver, 1, 1)
-        for driver, _ in visitors:
-            find(driver, '#run')[0].click()
-        for driver, reference in visitors:
-            [link] = until(driver, lambda driver=driver: find(driver, '#result a'))
-            with urllib.request.urlopen(link.get_attribute('href')) as answer:
-                result = np.asarray(Image.open(answer))
-            np.testing.assert_array_equal(result, infer(photo, reference))
-
-
-def test_rubbish_is_refused(browser, files, tmp_path):
-    rubbish = tmp_path / 'rubbish.png'
-    rubbish.write_bytes(b'rubbish' * 100)
-    upload(browser, 'photo', rubbish)
-    assert 'rubbish.png: not an image, or of an unknown format' in message(browser)
-
-
-def test_other_files_are_not_taken(browser, tmp_path):
-    (tmp_path / 'notes.txt').write_text('no image')
-    upload(browser, 'photo', tmp_path / 'notes.txt')
-    assert 'Invalid file type' in message(browser)
-
-
-def test_a_photo_that_is_too_large_is_refused_when_it_is_uploaded(browser, files):
-    upload(browser, 'photo', files[1])
-    assert re.search(r'sharp\.jpg has 0\.0541 megapixels; .*at most 0\.01', message(browser))
-    assert not find(browser, '#photo-preview img')
-
-
-def test_it_listens_on_this_machine_alone(page):
-    port = int(page[0].rsplit(':', 1)[1].strip('/'))
-    others = {
-        information[4][0]
-        for information in socket.getaddrinfo(socket.gethostname(), port, socket.AF_INET)
-    } - {'127.0.0.1', '127.0.1.1'}
-    if not others:
-        pytest.skip('this machine has no other address')
-    for address in others:
-        with socket.socket() as client, pytest.raises(OSError, match='refused'):
-            client.connect((address, port))

@@ -31,7 +31,6 @@ def test_all_imports_and_a_photo(system, small_checkpoint, photos, tmp_path):
     assert Image.open(tmp_path / 'sr.png').size == (4 * lq.shape[1], 4 * lq.shape[0])
 
 
-@pytest.mark.slow
 def test_training_and_testing_with_spawned_workers(small_config, tmp_path):
     options = [
         '--work-dir', tmp_path, '--cfg-options', 'env_cfg.mp_cfg.mp_start_method=spawn',

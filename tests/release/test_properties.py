@@ -17,7 +17,6 @@ from mmagic.structures import DataSample
 from mmengine.config import Config
 from mmengine.registry import DefaultScope
 from PIL import Image
-from torch.nn import functional as F
 
 import masasr_mm  # noqa: F401
 from masasr_mm.apis import MASAInferencer
@@ -250,58 +249,3 @@ def test_any_tiles_give_the_whole(kind, blocks, grid, contents, seed, tile):
     with torch.no_grad():
         tiled, whole = TiledMASANet(net, tile).super_resolve(*batch), net.super_resolve(*batch)
     assert_same(tiled, whole, contents)
-
-
-SIDE, LR_BLOCKS = 40, 3
-"""Height and width of a reference at the LR scale; blocks in a column and row of the LR image."""
-REACH = 6
-"""How far a match looks: 3 pixels of the encoder, 3 of the dilated patch."""
-
-
-@cases(max_examples=40)
-@given(st.sampled_from([2, 4]), st.integers(2, 4), st.data(), SEED)
-def test_any_order_of_references_away_from_their_seams(scale, count, data, seed):
-    """A block whose window lies well inside one reference is matched the same in any order.
-
-    No more holds: the window of a block may span two references, and the features at a seam see
-    both, as the next test shows.
-    """
-    kind = Kind(scale=scale, ref_block_ratio=0.2)
-    lq = tensor(8 * LR_BLOCKS, 8 * LR_BLOCKS, 'noise', seed + 500)
-    refs = [tensor(SIDE * scale, SIDE * scale, 'noise', seed + index) for index in range(count)]
-    downs = [F.interpolate(ref, scale_factor=1 / scale, mode='area') for ref in refs]
-
-    def match(order: list[int]) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor, torch.Tensor]:
-        """Similarities, which reference, where in it, and whether the window is inside it."""
-        ref, ref_down = (torch.cat([part[i] for i in order], dim=2) for part in (refs, downs))
-        with torch.no_grad():
-            image, matches = editor(kind).generator.super_resolve(lq, ref, ref_down)
-        row, column = matches.position // SIDE, matches.position % SIDE
-        where = torch.stack([torch.tensor(order)[row // SIDE], row % SIDE, column])
-        half = int((count * SIDE // (2 * LR_BLOCKS)) * kind.ref_block_ratio) + 1
-        centre = matches.coarse_index // SIDE % SIDE
-        inside = (centre - half >= REACH) & (centre + half < SIDE - REACH)
-        inside = inside.view(LR_BLOCKS, LR_BLOCKS)
-        each = inside.repeat_interleave(8, 0).repeat_interleave(8, 1)
-        return image, matches.similarity[0], where[:, 0], each
-
-    image, similarity, where, inside = match(list(range(count)))
-    other, other_similarity, other_where, other_inside = match(
-        data.draw(st.permutations(range(count)))
-    )
-    both = inside & other_inside
-    event(f'{int(both.sum()) // 64} of {LR_BLOCKS**2} blocks inside')
-    assert torch.equal(where[:, both], other_where[:, both])
-    torch.testing.assert_close(similarity[both], other_similarity[both], rtol=0, atol=TOLERANCE)
-    if both.all():
-        atol = TOLERANCE * max(1.0, image.abs().max().item())
-        torch.testing.assert_close(other, image, rtol=0, atol=atol)
-
-
-def test_the_order_of_references_matters_at_their_seams():
-    """Two small references in the other order give another result, as in the paper's protocol."""
-    infer = inferencer(Kind())
-    infer.align = 'off'
-    photo, one, two = (pixels(height, 64, 'noise', height) for height in (24, 40, 44))
-    have, need = infer(photo, [one, two]), infer(photo, [two, one])
-    assert np.abs(have.astype(int) - need).max() > 1

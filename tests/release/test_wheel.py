@@ -20,7 +20,6 @@ from masasr_mm import weights
 from tests.commands import kill_group, run, succeed
 from tests.conftest import REPOSITORY
 
-pytestmark = pytest.mark.slow
 MIM = {'model-index.yml', 'configs/masa_x4_cufed5.py', 'configs/_base_/models/masa.py',
        'configs/metafile.yml', 'tools/train.py', 'tools/test.py', 'tools/check_env.py',
        'requirements/constraints.txt'}  # fmt: skip
@@ -155,8 +154,3 @@ def wait_for_page(address: str, process: subprocess.Popen, seconds: float = 120)
         except OSError:
             time.sleep(0.5)
     raise TimeoutError(address)
-
-
-def test_the_environment_can_be_checked(installed):
-    tool = installed.site / 'masasr_mm' / '.mim' / 'tools' / 'check_env.py'
-    assert 'tested' in succeed(installed.run('python', tool, '--no-import')).stdout

@@ -20,18 +20,6 @@ def test_any_data_loader_can_do_without_workers(small_config, kind):
     assert len(next(iter(loader))['inputs']) == loader.batch_size
 
 
-def test_settings_of_workers_stay_where_there_are_some(small_config):
-    config = load_config(str(small_config), {'train_dataloader.prefetch_factor': 3})
-    loader = Runner.build_dataloader(config.train_dataloader)
-    assert (loader.num_workers, loader.prefetch_factor, loader.persistent_workers) == (1, 3, True)
-
-
-def test_every_data_loader_of_a_list_can_do_without():
-    options = {'test_dataloader.5.num_workers': 0, 'test_dataloader.5.persistent_workers': True}
-    config = load_config('configs/masa_x4_cufed5-levels.py', options)
-    assert 'persistent_workers' not in config.test_dataloader[5]
-
-
 @pytest.mark.parametrize('workers', [-1, 1.5, 'many'])
 def test_an_impossible_number_of_workers_is_one_line(small_config, workers):
     with pytest.raises(UserError, match=r'train_dataloader\.num_workers=') as caught:

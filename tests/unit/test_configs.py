@@ -38,7 +38,6 @@ NAMES = sorted(
 )
 PEERS = [name for name in NAMES if name.startswith('peers/')]
 OURS = [name for name in NAMES if name not in PEERS]
-ABLATIONS = [name for name in NAMES if name.startswith('ablations/')]
 PARTS = dict(
     encoder='MASAEncoder',
     matching='MatchExtractionModule',
@@ -79,11 +78,6 @@ def check_registered(registry, *configs: dict) -> None:
         assert registry.get(config['type']) is not None, config['type']
 
 
-def test_the_configs_that_users_rely_on_are_there():
-    fixed = ['masa_x4_cufed5', 'masa-rec_x4_cufed5', 'masa_x4_sun80', 'masa_x4_urban100']
-    assert {f'{name}.py' for name in [*fixed, 'masa_x4_sample']} <= set(NAMES)
-
-
 @pytest.mark.parametrize('name', OURS)
 def test_builds_the_network_of_the_paper(name):
     model = model_of(name)
@@ -117,12 +111,6 @@ def test_benchmarks_are_tested_as_each_by_itself():
         alone = config_of(f'masa_x4_{name}.py').test_dataloader
         assert loader.dataset.pop('metainfo').dataset_type.lower() == name
         assert loader == alone
-
-
-def test_there_is_a_config_for_every_system_of_tables_1_and_2():
-    named = [f'peers/{name}_x4_cufed5.py' for name in PEERS_OF_THE_TABLES]
-    named += [f'peers/{name}_x4_photos.py' for name in PEERS_OF_THE_TABLES if '-' not in name]
-    assert sorted(named) == PEERS
 
 
 @pytest.mark.parametrize(('peer', 'network'), PEERS_OF_THE_TABLES.items())
@@ -254,11 +242,6 @@ def test_figure_5(name, change):
     assert {key: getattr(matching, key) for key in paper} == {**paper, **change}
 
 
-def test_figure_5_has_a_config_for_every_setting():
-    expected = {f'ablations/{name}.py' for name, _ in figure_5()}
-    assert {name for name in ABLATIONS if 'fig5' in name} == expected
-
-
 @pytest.fixture(scope='module')
 def pair(tmp_path_factory) -> Path:
     """A training pair as CUFED has them, beside a patch as make_photos.py makes them."""
@@ -328,9 +311,3 @@ def test_the_five_values_of_the_custom_config_decide_the_rest(scale, tmp_path):
     assert all(length % net.size_divisor == 0 for length in padded[1:])
     assert config.train_dataloader.batch_size == config.auto_scale_lr.base_batch_size == 3
     assert config.train_cfg.max_iters == 500
-
-
-def test_the_sample_is_validated_with_other_images_than_it_is_tested_with():
-    config = config_of('masa_x4_sample.py')
-    roots = {config[f'{kind}_dataloader'].dataset.data_root for kind in ('train', 'val', 'test')}
-    assert len(roots) == 3

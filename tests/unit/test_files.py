@@ -9,7 +9,6 @@ from pathlib import Path
 
 import pytest
 
-from masasr_mm import files
 from masasr_mm.errors import UserError
 from masasr_mm.files import check_outputs, folder_written_whole, written_whole
 
@@ -34,15 +33,6 @@ def test_an_error_or_interruption_leaves_nothing(tmp_path, error):
     with pytest.raises(error):
         write()
     assert list(tmp_path.iterdir()) == []
-
-
-def test_a_file_in_the_way_of_the_folder_is_told(tmp_path):
-    (tmp_path / 'out').write_text('a file')
-    with (
-        pytest.raises(UserError, match=r'cannot write .*out/a\.txt'),
-        written_whole(tmp_path / 'out' / 'a.txt'),
-    ):
-        pass
 
 
 @pytest.fixture(params=[0o077, 0o022, 0o002])
@@ -225,9 +215,3 @@ def test_what_may_be_written_leaves_no_trace(inputs):
     before = listing()
     check_outputs(outputs, ['missing.png'])
     assert listing() == before
-
-
-def test_other_spellings_are_one_file_where_the_case_does_not_matter(inputs, monkeypatch):
-    monkeypatch.setattr(files, '_probe', lambda folder, path: True)
-    with pytest.raises(UserError, match=r'twice, also as new/B\.png'):
-        check_outputs(['new/B.png', 'New/b.png'])

@@ -100,10 +100,10 @@ def test_broken_safetensors_are_told(tmp_path):
 
 
 def test_damaged_bytes_never_end_in_another_error(tmp_path, small_checkpoint):
-    """300 files with a few bytes changed, cut or doubled: what they were, or one line."""
+    """80 files with a few bytes changed, cut or doubled: what they were, or one line."""
     whole, path, rng = small_checkpoint.read_bytes(), tmp_path / 'a.pth', random.Random(0)
     refused = []
-    for _ in range(300):
+    for _ in range(80):
         content = bytearray(whole)
         for _ in range(rng.randint(1, 4)):
             start = rng.choice([rng.randrange(len(content)), rng.randrange(4000)])
@@ -113,7 +113,7 @@ def test_damaged_bytes_never_end_in_another_error(tmp_path, small_checkpoint):
             read_tensors(path)
         except UserError as error:
             refused.append(str(error))
-    assert len(refused) > 100
+    assert len(refused) > 30
     assert not any('\n' in line for line in refused)
 
 

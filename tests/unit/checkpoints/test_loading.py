@@ -50,18 +50,6 @@ def same(have, need) -> bool:
     return all(torch.equal(*pair) for pair in pairs)
 
 
-def test_ours_goes_in_whole(tmp_path, lines):
-    source = editor(**SMALL)
-    write_tensors(dict(state_dict=source.state_dict(), meta={}), tmp_path / 'a.pth')
-    torch.save(source.state_dict(), tmp_path / 'weights_alone.pth')
-    write_tensors(dict(state_dict=source.state_dict()), tmp_path / 'a.safetensors')
-    for path in tmp_path.iterdir():
-        target = editor(**SMALL)
-        load_generator(target, path)
-        assert same(target, source)
-    assert lines == []
-
-
 def test_a_released_file_is_converted_in_memory(tmp_path, lines):
     source, target = editor(), editor()
     torch.save(to_released(source.state_dict()), tmp_path / 'masa_rec.pth')
@@ -195,29 +183,6 @@ def test_damaged_ones_are_named_and_passed_over(tmp_path, lines, damage):
     assert newest_checkpoint(tmp_path) == expected
     [line] = lines
     assert str(broken) in line
-
-
-def test_weights_alone_are_passed_over(tmp_path, lines):
-    torch.save(dict(state_dict=dict(weight=torch.ones(3))), tmp_path / 'iter_4.pth')
-    expected = save(tmp_path / 'iter_2.pth', 2, minute=0)
-    assert newest_checkpoint(tmp_path) == expected
-    assert 'has no meta' in lines[0]
-
-
-def test_one_that_lies_elsewhere(tmp_path):
-    (tmp_path / 'out').mkdir()
-    expected = save(tmp_path / 'out' / 'iter_4.pth', 4, minute=9)
-    save(tmp_path / 'iter_2.pth', 2, minute=0)
-    (tmp_path / 'last_checkpoint').write_text(str(expected))
-    assert newest_checkpoint(tmp_path) == expected
-
-
-@pytest.mark.parametrize('pointer', [None, '', 'gone.pth'])
-def test_none(tmp_path, pointer):
-    if pointer is not None:
-        (tmp_path / 'last_checkpoint').write_text(pointer)
-    assert newest_checkpoint(tmp_path) is None
-    assert newest_checkpoint(tmp_path / 'missing') is None
 
 
 def test_all_of_them_damaged(tmp_path, lines):

@@ -157,12 +157,6 @@ def test_no_file_imports_a_module(changes, tmp_path, small_model):
             load(path, device='cpu')
 
 
-def test_nothing_stored_is_none():
-    assert stored_config({}, 'a') is None
-    assert stored_config(dict(meta={}), 'a') is None
-    assert stored_config(dict(meta=dict(cfg='train_cfg = dict()')), 'a') is None
-
-
 def defaults(kind: str) -> dict:
     """The config of a part with every argument that has a default written out."""
     arguments = inspect.signature(MODELS.get(kind)).parameters.values()

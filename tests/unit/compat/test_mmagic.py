@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import os
 import sys
-import warnings
 from collections.abc import Iterator
 from pathlib import Path
 from unittest import mock
@@ -44,23 +42,8 @@ class TestProvideMediapipeFace:
         with pytest.raises(ImportError, match="pip install 'mediapipe<"):
             controlnet_aux.MediapipeFaceDetector()
 
-    def test_a_mediapipe_with_solutions_is_left_alone(self, packages):
-        (packages / 'mediapipe' / 'python' / 'solutions').mkdir(parents=True)
-        solutions = 'class solutions: drawing_utils = 42'
-        (packages / 'mediapipe' / '__init__.py').write_text(solutions)
-        assert not compat.provide_mediapipe_face()
-        import controlnet_aux
-
-        controlnet_aux.MediapipeFaceDetector()
-
 
 class TestProvideNumpyBool8:
-    def test_numpy_1_is_left_alone(self, monkeypatch):
-        monkeypatch.delitem(vars(np), 'bool8', raising=False)
-        monkeypatch.setattr(np, '__version__', '1.26.4')
-        assert not compat.provide_numpy_bool8()
-        assert 'bool8' not in vars(np)
-
     def test_numpy_2_gets_the_alias_once(self, monkeypatch):
         monkeypatch.setattr(np, '__version__', '2.5.5')
         monkeypatch.setattr(np, 'bool8', None, raising=False)  # taken away again after the test
@@ -74,15 +57,3 @@ class TestProvideNumpyBool8:
         import mmagic.utils.trans_utils
 
         assert 'np.bool8' in Path(mmagic.utils.trans_utils.__file__).read_text()
-
-
-def test_a_user_may_wish_albumentations_to_ask_for_news(monkeypatch):
-    monkeypatch.setenv('NO_ALBUMENTATIONS_UPDATE', '0')
-    compat.keep_albumentations_offline()
-    assert os.environ['NO_ALBUMENTATIONS_UPDATE'] == '0'
-
-
-def test_other_warnings_are_shown():
-    compat.ignore_import_warnings()
-    with pytest.warns(FutureWarning, match='something else'):
-        warnings.warn('something else', FutureWarning, stacklevel=1)

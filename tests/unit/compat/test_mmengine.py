@@ -103,14 +103,6 @@ class TestAllowMMEngineCheckpoints:
             torch.load(path, weights_only=True)
         assert not mark.exists()
 
-    def test_statistics_of_the_log_are_read(self, tmp_path):
-        path = tmp_path / 'log.pth'
-        torch.save(dict(log=HistoryBuffer([1.0, 3.0], [1, 1])), path)
-        compat.allow_mmengine_checkpoints()
-        log = torch.load(path, weights_only=True)['log']
-        assert log.statistics('mean') == 2
-        assert log.statistics('max') == 3
-
 
 class TestProvideConfigsByName:
     def test_a_name_that_means_nothing_is_told(self, tmp_path):
@@ -120,21 +112,9 @@ class TestProvideConfigsByName:
         ):
             Config.fromfile(tmp_path / 'own.py')
 
-    def test_names_of_other_packages_go_their_way(self, tmp_path, monkeypatch):
-        monkeypatch.setattr('mmengine.config.config.is_installed', lambda package: False)
-        (tmp_path / 'own.py').write_text("_base_ = 'mmagic::masa/none.py'")
-        with pytest.raises(ModuleNotFoundError, match='mmagic is not installed'):
-            Config.fromfile(tmp_path / 'own.py')
-
 
 class TestInitProcessGroupWithoutGPU:
-    """Where it does nothing; tests/integration/test_compat.py starts processes."""
-
-    def test_nothing_to_do(self, monkeypatch):
-        assert compat.init_process_group_without_gpu('none') is False
-        monkeypatch.setattr('mmengine.device.get_device', lambda: 'cuda')
-        assert compat.init_process_group_without_gpu('pytorch') is False
-        assert not torch.distributed.is_initialized()
+    """Where it does nothing; tests/release/test_compat.py starts processes."""
 
     @pytest.mark.parametrize(
         ('launcher', 'variable'),
@@ -145,14 +125,3 @@ class TestInitProcessGroupWithoutGPU:
         monkeypatch.delenv(variable, raising=False)
         with pytest.raises(UserError, match=f'--launcher {launcher}: .* {variable} is not set'):
             compat.init_process_group_without_gpu(launcher)
-
-    def test_slurm_without_scontrol(self, monkeypatch, tmp_path):
-        monkeypatch.setattr('mmengine.device.get_device', lambda: 'cpu')
-        for name in ('RANK', 'WORLD_SIZE', 'LOCAL_RANK', 'MASTER_PORT'):
-            monkeypatch.setenv(name, '0')
-        for name in compat.LAUNCHER_VARIABLES['slurm'].values():
-            monkeypatch.setenv(name, '0')
-        monkeypatch.delenv('MASTER_ADDR', raising=False)
-        monkeypatch.setenv('PATH', str(tmp_path))
-        with pytest.raises(UserError, match='set MASTER_ADDR'):
-            compat.init_process_group_without_gpu('slurm')

@@ -22,9 +22,3 @@ class TestLoadWeightsOnly:
         with pytest.raises(pickle.UnpicklingError):
             torch.load(path, weights_only=False)
         assert not mark.exists()
-
-    def test_a_user_may_wish_otherwise(self, monkeypatch):
-        monkeypatch.setenv('TORCH_FORCE_NO_WEIGHTS_ONLY_LOAD', '1')
-        monkeypatch.setenv('TORCH_FORCE_WEIGHTS_ONLY_LOAD', '0')
-        compat.load_weights_only()
-        assert os.environ['TORCH_FORCE_WEIGHTS_ONLY_LOAD'] == '0'

@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import os
-
 import numpy as np
 import pytest
 from mmagic.registry import DATASETS
-from mmengine.fileio import LmdbBackend, get_file_backend
+from mmengine.fileio import LmdbBackend
 from mmengine.runner import Runner
 
 from masasr_mm.datasets import CUFED5Dataset, CUFEDDataset, lmdb_folder
-from masasr_mm.datasets.lmdb_folder import LmdbFolderBackend, pack, split
+from masasr_mm.datasets.lmdb_folder import pack
 from masasr_mm.errors import UserError
 from masasr_mm.images.io import decode_rgb
 from tests.data_folders import make_cufed, make_cufed5, write_images
@@ -74,40 +72,6 @@ def test_worker_processes(packed):
         np.testing.assert_array_equal(have['ref'][0], need['ref'])
 
 
-def test_mmengines_own_backend_reads_the_database(packed, tmp_path):
-    backend = LmdbBackend(tmp_path / 'train.lmdb')
-    for name in ('input/a.png', 'ref/c.png'):
-        assert backend.get(name) == (packed[0] / name).read_bytes()
-
-
-def test_the_backend_is_found_by_prefix_and_by_name(packed):
-    address = f'{packed[1]}/input/b.png'
-    by_name = get_file_backend(backend_args=dict(backend='lmdb_folder'))
-    for backend in (get_file_backend(address), by_name):
-        assert isinstance(backend, LmdbFolderBackend)
-        assert backend.get(address) == (packed[0] / 'input' / 'b.png').read_bytes()
-
-
-def test_folders(packed):
-    backend, root = LmdbFolderBackend(), packed[1]
-    assert backend.isdir(root)
-    assert backend.isdir(f'{root}/ref/')
-    assert not backend.isdir(f'{root}/re')
-    assert not backend.isdir(root.replace('train', 'none'))
-    assert backend.list_dir_or_file(f'{root}/ref', suffix=('.png',)) == ['a.png', 'b.png', 'c.png']
-    assert backend.list_dir_or_file(f'{root}/ref', suffix='.jpg') == []
-    assert backend.list_dir_or_file(root) == []
-    with pytest.raises(NotImplementedError, match='alone'):
-        backend.list_dir_or_file(root, recursive=True)
-
-
-def test_addresses():
-    assert split('lmdb://data/a.lmdb/input/0.png') == ('data/a.lmdb', 'input/0.png')
-    assert split('lmdb:///data/a.lmdb') == ('/data/a.lmdb', '')
-    assert split('data/a.lmdb/') == ('data/a.lmdb', '')
-    assert split('lmdb://C:\\data\\a.lmdb\\0.png') == ('C:/data/a.lmdb', '0.png')
-
-
 def test_mistakes_are_told(packed, tmp_path):
     with pytest.raises(UserError, match=r'train\.lmdb/input/none\.png: .* not in the database'):
         build(packed[1]).pipeline(dict(gt_path=f'{packed[1]}/input/none.png', ref_path=''))
@@ -120,15 +84,6 @@ def test_mistakes_are_told(packed, tmp_path):
     (broken / 'data.mdb').write_bytes(b'no database' * 1000)
     with pytest.raises(UserError, match='the LMDB database cannot be read'):
         build(f'lmdb://{broken}')
-
-
-def test_a_database_of_another_maker(tmp_path):
-    import lmdb
-
-    with lmdb.open(str(tmp_path / 'other.lmdb')) as environment, environment.begin(write=True) as t:
-        t.put(b'input/a.png', b'1')
-    with pytest.raises(UserError, match='has no list of its files'):
-        build(f'lmdb://{tmp_path}/other.lmdb')
 
 
 @pytest.fixture
@@ -162,15 +117,6 @@ def test_decoded_images_have_the_same_pixels(paths, tmp_path):
         with open(path, 'rb') as file:
             expected = decode_rgb(file.read(), path)
         np.testing.assert_array_equal(decode_rgb(content, path), expected)
-
-
-def test_others_may_read_it_as_the_umask_says(paths, tmp_path):
-    before = os.umask(0o027)
-    try:
-        pack(paths, str(tmp_path / 'images'), tmp_path / 'x.lmdb')
-    finally:
-        os.umask(before)
-    assert (tmp_path / 'x.lmdb').stat().st_mode & 0o777 == 0o750
 
 
 def test_nothing_is_left_of_a_failure(paths, tmp_path):

@@ -21,15 +21,11 @@ from masasr_mm.demo.service import (
     JobCancelledError,
     Limits,
     Service,
-    describe,
-    devices,
     sweep,
-    sweep_always,
 )
 from masasr_mm.errors import UserError
 from masasr_mm.visualization.match_picture import draw_matches
 from tests.conftest import REPOSITORY
-from tests.made_up import itself, prediction
 
 
 @pytest.fixture
@@ -110,11 +106,6 @@ def test_a_network_without_matches_is_refused(tmp_path):
         service.warm_up('cpu')
 
 
-def test_a_wrong_checkpoint_is_refused_before_anyone_comes(tmp_path):
-    with pytest.raises(UserError, match='checkpoint not found'):
-        Service('missing.pth', None, tmp_path, Limits()).warm_up('cpu')
-
-
 def test_the_place_is_kept_only_if_asked_for(make, files, tmp_path):
     """Of a phone's photo, HEIC."""
     pillow_heif = pytest.importorskip('pillow_heif')
@@ -149,18 +140,6 @@ def test_tiles_give_the_same_and_are_reported(make, files, same):
     assert len(shares) > 1
     assert shares == sorted(shares)
     assert 0 <= shares[0] < shares[-1] < 1
-
-
-def test_the_page_says_what_became_of_references_that_show_little(make, files, same):
-    little = prediction(itself()[::-1, ::-1])
-    kept, left_out = describe(little), describe(little._replace(left_out=0.5))
-    assert 'show little of the photo' in kept
-    assert 'its own' not in kept
-    assert '**The references show little of the photo**, so it was its own reference' in left_out
-    assert 'show what is in the photo' in describe(prediction(itself()))
-    service = make()
-    assert 'show little' in service.super_resolve(Job(files[0], [files[2]])).message
-    assert 'show little' not in service.super_resolve(Job(files[0], [same])).message
 
 
 def test_what_cannot_be_done_is_refused_in_one_line(make, files, tmp_path):
@@ -207,27 +186,6 @@ def test_sizes_are_refused_before_pixels_are_decoded(make, files, decoded, tmp_p
         with pytest.raises(UserError, match=message):
             service.super_resolve(job)
     assert decoded == []
-
-
-def test_previews_are_small(make, photos, tmp_path):
-    large = Image.fromarray(photos[1]).resize((960, 1200))
-    large.save(tmp_path / 'large.png')
-    for uploads in (dict(photo=str(tmp_path / 'large.png')), dict(refs=[tmp_path / 'large.png'])):
-        [preview] = make(photo_megapixels=2).preview(**uploads)
-        assert preview.shape == (480, 384, 3)
-    assert make().preview() == []
-    (tmp_path / 'rubbish.png').write_bytes(b'rubbish')
-    with pytest.raises(UserError, match=r'^rubbish\.png'):
-        make().preview(refs=[str(tmp_path / 'rubbish.png')])
-
-
-def test_use_begins_the_time_to_live_anew(make, files):
-    lq, ref, _ = files
-    for path in files:
-        os.utime(path, (0, 0))
-    make().preview(lq, [ref])
-    ages = [time.time() - os.stat(path).st_mtime for path in files]
-    assert max(ages[:2]) < 60 < ages[2]
 
 
 class Blocked:
@@ -343,48 +301,3 @@ def test_old_files_and_folders_are_deleted_and_others_stay(tmp_path):
         everything_ages()
         sweep(tmp_path, 50, keep={str(kept)})
     assert sorted(tmp_path.rglob('*')) == sorted([new.parent, new, kept.parent, kept])
-
-
-def test_a_file_that_cannot_be_deleted_is_left_for_the_next_time(tmp_path, monkeypatch):
-    """On Windows one that somebody downloads."""
-    for name in ('a', 'b', 'c'):
-        (tmp_path / name).touch()
-        os.utime(tmp_path / name, (0, 0))
-    unlink = os.unlink
-
-    def refuse(path, **options):
-        if Path(path).name == 'b':
-            raise PermissionError(13, 'it is being used by another process', str(path))
-        unlink(path, **options)
-
-    with monkeypatch.context() as patch:
-        patch.setattr(os, 'unlink', refuse)
-        sweep(tmp_path, 50)
-    assert [path.name for path in tmp_path.iterdir()] == ['b']
-    sweep(tmp_path, 50)
-    assert list(tmp_path.iterdir()) == []
-
-
-def test_old_files_are_deleted_again_and_again(make, tmp_path):
-    service = make(keep_seconds=1)
-    (service.folder / 'example').touch()
-    assert sweep_always(service, keep={str(service.folder / 'example')}).daemon
-    for name in ('first upload', 'second upload'):
-        (service.folder / name).touch()
-        wait_until(lambda name=name: not (service.folder / name).exists(), seconds=30)
-    assert [path.name for path in service.folder.iterdir()] == ['example']
-
-
-def test_the_processor_is_always_there():
-    assert devices()[-1] == 'cpu'
-
-
-def test_limits_in_words():
-    assert Limits(0.5, 12, 5, 2, 20).in_words() == (
-        'Photos of at most 0.5 megapixels, at most 5 references of 12 megapixels together, files '
-        'of at most 2 MB. Your files are deleted after 20 seconds.'
-    )
-    words = Limits(1, 1, 1, 1, 60).in_words()
-    assert words.startswith('Photos of at most 1 megapixel, at most 1 reference of 1 megapixel tog')
-    assert words.endswith('after 1 minute.')
-    assert Limits(keep_seconds=90).in_words().endswith('after 90 seconds.')

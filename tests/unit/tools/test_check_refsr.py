@@ -73,20 +73,3 @@ def test_bad_files_have_one_line_each(tmp_path, check):
     ]
     for line, reason in zip(bad, ('cannot be read as an image', 'not an image', 'empty')):
         assert reason in line
-
-
-def test_all_scene_matches_are_decoded(tmp_path, check):
-    make_sun80(tmp_path, ['a.jpg'], matches=3)
-    for number in range(3):
-        (tmp_path / f'Sun_Hays_SR_scenematches/a.jpg/{number:02d}.jpg').write_bytes(b'x')
-    status, out, _ = check('sun80', tmp_path, '--any-count')
-    assert status == 1
-    assert 'image files: 4, of them bad: 3' in out
-
-
-def test_wrong_layout_is_one_line(tmp_path, check):
-    status, out, err = check('cufed', tmp_path / 'none')
-    assert status == 2
-    assert out == ''
-    assert err.startswith(f'error: {tmp_path}/none/input: there is no such folder')
-    assert err.count('\n') == 1

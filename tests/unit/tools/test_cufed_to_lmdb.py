@@ -47,9 +47,3 @@ def test_a_config_trains_from_it(tool, monkeypatch, tmp_path, small_config):
     loader = load_config(str(small_config), changes).train_dataloader
     batch = next(iter(Runner.build_dataloader(loader, seed=0)))
     assert [image.shape for image in batch['inputs']] == [(3, 16, 16)] * 2
-
-
-def test_a_missing_folder(tool, monkeypatch, capsys, tmp_path):
-    assert call_tool(tool, monkeypatch, 'cufed', tmp_path / 'none', tmp_path / 'x.lmdb') == 2
-    assert 'none/input: there is no such folder' in capsys.readouterr().err
-    assert not (tmp_path / 'x.lmdb').exists()

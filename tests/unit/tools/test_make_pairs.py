@@ -49,11 +49,3 @@ def test_photos_references_and_unlike_ones(packages, tmp_path, monkeypatch):
     # The unlike reference is another pair's.
     np.testing.assert_array_equal(read['aloe_2'], read['graf_1'])
     np.testing.assert_array_equal(read['rubberwhale_2'], read['aloe_1'])
-
-
-def test_a_photo_that_is_missing_is_one_line(tmp_path, monkeypatch, capsys):
-    write_package(tmp_path / 'other.deb', {'data/aloeL.jpg': photo('aloeL.jpg')})
-    out = tmp_path / 'pairs'
-    assert call_tool(make_pairs, monkeypatch, out, '--packages', tmp_path)
-    assert 'aloeR.jpg is not there; give the package opencv-doc' in capsys.readouterr().err
-    assert not out.exists()

@@ -67,14 +67,6 @@ def test_the_same_packages_give_the_same_bytes(packages, tmp_path, monkeypatch):
     assert made[0] == made[1]
 
 
-def test_a_folder_that_is_not_empty_is_left_alone(packages, tmp_path, monkeypatch, capsys):
-    (tmp_path / 'out').mkdir()
-    (tmp_path / 'out' / 'mine.txt').write_text('x')
-    assert call_tool(make_photos, monkeypatch, tmp_path / 'out', '--packages', packages)
-    assert 'out: exists; remove it' in capsys.readouterr().err
-    assert [path.name for path in (tmp_path / 'out').iterdir()] == ['mine.txt']
-
-
 def test_a_package_that_breaks_off_leaves_nothing_behind(packages, tmp_path, monkeypatch, capsys):
     (packages / 'z.deb').write_bytes(b'no package')
     assert call_tool(make_photos, monkeypatch, tmp_path / 'out', '--packages', packages)

@@ -3,16 +3,13 @@
 from __future__ import annotations
 
 import itertools
-import json
 from pathlib import Path
 
 import cv2
 import numpy as np
 import pytest
-import skimage.data
 
 from masasr_mm.datasets import CUFED5Dataset, CUFEDDataset
-from masasr_mm.errors import UserError
 from tests.scripts import call_tool, load_tool
 
 make_sample = load_tool('dataset_converters/make_sample.py')
@@ -118,28 +115,6 @@ def test_the_pair_to_validate_with_is_of_another_photo(sample):
     assert not tested & set(make_sample.TRAINING_PHOTOS)
 
 
-def test_views_are_cut_from_inside_the_photos():
-    rng = np.random.default_rng(1)
-    for height, width in [(300, 451), (512, 512), (303, 384)]:
-        for _ in range(200):
-            for corners in make_sample.draw_pair_of_views(rng, height, width, 160):
-                assert corners.min() >= -1e-6
-                assert corners[:, 0].max() <= width - 1 + 1e-6
-                assert corners[:, 1].max() <= height - 1 + 1e-6
-                sides = np.linalg.norm(corners - np.roll(corners, 1, axis=0), axis=1)
-                assert sides.min() > 0.7 * 160, 'a view of fewer pixels than it has would blur'
-
-
-def test_render_draws_the_corners():
-    photo = np.random.default_rng(0).integers(0, 256, (60, 80, 3), np.uint8)
-    photo = cv2.GaussianBlur(photo, None, 2)
-    plain = np.array([[10, 20], [49, 20], [49, 39], [10, 39]])
-    drawn = make_sample.render(photo, plain, 40, 20)
-    assert np.abs(drawn.astype(int) - photo[20:40, 10:50]).mean() < 1.5
-    upside_down = make_sample.render(photo, np.roll(plain, 2, axis=0), 40, 20)
-    assert np.abs(upside_down.astype(int) - drawn[::-1, ::-1]).max() <= 1
-
-
 def test_similarity_falls(sample):
     folder = sample / 'test/CUFED5'
     image, *references = (grey(folder / f'000_{number}.png') for number in range(6))
@@ -147,26 +122,6 @@ def test_similarity_falls(sample):
     assert all(first > second + 0.01 for first, second in itertools.pairwise(correlations))
     counts = [len(matches(image, reference)) for reference in references]
     assert counts[0] > 1.1 * counts[1] > 3 * counts[2] > 10 * max(counts[3:])
-
-
-def test_stereo_pair_is_real(sample):
-    left, right, _ = skimage.data.stereo_motorcycle()
-    images = [cv2.imread(str(sample / f'test/CUFED5/000_{k}.png'))[..., ::-1] for k in (0, 1)]
-    for image, original in zip(images, (left, right)):
-        scores = cv2.matchTemplate(original, np.ascontiguousarray(image), cv2.TM_SQDIFF)
-        assert scores.min() == 0
-
-
-def test_seed_decides(sample, tmp_path):
-    make_sample.build(tmp_path / 'again', pairs=2, size=160, seed=0)
-    make_sample.build(tmp_path / 'other', pairs=2, size=160, seed=1)
-    for kind in ('input', 'ref'):
-        first, again, other = (
-            (folder / f'train/{kind}/00001.png').read_bytes()
-            for folder in (sample, tmp_path / 'again', tmp_path / 'other')
-        )
-        assert first == again
-        assert first != other
 
 
 def test_twice_and_with_other_options(tmp_path, make):
@@ -187,34 +142,3 @@ def test_twice_and_with_other_options(tmp_path, make):
     assert status == 2
     assert f'error: {out}: exists and is not the sample' in text
     assert [path.name for path in out.parent.iterdir()] == ['out'], 'nothing else is left'
-
-
-@pytest.mark.parametrize('harm', ['delete', 'change', 'add', 'manifest'])
-def test_a_harmed_sample_is_noticed(tmp_path, harm):
-    arguments = dict(pairs=1, size=32, seed=0)
-    make_sample.build(tmp_path, **arguments)
-    assert make_sample.is_complete(tmp_path, arguments)
-    assert not make_sample.is_complete(tmp_path, dict(arguments, seed=1))
-    victim = tmp_path / 'train/ref/00000.png'
-    if harm == 'delete':
-        victim.unlink()
-    elif harm == 'change':
-        victim.write_bytes((tmp_path / 'train/input/00000.png').read_bytes())
-    elif harm == 'add':
-        (tmp_path / 'train/ref/00001.png').write_bytes(victim.read_bytes())
-    else:
-        (tmp_path / 'sample.json').write_text(json.dumps([]))
-    assert not make_sample.is_complete(tmp_path, arguments)
-
-
-def test_a_folder_of_the_user_is_left_alone(tmp_path, make):
-    (tmp_path / 'holiday.png').write_text('x')
-    status, _ = make(tmp_path, '--pairs', 1)
-    assert status == 2
-    assert [path.name for path in tmp_path.iterdir()] == ['holiday.png']
-    assert make(tmp_path / 'holiday.png', '--pairs', 1)[0] == 2
-
-
-def test_missing_photo_names_the_package():
-    with pytest.raises(UserError, match=r'skimage/data/none.png: not in this scikit-image'):
-        make_sample.read_photo('none.png')

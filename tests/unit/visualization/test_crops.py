@@ -7,15 +7,6 @@ import numpy as np
 from masasr_mm.visualization.crops import crops, detailed_place
 
 
-def test_the_place_with_the_most_detail_is_taken():
-    rng = np.random.default_rng(0)
-    image = np.full((60, 90, 3), 128, np.uint8)
-    image[20:36, 50:66] = rng.integers(0, 256, (16, 16, 3))
-    top, left = detailed_place(image, 18)
-    assert 18 <= top <= 20
-    assert 48 <= left <= 50
-
-
 def test_detail_against_a_sum_over_every_place():
     image = np.random.default_rng(1).integers(0, 256, (12, 10, 3), np.uint8)
     luma = image.astype(float).mean(2)
@@ -43,8 +34,3 @@ def test_every_result_and_the_hr_image_are_in_the_picture():
     # Six results and the HR image: two rows of crops.
     assert picture.shape[0] > 2 * 160
     assert np.any(np.all(flat == (255, 0, 0), axis=1))
-
-
-def test_a_small_image_is_shown_whole():
-    gt = np.random.default_rng(2).integers(0, 256, (20, 24, 3), np.uint8)
-    assert crops(gt, {'bicubic': gt}).shape[2] == 3

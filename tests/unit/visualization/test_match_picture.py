@@ -4,24 +4,17 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from matplotlib import colormaps
 from matplotlib.patches import ConnectionPatch
-from PIL import Image
 from skimage import data
 
 from masasr_mm.models.matching import MatchMaps
-from masasr_mm.visualization import match_picture
 from masasr_mm.visualization.match_picture import (
-    CORNERS,
-    draw_matches,
-    heat,
     lay_out,
     match_figure,
     move_positions,
     place_colors,
     similarity_on_reference,
     texture_in_place,
-    tint,
 )
 
 POSITION = np.array([[[0, 0], [1, 2]], [[3, 1], [0, 0]], [[2, 2], [2, 2]]])
@@ -76,75 +69,6 @@ def test_blocks_are_linked_to_where_they_were_found(scene):
     assert len(blocks) == 12
     for (row, column), (x, y) in blocks.items():
         assert (x, y) == ((3 + 6 * column + 0.5) * 4, (55 - 8 * row + 0.5) * 4)
-
-
-def test_stacked_references_are_side_by_side(scene):
-    photo, result, ref, maps = scene
-    shown = panels(match_figure(photo, result, ref, maps, num_refs=2))
-    places = shown['photo: in the colours of where its pixels were found'].astype(int)
-    grid = shown['reference: where they were found (coarse matching)']
-    np.testing.assert_array_equal(grid, np.concatenate(np.split(ref, 2), axis=1))
-    expected = place_colors(np.array((29, 30)), (30, 60))  # (59, 0) of the stack
-    assert np.corrcoef(places[0, 0], expected)[0, 1] > 0.95
-
-
-def test_a_reference_may_lack_the_rest_of_its_last_pixels(scene):
-    photo, result, ref, maps = scene
-    full = np.pad(ref[:-3], ((0, 3), (0, 0), (0, 0)), mode='edge')
-    picture = draw_matches(photo, result, full, maps)
-    assert picture.dtype == np.uint8
-    assert picture.shape[1] == 1300
-    assert picture.std() > 30
-    np.testing.assert_array_equal(draw_matches(photo, result, ref[:-3], maps), picture)
-
-
-def test_large_photos_are_drawn_at_their_own_size(scene, monkeypatch):
-    photo, result, ref, maps = scene
-    monkeypatch.setattr(match_picture, 'LARGE', 39)
-    shown = panels(match_figure(photo, result, ref, maps))
-    assert {image.shape for image in shown.values()} == {(32, 40, 3), (60, 30, 3)}
-    texture = shown["matched reference texture, in the photo's place"]
-    small = Image.fromarray(ref).resize((30, 60), Image.Resampling.BICUBIC)
-    np.testing.assert_array_equal(texture[0, 0], np.asarray(small)[59, 0])
-
-
-def test_one_block_is_enough():
-    photo = np.zeros((5, 6, 3), np.uint8)
-    maps = MatchMaps(
-        np.ones((5, 6, 2), int), np.ones((5, 6), np.float32), np.ones((1, 1, 2), int), (8, 8),
-        (3, 3), 4,
-    )  # fmt: skip
-    big = np.zeros((20, 24, 3), np.uint8)
-    assert draw_matches(photo, big, np.zeros((12, 12, 3), np.uint8), maps).size
-
-
-def test_corners_have_their_colours_and_no_two_places_look_the_same():
-    places = np.stack(np.mgrid[:20, :30], axis=-1)
-    colors = place_colors(places, (20, 30))
-    np.testing.assert_allclose(colors[[0, 0, -1, -1], [0, -1, 0, -1]], CORNERS.reshape(4, 3))
-    np.testing.assert_allclose(colors[0, 15], (15 * CORNERS[0, 1] + 14 * CORNERS[0, 0]) / 29)
-    flat = colors.reshape(-1, 3)
-    assert len(np.unique(flat.round(6), axis=0)) == len(flat)
-    assert place_colors(np.zeros((1, 2), int), (1, 1)).shape == (1, 3)
-
-
-def test_tint_keeps_light_and_shade():
-    image = np.stack([np.linspace(0, 255, 10).astype(np.uint8)[None]] * 3, axis=-1)
-    red = np.broadcast_to(np.array([1.0, 0.0, 0.0]), image.shape)
-    tinted = tint(image, red).astype(int)
-    assert (np.diff(tinted[0, :, 0]) > 0).all()
-    assert (tinted[..., 0] > tinted[..., 1]).all()
-    np.testing.assert_array_equal(tint(image, red, strength=0), image)
-
-
-def test_heat_is_cold_to_hot_and_grey_where_there_is_none():
-    image = np.full((1, 4, 3), 255, np.uint8)
-    drawn = heat(image, np.array([[0.5, 1.0, 2.0, np.nan]]), 0.5, 1.0)
-    cold, hot = (np.array(colormaps['inferno'](value)[:3]) for value in (0.0, 1.0))
-    expected = np.round(255 * (0.85 * np.stack([cold, hot, hot]) + 0.15))
-    np.testing.assert_array_equal(drawn[0, :3], expected)
-    assert np.ptp(drawn[0, 3]) == 0
-    assert drawn[0, 3, 0] < 100
 
 
 def test_similarity_on_the_reference_is_the_highest_of_each_patch():

@@ -32,13 +32,6 @@ def test_pictures_keep_their_pixels_and_captions_are_above():
     assert picture.shape[1] > other_left + columns.max()
 
 
-def test_pictures_of_other_heights_are_scaled():
-    photo = np.ascontiguousarray(data.coffee()[:50, :101])
-    picture = in_a_row([Panel('a', photo)], 100)
-    expected = Image.fromarray(photo).resize((202, 100), Image.Resampling.LANCZOS)
-    assert find(picture, np.asarray(expected)) is not None
-
-
 def test_a_comparison_shows_enlargement_result_and_every_reference():
     photo = data.coffee()
     lq, result = np.ascontiguousarray(photo[:20, :25]), photo[100:180, 100:200]

@@ -36,8 +36,3 @@ def test_stacked_references_lie_side_by_side(tmp_path):
     image = draw(tmp_path, 'three', ref, ['a.png', 'b.png', 'c.png'])
     assert image.shape == (4, 5 + 5 + 3 * 6, 3)
     assert image[0, [0, 5, 10, 16, 22], 0].tolist() == [20, 10, 30, 40, 50]
-
-
-def test_one_reference_stays_as_it_is(tmp_path):
-    image = draw(tmp_path, 'one', torch.full((3, 8, 6), 30.0), 'a.png')
-    assert image.shape == (8, 16, 3)

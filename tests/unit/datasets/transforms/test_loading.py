@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-import copy
+import resource
+import struct
+import zlib
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -10,8 +13,9 @@ from mmagic.datasets.transforms import LoadImageFromFile
 from mmagic.registry import TRANSFORMS
 
 from masasr_mm.datasets.transforms import LoadRGBImage
-from masasr_mm.errors import UserError
-from tests.image_files import encode, encode_png16
+from masasr_mm.errors import BrokenFileError, UserError
+from masasr_mm.images.io import read_rgb
+from tests.image_files import encode, png_chunk
 
 rng = np.random.default_rng(0)
 FIRST, SECOND = rng.integers(0, 256, (6, 9, 3), np.uint8), rng.integers(0, 256, (5, 4, 3), np.uint8)
@@ -34,26 +38,6 @@ def test_same_keys_as_mmagic(paths):
     np.testing.assert_array_equal(ours['gt'], FIRST)
 
 
-def test_list_of_paths(paths):
-    results = LoadRGBImage('ref')(dict(ref_path=paths))
-    assert results['ori_ref_shape'] == [(6, 9, 3), (5, 4, 3)]
-    np.testing.assert_array_equal(results['ref'][0], FIRST)
-    np.testing.assert_array_equal(results['ref'][1], SECOND)
-
-
-def test_16_bit_is_scaled(tmp_path):
-    pixels = rng.integers(0, 65536, (6, 9, 3), np.uint16)
-    (tmp_path / 'deep.png').write_bytes(encode_png16(pixels))
-    loaded = LoadRGBImage('gt')(dict(gt_path=str(tmp_path / 'deep.png')))['gt']
-    np.testing.assert_array_equal(loaded, np.rint(pixels / 257.0).astype(np.uint8))
-
-
-def test_to_float32(paths):
-    loaded = LoadRGBImage('gt', to_float32=True)(dict(gt_path=paths[0]))['gt']
-    assert loaded.dtype == np.float32
-    np.testing.assert_array_equal(loaded, FIRST)
-
-
 def test_cache_survives_the_file_and_changes_to_the_array(paths, tmp_path):
     loader = LoadRGBImage('gt', use_cache=True)
     loader(dict(gt_path=paths[0]))['gt'][:] = 0
@@ -61,34 +45,38 @@ def test_cache_survives_the_file_and_changes_to_the_array(paths, tmp_path):
     np.testing.assert_array_equal(loader(dict(gt_path=paths[0]))['gt'], FIRST)
 
 
-def test_without_cache_the_file_is_read_again(paths, tmp_path):
-    loader = LoadRGBImage('gt')
-    loader(dict(gt_path=paths[0]))
-    (tmp_path / '1.png').write_bytes(encode(SECOND))
-    np.testing.assert_array_equal(loader(dict(gt_path=paths[0]))['gt'], SECOND)
+def bomb(path: Path) -> None:
+    """A PNG of a few kB with 900 million black pixels, 2.7 GB when decoded."""
+    rows = zlib.compressobj(9)
+    data = b''.join(rows.compress(bytes(1 + 3 * 30000)) for _ in range(200)) + rows.flush()
+    header = png_chunk(b'IHDR', struct.pack('>IIBBBBB', 30000, 30000, 8, 2, 0, 0, 0))
+    rest = png_chunk(b'IDAT', data) + png_chunk(b'IEND', b'')
+    path.write_bytes(b'\x89PNG\r\n\x1a\n' + header + rest)
 
 
-def test_backend_args(paths):
-    loader = LoadRGBImage('gt', backend_args=dict(backend='local'))
-    np.testing.assert_array_equal(copy.deepcopy(loader)(dict(gt_path=paths[0]))['gt'], FIRST)
-
-
-@pytest.mark.parametrize(
-    ('name', 'content', 'reason'),
-    [
-        ('gone.png', None, 'cannot be read: No such file'),
-        ('empty.png', b'', 'empty'),
-        ('text.png', b'text', 'not an image'),
-        ('half.png', encode(FIRST)[:100], 'cannot be read as an image'),
-    ],
+DAMAGE = dict(
+    truncated=(lambda path: path.write_bytes(encode(FIRST)[:100]), 'cannot be read as an image'),
+    empty=(lambda path: path.write_bytes(b''), 'is empty'),
+    text=(lambda path: path.write_text('<html>404</html>'), 'not an image'),
+    bomb=(bomb, 'exceeds limit'),
+    folder=(Path.mkdir, 'Is a directory'),
+    missing=(lambda path: None, 'No such file'),
+    # the kernel fails to read it, for root too
+    unreadable=(lambda path: path.symlink_to('/proc/self/mem'), 'Input/output error'),
 )
-def test_bad_file_is_named(tmp_path, name, content, reason):
-    if content is not None:
-        (tmp_path / name).write_bytes(content)
-    with pytest.raises(UserError, match=f'^{tmp_path}/{name}: .*{reason}'):
-        LoadRGBImage('gt')(dict(gt_path=str(tmp_path / name)))
 
 
-def test_folder_in_place_of_a_file(tmp_path):
-    with pytest.raises(UserError, match='Is a directory'):
-        LoadRGBImage('gt')(dict(gt_path=str(tmp_path)))
+@pytest.mark.parametrize('kind', DAMAGE)
+def test_damage_is_one_line_in_little_memory(tmp_path, kind):
+    path = tmp_path / 'photo.png'
+    damage, words = DAMAGE[kind]
+    damage(path)
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    with pytest.raises(BrokenFileError, match=words) as caught:
+        LoadRGBImage('gt')(dict(gt_path=str(path)))
+    with pytest.raises(UserError) as at_photos:
+        read_rgb(path)
+    for error in (caught, at_photos):
+        assert str(error.value).startswith(str(path)) or 'not found' in str(error.value)
+        assert '\n' not in str(error.value)
+    assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 100_000  # kB

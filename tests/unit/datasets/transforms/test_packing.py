@@ -83,14 +83,3 @@ def test_the_rest_repeats_the_border_beside_it():
     for which, piece in enumerate(layout.pieces):
         assert (packed[y, x][inside[which]] == piece.index).all()
         assert (number[inside[which]] == which).all()
-
-
-@pytest.mark.parametrize('size', [(30, 40), (32, 48), (500, 331)])
-@pytest.mark.parametrize('count', [1, 3])
-def test_references_of_one_size_are_a_column(size, count):
-    images = random_images([size] * count)
-    packed = pack(images, arrange([size] * count))
-    rows, columns = (-length % 16 for length in size)
-    widths = ((rows // 2, rows - rows // 2), (columns // 2, columns - columns // 2), (0, 0))
-    expected = [np.pad(image, widths, mode='edge') for image in images]
-    np.testing.assert_array_equal(packed, np.concatenate(expected))

@@ -15,7 +15,6 @@ from skimage import data
 from masasr_mm.alignment import align_all
 from masasr_mm.datasets.transforms import PadToMultiple, StackReferences
 from masasr_mm.datasets.transforms.packing import arrange, pack
-from masasr_mm.datasets.transforms.references import replicate_pad
 from masasr_mm.errors import UserError
 from tests.conftest import REPOSITORY
 
@@ -58,20 +57,6 @@ def image(height: int, width: int) -> np.ndarray:
     return np.random.default_rng(0).integers(0, 256, (height, width, 3), np.uint8)
 
 
-def test_center_puts_the_odd_pixel_at_the_end():
-    results = PadToMultiple('gt', 8)(dict(gt=image(5, 9)))
-    expected = np.pad(image(5, 9), ((1, 2), (3, 4), (0, 0)), mode='edge')
-    np.testing.assert_array_equal(results['gt'], expected)
-    assert results.keys() == {'gt'}
-
-
-def test_bottom_right():
-    results = PadToMultiple('ref', 16, 'bottom_right', crop_key='box')(dict(ref=image(17, 16)))
-    expected = np.pad(image(17, 16), ((0, 15), (0, 0), (0, 0)), mode='edge')
-    np.testing.assert_array_equal(results['ref'], expected)
-    assert results['box'] == (0, 0, 17, 16)
-
-
 def test_the_padded_image_is_known_as_rgb_and_so_is_what_is_made_of_it():
     results = dict(gt=image(5, 9), gt_channel_order='rgb')
     reduce = TRANSFORMS.build(
@@ -101,12 +86,6 @@ def test_least_multiple_and_crop_box(height, width, divisor, position):
     assert results['gt'] is original
 
 
-def test_output_never_shares_memory_with_the_input():
-    results = PadToMultiple('gt', 8, output_key='padded')(dict(gt=image(8, 8)))
-    results['padded'][:] = 0
-    np.testing.assert_array_equal(results['gt'], image(8, 8))
-
-
 def test_in_the_test_pipeline():
     """As §6: pad the HR, make the LR from it, keep the HR and where it lies."""
     pipeline = Compose(
@@ -126,39 +105,7 @@ def test_in_the_test_pipeline():
     assert packed['data_samples'].gt_img.shape == (3, 50, 71)
 
 
-def test_options_without_meaning():
-    assert isinstance(TRANSFORMS.build(dict(type='PadToMultiple', key='gt', divisor=1)),
-                      PadToMultiple)  # fmt: skip
-    with pytest.raises(UserError, match="position='left' is not one of center, bottom_right"):
-        PadToMultiple('gt', 8, 'left')
-    with pytest.raises(UserError, match='divisor=0'):
-        PadToMultiple('gt', 0)
-
-
 IMAGE = np.random.default_rng(0).integers(0, 256, (4, 6, 3), np.uint8)
-
-
-@pytest.mark.parametrize(
-    ('height', 'width', 'centered', 'widths'),
-    [
-        (4, 6, True, ((0, 0), (0, 0))),
-        (6, 10, True, ((1, 1), (2, 2))),
-        (7, 9, True, ((1, 2), (1, 2))),
-        (5, 7, True, ((0, 1), (0, 1))),
-        (7, 9, False, ((0, 3), (0, 3))),
-    ],
-)
-def test_as_numpy_pads(height, width, centered, widths):
-    padded, origin = replicate_pad(IMAGE, height, width, centered)
-    np.testing.assert_array_equal(padded, np.pad(IMAGE, (*widths, (0, 0)), mode='edge'))
-    assert origin == (widths[0][0], widths[1][0])
-
-
-def test_result_is_a_new_array():
-    image = IMAGE.copy()
-    padded, _ = replicate_pad(image, 4, 6)
-    padded[:] = 0
-    np.testing.assert_array_equal(image, IMAGE)
 
 
 def images(*sizes: tuple[int, int]) -> list[np.ndarray]:
@@ -177,10 +124,6 @@ def test_five_references_of_cufed5():
         np.testing.assert_array_equal(part, np.pad(reference, widths, mode='edge'))
 
 
-def test_size_is_height_and_width():
-    assert StackReferences(size=(32, 48))(dict(ref=images((30, 40))))['ref'].shape == (32, 48, 3)
-
-
 @pytest.mark.parametrize('size', [(30, 40), (32, 48), (601, 70)])
 def test_one_array_is_padded_as_one_level_is(size):
     (reference,) = images(size)
@@ -188,14 +131,6 @@ def test_one_array_is_padded_as_one_level_is(size):
     rows, columns = -size[0] % 16, -size[1] % 16
     widths = ((0, rows), (0, columns), (0, 0))
     np.testing.assert_array_equal(have, np.pad(reference, widths, mode='edge'))
-
-
-def test_one_array_without_size_is_a_list_of_one():
-    (reference,) = images((30, 40))
-    stack = StackReferences(size=None)
-    np.testing.assert_array_equal(
-        stack(dict(ref=reference))['ref'], stack(dict(ref=[reference]))['ref']
-    )
 
 
 def test_without_size_one_size_is_rounded_up_to_16_and_several_are_packed():

@@ -13,13 +13,12 @@ from mmagic.registry import MODELS
 from mmagic.structures import DataSample
 from mmengine.dist import get_world_size
 from mmengine.optim.optimizer import amp_optimizer_wrapper
-from mmengine.registry import HOOKS, DefaultScope
+from mmengine.registry import DefaultScope
 from mmengine.runner import Runner
 from torch.multiprocessing import start_processes
-from torch.utils._python_dispatch import TorchDispatchMode
 
 import masasr_mm  # noqa: F401
-from masasr_mm.engine.hooks.training import NonFiniteGuard, all_finite
+from masasr_mm.engine.hooks.training import all_finite
 from masasr_mm.errors import UserError
 from tests.training import START_METHOD, join
 
@@ -94,10 +93,6 @@ def assert_equal(have: dict, need: dict) -> None:
         assert torch.equal(have[key], value), key
 
 
-def test_registered():
-    assert isinstance(HOOKS.build(dict(type='mmagic.NonFiniteGuard')), NonFiniteGuard)
-
-
 @pytest.mark.parametrize('value', [math.nan, math.inf])
 def test_stops_with_the_iteration_and_the_files(tmp_path, value):
     data = [item(0), item(1), item(2, value), item(3)]
@@ -129,17 +124,6 @@ def test_the_budget_ends(tmp_path):
         train(tmp_path, data, dict(budget=1))
 
 
-def test_the_count_goes_into_checkpoints(tmp_path):
-    checkpoint = dict(type='CheckpointHook', interval=1, by_epoch=False)
-    train(tmp_path / 'a', [item(0, math.nan), item(1)], dict(budget=1), checkpoint=checkpoint)
-    data = [item(0), item(1), item(2, math.nan)]
-    with pytest.raises(UserError, match='iteration 3'):
-        train(
-            tmp_path / 'b', data, dict(budget=1), load_from=str(tmp_path / 'a' / 'iter_2.pth'),
-            resume=True,
-        )  # fmt: skip
-
-
 def test_both_networks_are_watched(tmp_path):
     """A bad HR image reaches the discriminator; its running means are mended, too."""
     runner = train(tmp_path, [item(0), item(1, math.nan), item(2)], dict(budget=1), gan=True)
@@ -165,51 +149,26 @@ def test_a_loss_that_is_not_finite_with_finite_gradients(tmp_path, monkeypatch):
         train(tmp_path, [item(0)], {})
 
 
-class CountLooks(TorchDispatchMode):
-    """Counts how often the host asks for a value on the device."""
-
-    looks = 0
-
-    def __torch_dispatch__(self, function, types, args=(), kwargs=None):
-        self.looks += function is torch.ops.aten._local_scalar_dense.default
-        return function(*args, **(kwargs or {}))
-
-
-@pytest.mark.parametrize(('gan', 'optimizers'), [(False, 1), (True, 2)])
-def test_one_look_for_each_optimizer(tmp_path, gan, optimizers):
-    looks = []
-    for name, guard in (('with', {}), ('without', None)):
-        with CountLooks() as count:
-            train(tmp_path / name, [item(0), item(1), item(2)], guard, gan)
-        looks.append(count.looks)
-    assert looks[0] - looks[1] == 3 * optimizers
-
-
 @pytest.mark.parametrize('bad', [math.nan, math.inf, -math.inf])
-@pytest.mark.parametrize('dtype', [torch.float32, torch.float16, torch.bfloat16])
-def test_all_finite(bad, dtype):
-    tensors = [torch.full((3, 4), 60000.0, dtype=dtype), torch.zeros(5, dtype=dtype)]
+def test_all_finite(bad):
+    tensors = [torch.full((3, 4), 60000.0, dtype=torch.float16), torch.zeros(5), torch.zeros(0)]
     assert all_finite(tensors)
     assert all_finite([])
-    assert all_finite([torch.zeros(0)])
-    for tensor in tensors:
-        for place in (0, -1):
-            changed = [other.clone() for other in tensors if other is not tensor]
-            changed.append(tensor.clone())
-            changed[-1].view(-1)[place] = bad
-            assert not all_finite(changed)
-            assert not all_finite(changed[::-1])
+    for place in (0, -1):
+        tensors[1] = torch.zeros(5)
+        tensors[1][place] = bad
+        assert not all_finite(tensors)
 
 
-@pytest.fixture(params=[False, True], ids=['plain', 'fused'])
-def scaled(request, monkeypatch):
+@pytest.fixture
+def scaled(monkeypatch):
     """mmengine's optimizer wrapper with a loss scaler, on the CPU."""
     monkeypatch.setattr(amp_optimizer_wrapper, 'is_cuda_available', lambda: True)
     scaler = partial(torch.amp.GradScaler, 'cpu')
     monkeypatch.setattr(amp_optimizer_wrapper, 'GradScaler', scaler)
 
     def wrapper(**loss_scale) -> dict:
-        optimizer = dict(type='Adam', lr=1e-3, fused=request.param)
+        optimizer = dict(type='Adam', lr=1e-3)
         return dict(type='AmpOptimWrapper', loss_scale=loss_scale, optimizer=optimizer)
 
     return wrapper
@@ -228,23 +187,16 @@ def test_an_overflow_that_the_loss_scaler_skips_is_not_counted(tmp_path, scaled,
     assert runner.message_hub.runtime_info.get('non_finite_steps', 0) == 0
 
 
-@pytest.mark.parametrize('gan', [False, True])
-def test_a_loss_of_a_step_that_the_loss_scaler_skips_is_not_counted(tmp_path, scaled, gan):
+def test_a_loss_of_a_step_that_the_loss_scaler_skips_is_not_counted(tmp_path, scaled):
     """Half precision may overflow on the way to the loss, too; nothing may be left of it."""
     data = [item(0), item(1, math.inf), item(2)]
-    runner = train(tmp_path, data, {}, gan, optimizer=scaled(init_scale=1024.0))
+    runner = train(tmp_path, data, {}, True, optimizer=scaled(init_scale=1024.0))
     assert scale_of(runner) == 512
     assert runner.message_hub.runtime_info.get('non_finite_steps', 0) == 0
     assert all(value.isfinite().all() for value in runner.model.state_dict().values())
 
 
-def test_what_no_loss_scale_helps_against_is_told(tmp_path, scaled):
-    data = [item(number, math.nan) for number in range(6)]
-    with pytest.raises(UserError, match=r'iteration 3: .* even with a loss scale of 0'):
-        train(tmp_path, data, {}, optimizer=scaled(init_scale=4.0))
-
-
-def train_in_two_processes(rank: int, folder: Path, budget: int) -> None:
+def train_in_two_processes(rank: int, folder: Path) -> None:
     """The loss of the second process alone is infinite once, though its gradients are finite."""
     join(rank, 2, str(folder))
     DefaultScope.get_instance('two', scope_name='mmagic')
@@ -259,23 +211,15 @@ def train_in_two_processes(rank: int, folder: Path, budget: int) -> None:
     MASA.g_step = offset
     separate = dict(type='MMSeparateDistributedDataParallel', device_ids=None)
     data = [item(number) for number in range(6)]
-    outcome = folder / f'outcome_{rank}'
-    try:
-        options = dict(launcher='pytorch', cfg=dict(model_wrapper_cfg=separate))
-        runner = train(folder / f'work_{rank}', data, dict(budget=budget), **options)
-        outcome.write_text(str(runner.message_hub.get_info('non_finite_steps')))
-    except UserError as error:
-        outcome.write_text(str(error))
+    options = dict(launcher='pytorch', cfg=dict(model_wrapper_cfg=separate))
+    with pytest.raises(UserError) as caught:
+        train(folder / f'work_{rank}', data, {}, **options)
+    (folder / f'outcome_{rank}').write_text(str(caught.value))
 
 
-@pytest.mark.parametrize('budget', [0, 1])
-def test_processes_stop_or_skip_together(tmp_path, budget):
-    arguments = (train_in_two_processes, (tmp_path, budget))
-    start_processes(*arguments, nprocs=2, start_method=START_METHOD)
+def test_processes_stop_together(tmp_path):
+    start_processes(train_in_two_processes, (tmp_path,), nprocs=2, start_method=START_METHOD)
     told = [(tmp_path / f'outcome_{rank}').read_text() for rank in range(2)]
     assert told[0] == told[1]
-    if budget:
-        assert told[0] == '1'
-    else:
-        assert told[0].startswith('iteration 2: loss_pix is inf (the step was taken)')
-        assert 'input/003.png' in told[0]  # of the second process
+    assert told[0].startswith('iteration 2: loss_pix is inf (the step was taken)')
+    assert 'input/003.png' in told[0]  # of the second process

@@ -28,16 +28,3 @@ def test_loss_and_psnr_in_one_line(runner, capsys):
     [line] = capsys.readouterr().out.split('\n')[:-1]
     assert line.startswith('training')
     assert '3/4 loss 0.3750 PSNR 25.43 dB' in line
-
-
-def test_a_validation_outside_of_a_training(runner, capsys):
-    ProgressBarHook().after_val_epoch(runner, {'PSNR': 25.0})
-    assert capsys.readouterr().out == ''
-
-
-def test_a_failed_training_leaves_the_terminal_as_it_was(runner, capsys):
-    hook = ProgressBarHook()
-    hook.before_train(runner)
-    hook.after_failed_train(runner)
-    hook.after_run(runner)
-    assert '1/4' in capsys.readouterr().out

@@ -22,9 +22,7 @@ from torch.multiprocessing import start_processes
 from torch.utils.data import DataLoader, Dataset
 
 from masasr_mm.engine.hooks import MetricsTableHook, PerImageMetricsHook, SaveImagesHook
-from masasr_mm.engine.hooks.testing import current_test_set
 from masasr_mm.errors import UserError
-from masasr_mm.models.peers import SingleImageNetwork
 
 
 class Images(Dataset):
@@ -128,14 +126,6 @@ def test_several_data_sets_share_a_table(tmp_path):
     assert rows[0]['bicubic/PSNR'] != rows[2]['bicubic/PSNR'] == ''
 
 
-def test_a_second_test_starts_anew(tmp_path):
-    hook = PerImageMetricsHook(str(tmp_path))
-    for first, count in ((0, 3), (4, 2)):
-        run_test([hook], [Images('any', count, first)], [evaluator()])
-        found = [row['image'] for row in read_csv(tmp_path)]
-        assert found == [f'{first + index:03d}_0.png' for index in range(count)]
-
-
 def test_the_psnr_of_equal_images(tmp_path):
     images = Images('any', 1)
     sample = images[0]
@@ -180,14 +170,6 @@ def test_png_files_hold_the_predictions(tmp_path):
         check(tmp_path / 'out' / f'{index:03d}_0.png', images[index])
 
 
-def test_data_sets_do_not_overwrite_each_other(tmp_path):
-    sets = [Images('near', 1), Images('far', 2)]
-    run_test([SaveImagesHook(str(tmp_path))], sets, [evaluator('near'), evaluator('far')])
-    check(tmp_path / 'near' / '000_0.png', sets[0][0])
-    check(tmp_path / 'far' / '001_0.png', sets[1][1])
-    assert len(list(tmp_path.rglob('*.png'))) == 3
-
-
 def test_a_folder_that_cannot_be_made_is_reported(tmp_path):
     (tmp_path / 'file').write_text('')
     with pytest.raises(UserError, match=r'cannot write .*file/out/000_0\.png'):
@@ -203,15 +185,6 @@ def table(capsys, metrics: dict[str, float], model: object = None) -> list[list[
     lines = capsys.readouterr().out.splitlines()
     lines = [line.replace('┃', '│') for line in lines]
     return [re.split(r'\s*│\s*', line)[1:-1] for line in lines if '│' in line]
-
-
-def test_a_row_for_each_prefix_the_model_last(capsys):
-    metrics = {'PSNR': 27.54, 'SSIM': 0.814, 'bicubic/PSNR': 24.18, 'bicubic/SSIM': 0.68349}
-    assert table(capsys, metrics) == [
-        ['', 'PSNR', 'SSIM'],
-        ['bicubic', '24.1800', '0.6835'],
-        ['MASA', '27.5400', '0.8140'],
-    ]
 
 
 def test_a_metric_that_some_lack_is_left_empty(capsys):
@@ -238,34 +211,6 @@ def test_data_sets_beside_their_enlargements_are_a_row_of_table_1(capsys):
     ]
 
 
-def test_the_wrapper_of_a_distributed_model_is_not_named(capsys):
-    wrapper = SimpleNamespace(module=MASA())
-    assert table(capsys, {'PSNR': 1.0}, wrapper)[1] == ['MASA', '1.0000']
-
-
-def test_a_network_that_masa_is_compared_with_is_named(capsys):
-    model = MASA()
-    model.generator = SingleImageNetwork(dict(type='ENetGenerator', channels=4, num_blocks=1))
-    assert table(capsys, {'PSNR': 1.0}, model)[1] == ['ENetGenerator', '1.0000']
-
-
 def test_only_the_first_process_prints(capsys, monkeypatch):
     monkeypatch.setattr('mmengine.dist.utils.get_rank', lambda group=None: 1)
     assert table(capsys, {'PSNR': 1.0}) == []
-
-
-def runner(*names: str, current: int = 0) -> SimpleNamespace:
-    loaders = [SimpleNamespace(dataset=Images(name, 1)) for name in names]
-    return SimpleNamespace(
-        test_loop=SimpleNamespace(dataloaders=loaders, dataloader=loaders[current])
-    )
-
-
-def test_one_of_several_data_sets():
-    assert current_test_set(runner('near', 'far', current=1)) == 'far'
-    assert current_test_set(runner('any')) is None
-
-
-def test_two_of_one_name_are_refused():
-    with pytest.raises(UserError, match="several data sets named 'same'"):
-        current_test_set(runner('other', 'same', 'same'))

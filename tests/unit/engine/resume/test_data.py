@@ -103,23 +103,6 @@ def test_two_processes_share_the_stream(monkeypatch):
     assert joined == whole
 
 
-def test_a_finite_sampler_begins_again():
-    sampler = PositionedSampler(dataset(), dict(type='DefaultSampler'), 2, max_iters=10, seed=SEED)
-    items = list(itertools.islice(sampler, 3 * SIZE))
-    epochs = [[item.index for item in items[SIZE * k : SIZE * (k + 1)]] for k in range(3)]
-    assert [sorted(epoch) for epoch in epochs] == [list(range(SIZE))] * 3
-    assert epochs[0] != epochs[1] != epochs[2]
-    assert [item.position for item in items] == list(range(3 * SIZE))
-
-
-def test_attributes_of_the_dataset_show_through():
-    data = dataset()
-    assert len(data) == SIZE
-    assert data.get_data_info(3)['number'] == 3
-    with pytest.raises(AttributeError):
-        data.nothing  # noqa: B018
-
-
 def draw() -> tuple:
     return random.random(), np.random.normal(), torch.rand(()).item(), random.gauss(0, 1)
 
@@ -147,17 +130,6 @@ def test_seeds_give_the_same_numbers_and_leave_the_states_alone():
     with seeded(3, 14):
         assert draw() == first
     assert all(one != two for one, two in zip(first, other))
-
-
-def test_states_are_given_back_after_an_error():
-    before = random_states()
-    try:
-        with seeded(1):
-            raise KeyError
-    except KeyError:
-        after = draw()
-    set_random_states(before)
-    assert draw() == after
 
 
 @pytest.mark.parametrize(

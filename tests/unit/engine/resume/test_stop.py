@@ -5,7 +5,6 @@ from __future__ import annotations
 import multiprocessing
 import os
 import signal
-import threading
 import time
 from collections.abc import Iterator
 
@@ -33,15 +32,6 @@ def test_the_first_is_remembered_and_a_second_ctrl_c_leaves(request_, number, ca
     assert said.count('Ctrl-C again leaves at once') == (number == signal.SIGINT)
 
 
-def test_afterwards_signals_mean_what_they_meant(request_):
-    request_.close()
-    assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
-    assert signal.getsignal(signal.SIGTERM) == signal.SIG_DFL
-    with pytest.raises(KeyboardInterrupt):
-        signal.raise_signal(signal.SIGINT)
-    assert request_.received == 0
-
-
 def test_forked_processes_outlive_them_only_meanwhile(request_):
     def survives() -> bool:
         if (child := os.fork()) == 0:
@@ -54,14 +44,6 @@ def test_forked_processes_outlive_them_only_meanwhile(request_):
     assert survives()
     request_.close()
     assert not survives()
-
-
-def test_another_thread_does_not_listen():
-    request = StopRequest()
-    thread = threading.Thread(target=request.listen)
-    thread.start()
-    thread.join()
-    assert not request.is_listening
 
 
 def _work() -> None:

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-import itertools
 import json
 from collections import Counter
+from contextlib import redirect_stdout
+from io import StringIO
+from pathlib import Path
 
 import pytest
 import torch
 from PIL import Image
-from torch import nn
 
 from masasr_mm.models import MASANet, MatchExtractionModule
 from masasr_mm.models.peers import SRNTT
@@ -93,32 +94,6 @@ def test_the_formulas_follow_the_options():
     assert fine.formula == 24 * 16 * 5 * 11 * 9 * 16
 
 
-def test_a_ref_block_is_no_larger_than_the_grid():
-    fine = tool.matching_costs(MatchExtractionModule(), 4, (64, 64), (9, 9))[1]
-    assert fine.formula == 64 * 64 * min(2 * (9 // 16) + 1, 7) ** 2 * 9 * 4
-    fine = tool.matching_costs(MatchExtractionModule(), 4, (8, 8), (10, 12))[1]
-    assert fine.formula == 8 * 8 * 8 * 10 * 9 * 4
-
-
-def test_stage_3_takes_nine_pixels_at_each_scale():
-    small = MASANet(channels=8, fusion_blocks=(1, 1, 1), encoder=dict(num_blocks=1))
-    assert tool.extraction_multiply_adds(small, (16, 24)) == 16 * 24 * 9 * 8 * (1 + 4 + 16)
-
-
-def test_matrix_products_and_convolutions_are_counted():
-    assert tool.multiply_adds(torch.mm, torch.rand(3, 5), torch.rand(5, 7)) == 3 * 5 * 7
-    transposed = nn.ConvTranspose2d(2, 3, 3, stride=2, padding=1, output_padding=1)
-    assert tool.multiply_adds(transposed, torch.rand(1, 2, 6, 4)) == 6 * 4 * 9 * 2 * 3
-    assert tool.multiply_adds(torch.add, torch.rand(9), torch.rand(9)) == 0
-    assert tool.count_parameters(transposed) == 2 * 3 * 9 + 3
-
-
-def test_nothing_is_computed():
-    # The features of such a reference would take 69 GB.
-    costs = tool.costs(MASANet(), (8, 8), (16384, 16384))
-    assert costs[0].as_run == levels(8**2) + levels(4096**2, 1) + levels(16384**2)
-
-
 PEERS = dict(
     srcnn=(20_099, 5.243),
     mdsr=(6_654_211, 116.513),
@@ -160,10 +135,6 @@ def test_peers(name):
     assert found['matching'] == (128**4 * 9 * 256 if name in ('srntt', 'ttsr') else 0)
 
 
-def test_ttsr_is_what_table_2_says_but_for_element_wise_work():
-    assert PEERS['ttsr'][1] == pytest.approx(1044.28, rel=1e-3)
-
-
 def test_srntt_without_vgg_is_what_table_2_says_beside_its_matching():
     """With the content extractor's own way to an image, which is no part of the result."""
     costs = tool.costs(SRNTT(), (128, 128), (512, 512))
@@ -173,31 +144,23 @@ def test_srntt_without_vgg_is_what_table_2_says_beside_its_matching():
     assert (learned + branch) / 1e9 == pytest.approx(6500.70 - 6005.78, rel=2e-3)
 
 
-def test_the_rows_of_a_peer_add_up_to_all_that_it_runs():
-    net = SRNTT(channels=4, num_blocks=1)
-    images = [torch.rand(1, 3, *size) for size in ((8, 12), (32, 16), (8, 4))]
-    with torch.no_grad():
-        expected = tool.multiply_adds(net, *images)
-    assert tool.total(tool.costs(net, (8, 12), (32, 16))).as_run == expected
-
-
 @pytest.fixture(scope='module')
-def settings():
-    return tool.sweep(MASANet(), (128, 128), (128, 128))
+def sweep(tmp_path_factory) -> tuple[str, Path]:
+    """What the tool prints of the paper's case and its settings, and the folder that it writes."""
+    out = tmp_path_factory.mktemp('complexity')
+    with pytest.MonkeyPatch.context() as patch, redirect_stdout(StringIO()) as stdout:
+        patch.setenv('COLUMNS', '200')
+        assert not call_tool(tool, patch, CONFIG, '--sweep', '--out', out)
+    return stdout.getvalue(), out
 
 
-def formulas(settings, panel: str) -> dict[str, int]:
-    rows = settings[settings['panel'] == panel]
-    return dict(zip(rows['label'], rows['formula']))
+def formulas(sweep, panel: str) -> dict[str, int]:
+    settings = json.loads((sweep[1] / 'complexity.json').read_text('utf-8'))['sweep']
+    return {row['label']: row['formula'] for row in settings if row['panel'] == panel}
 
 
-def test_the_paper_s_setting_is_in_every_panel(settings):
-    for panel, label in (('a', '8×8'), ('b', '12×12'), ('c', '1, 2, 3')):
-        assert formulas(settings, panel)[label] == 8_842_641_408
-
-
-def test_lr_blocks(settings):
-    found = formulas(settings, 'a')
+def test_lr_blocks(sweep):
+    found = formulas(sweep, 'a')
     patch = 9 * 64
     for size, padded in ((4, 128), (8, 128), (12, 132), (16, 128)):
         blocks = (padded // size) ** 2
@@ -207,33 +170,18 @@ def test_lr_blocks(settings):
         assert found[f'{size}×{size}'] == expected
     assert found['1×1'] == 128**4 * patch * 3 + 128**2 * patch
     assert sorted(found.values(), reverse=True) == list(found.values())
-    padded = settings[(settings['panel'] == 'a') & (settings['label'] == '12×12')]
-    assert list(padded['lr_size']) == [(132, 132)]
 
 
-def test_ref_blocks(settings):
-    found = formulas(settings, 'b')
+def test_ref_blocks(sweep):
+    found = formulas(sweep, 'b')
     coarse = 256 * 128**2 * 9 * 64 * 3
     assert found == {
         f'{size}×{size}': coarse + 128**2 * (size + 1) ** 2 * 9 * 64 for size in (4, 8, 12, 16, 20)
     }
 
 
-def test_dilations(settings):
-    found = list(formulas(settings, 'c').values())
-    steps = [after - before for before, after in itertools.pairwise(found)]
-    assert steps == [256 * 128**2 * 9 * 64] * 3
-
-
-def test_fewer_operations_are_run_but_for_the_norms(settings):
-    rows = settings[settings['label'] != '1×1']
-    assert (rows['as_run'] < rows['formula']).all()
-
-
-def test_table_2_and_figure_5(monkeypatch, capsys, tmp_path):
-    monkeypatch.setenv('COLUMNS', '200')
-    assert not call_tool(tool, monkeypatch, CONFIG, '--sweep', '--out', tmp_path / 'out')
-    printed = capsys.readouterr().out
+def test_table_2_and_figure_5(sweep):
+    printed, out = sweep
     for text in (
         '4,028,291',
         '350.7141',
@@ -244,49 +192,14 @@ def test_table_2_and_figure_5(monkeypatch, capsys, tmp_path):
         '(a) LR block',
     ):
         assert text in printed
-    content = json.loads((tmp_path / 'out/complexity.json').read_text('utf-8'))
+    content = json.loads((out / 'complexity.json').read_text('utf-8'))
     assert content['matching'] == 8_842_641_408
     whole = content['modules'].pop()
     assert whole['name'] == 'total'
     for key in ('parameters', 'formula', 'as_run'):
         assert sum(row[key] for row in content['modules']) == whole[key]
     assert {setting['panel'] for setting in content['sweep']} == {'a', 'b', 'c'}
-    assert Image.open(tmp_path / 'out/complexity.png').width > 800
-
-
-def test_other_sizes_and_networks(monkeypatch, capsys, tmp_path):
-    config = tmp_path / 'small.py'
-    config.write_text(
-        "model = dict(generator=dict(type='MASANet', channels=4, fusion_blocks=(1, 1, 1), "
-        "adaptation=dict(type='NoAdaptation')))\n"
-    )
-    arguments = (config, '--lq', 16, 24, '--ref', 64, 48, '--out', tmp_path)
-    assert not call_tool(tool, monkeypatch, *arguments)
-    assert 'Table 2' not in capsys.readouterr().out
-    content = json.loads((tmp_path / 'complexity.json').read_text('utf-8'))
-    rows = {row['name']: row for row in content['modules']}
-    assert rows['adaptation'] == dict(name='adaptation', parameters=0, formula=0, as_run=0)
-    assert rows['matching, Stage 1']['formula'] == 6 * 16 * 12 * 9 * 4 * 3
-    assert content['sweep'] == []
-    assert not (tmp_path / 'complexity.png').exists()
-
-
-def test_a_network_that_masa_is_compared_with(monkeypatch, capsys):
-    monkeypatch.setenv('COLUMNS', '200')
-    assert not call_tool(tool, monkeypatch, 'configs/peers/srntt_x4_cufed5.py')
-    printed = capsys.readouterr().out
-    for text in (
-        'extractor',
-        '5,967,503',
-        'matching by the formulas: 618.4753 G',
-        'not in the total: element-wise work',
-        'Table 2: matching 6005.78 G, total 6500.70 G (with element-wise work), 5.75 M parameters',
-    ):
-        assert text in printed
-    assert not call_tool(tool, monkeypatch, 'configs/peers/enet_x4_cufed5.py')
-    printed = capsys.readouterr().out
-    assert 'matching' not in printed
-    assert 'Table 2' not in printed
+    assert Image.open(out / 'complexity.png').width > 800
 
 
 @pytest.mark.parametrize(

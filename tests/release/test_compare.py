@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import csv
-import io
 import json
 import math
 from pathlib import Path
@@ -16,7 +15,6 @@ from pandas import DataFrame
 from PIL import Image
 from skimage import data
 
-from masasr_mm.errors import UserError
 from tests.conftest import REPOSITORY
 from tests.scripts import call_tool, load_tool
 
@@ -43,30 +41,6 @@ def luma_psnr(one: np.ndarray, other: np.ndarray) -> float:
     """BT.601, studio swing."""
     difference = (one.astype(float) - other) @ np.array([65.481, 128.553, 24.966]) / 255
     return 10 * math.log10(255**2 / np.mean(difference**2))
-
-
-def test_photos_are_cut_and_have_the_references_that_are_asked_for(pairs):
-    photos = quality.read_photos(str(pairs))
-    assert [(p.name, p.gt.shape) for p in photos] == [('a', (64, 80, 3)), ('b', (64, 80, 3))]
-    [ref] = photos[0].refs
-    np.testing.assert_array_equal(ref, data.astronaut()[4:68, 204:284])
-    [photo] = quality.read_photos(str(pairs), references=2, limit=1)
-    assert len(photo.refs) == 2
-
-
-def test_lr_images_and_metrics(pairs):
-    gt = quality.read_photos(str(pairs))[0].gt
-    small = Image.fromarray(gt).resize((20, 16), Image.Resampling.BICUBIC)
-    lq = quality.low_resolution(gt)
-    np.testing.assert_array_equal(lq, np.asarray(small))
-    enlarged = quality.enlarge_bicubic(lq)
-    large = small.resize((80, 64), Image.Resampling.BICUBIC)
-    np.testing.assert_array_equal(enlarged, np.asarray(large))
-    found = quality.Metrics()(gt, enlarged)
-    assert found['psnr'] == pytest.approx(luma_psnr(gt, enlarged), abs=1e-3)
-    small.save(stream := io.BytesIO(), 'JPEG', quality=75)
-    packed = np.asarray(Image.open(stream))
-    np.testing.assert_array_equal(quality.low_resolution(gt, jpeg=75), packed)
 
 
 class Recorder:
@@ -100,26 +74,6 @@ def test_every_reference_of_a_pair(pairs):
     assert list(table['mean']) == pytest.approx(list((table['a'] + table['b']) / 2))
 
 
-def test_further_measures_have_a_row_of_the_original():
-    from mmagic.evaluation.metrics.niqe import niqe
-
-    gt = np.ascontiguousarray(data.astronaut()[:192, 200:392])
-    photos = [quality.Photo('a', gt, [gt, gt])]
-    results = DataFrame(real_pairs.measure({'w': Recorder()}, photos, measures=['NIQE']))
-    assert list(results['weights'][:3]) == ['original', 'bicubic', 'w']
-    assert results['NIQE'][0] == pytest.approx(niqe(gt[..., ::-1], 0, convert_to='gray'))
-    assert results['NIQE'][1] > results['NIQE'][0] + 1
-    with pytest.raises(UserError, match='Vmaf is no metric of single images'):
-        next(real_pairs.measure({}, photos, measures=['Vmaf']))
-
-
-def test_an_unlike_reference_is_asked_for(pairs, tmp_path):
-    for name in ('a_0.png', 'a_1.png'):
-        (tmp_path / name).write_bytes((pairs / name).read_bytes())
-    with pytest.raises(UserError, match=r'a_2\.png'):
-        real_pairs.read_pairs(str(tmp_path))
-
-
 def test_real_pairs_prints_and_writes(pairs, small_checkpoint, tmp_path, monkeypatch, capsys):
     out = tmp_path / 'out' / 'results.json'
     arguments = [pairs, '--checkpoints', small_checkpoint, '--device', 'cpu', '--out', out]
@@ -138,21 +92,6 @@ def test_every_system_of_the_tables_has_a_config():
     assert all(path.is_file() for path in found)
     assert peers == {path.name for path in found if path.parent.name == 'peers'}
     assert len(compare.METHODS) == len(set(found)) == 15
-
-
-def test_methods_may_have_other_configs_and_there_may_be_more_of_them():
-    given = ['rcan=other.py', 'mine=a/b=c.py']
-    assert compare.configs_of(['mine', 'rcan'], given) == {'mine': 'a/b=c.py', 'rcan': 'other.py'}
-    found = compare.configs_of(['all'], given)
-    assert list(found) == [*compare.METHODS, 'mine']
-    assert found['rcan'] == 'other.py'
-    assert found['han'] == compare.configs_of(['han'])['han']
-
-
-@pytest.mark.parametrize('text', ['rcan', 'rcan=', '=a.pt'])
-def test_a_name_and_a_file_are_needed(text):
-    with pytest.raises(UserError, match=f'--checkpoints {text}: NAME=FILE is needed'):
-        compare.checkpoints_of(['rcan'], [text])
 
 
 COSTS = DataFrame(
@@ -189,27 +128,6 @@ def test_the_table_has_means_and_empty_cells():
     assert list(table.columns)[1:7] == heads
     assert table.to_numpy().tolist()[0][1:4] == ['22.00', '0.8123', '0.3000']
     assert table.to_numpy().tolist()[1][1:7] == [''] * 6
-
-
-def test_costs_need_no_weights(tmp_path):
-    config = tmp_path / 'peer.py'
-    config.write_text(
-        "model = dict(generator=dict(type='SingleImageNetwork', "
-        "network=dict(type='ENetGenerator', channels=4, num_blocks=1)))\n"
-    )
-    conv = 4 * 4 * 9 + 4
-    pixels = 64 * (3 + 2 * 4) + 256 * 4 + 1024 * (4 + 4 + 3)
-    assert compare.measure_costs(str(config), measuring.Case((8, 8), (32, 32)), 'cpu', 0) == dict(
-        parameters=(3 * 4 * 9 + 4) + 5 * conv + (4 * 3 * 9 + 3), operations=pixels * 4 * 9
-    )
-
-
-def test_the_plot_has_the_methods_with_quality_and_time(tmp_path):
-    found = rows(bicubic=dict(pairs=[22.1]), masa=dict(pairs=[23.456]))
-    compare.plot_time(found, COSTS, tmp_path / 'plot.png')
-    assert Image.open(tmp_path / 'plot.png').width > 500
-    compare.plot_time(rows(bicubic=dict(pairs=[22.1])), COSTS, tmp_path / 'none.png')
-    assert not (tmp_path / 'none.png').exists()
 
 
 @pytest.fixture
@@ -258,40 +176,3 @@ def test_a_row_a_method(pairs, srcnn, tmp_path, monkeypatch, capsys):
     assert {path.name for path in out.iterdir()} == {
         'comparison.csv', 'comparison.json', 'comparison.md', 'crops_pairs_a.png'
     }  # fmt: skip
-
-
-def test_a_method_of_ones_own(pairs, tmp_path, monkeypatch):
-    network = dict(type='ENetGenerator', channels=8, num_blocks=1)
-    generator = dict(type='SingleImageNetwork', network=network)
-    model = dict(type='PeerEditor', generator=generator, pixel_loss=dict(type='L1Loss'))
-    (tmp_path / 'mine.py').write_text(f'model = {model!r}\n')
-    network = MODELS.build(network)
-    for parameter in network.parameters():
-        torch.nn.init.zeros_(parameter)
-    weights = {f'generator.network.{name}': value for name, value in network.state_dict().items()}
-    torch.save(dict(state_dict=weights), tmp_path / 'mine.pth')
-    arguments = [pairs, '--methods', 'mine', '--configs', f'mine={tmp_path / "mine.py"}',
-                 '--checkpoints', f'mine={tmp_path / "mine.pth"}', '--device', 'cpu', '--out',
-                 tmp_path / 'out', '--size', 16, 16, '--runs', 0, '--align', 'auto']  # fmt: skip
-    assert not call_tool(compare, monkeypatch, *arguments)
-    table = read_csv(tmp_path / 'out')
-    # Without weights that are other than 0 it is the enlargement that it adds to.
-    expected = float(table['bicubic']['PSNR'])
-    assert float(table['mine']['PSNR']) == pytest.approx(expected, abs=0.02)
-
-
-@pytest.mark.parametrize(
-    ('arguments', 'message'),
-    [
-        (('--methods', 'vdsr'), '--methods vdsr: not one of srcnn, mdsr'),
-        (('--methods', 'enet', '--checkpoints', 'han=a.pt'), 'han is none of enet'),
-        (('--methods', 'enet', '--checkpoints', 'enet=none.pt'), 'none.pt'),
-        (('--methods', 'mine', '--configs', 'mine=none.py'), 'none.py'),
-        (('pairs', '--methods', 'enet'), 'two folders of one name'),
-    ],
-)
-def test_mistakes(pairs, tmp_path, monkeypatch, capsys, arguments, message):
-    monkeypatch.chdir(pairs.parent)
-    assert call_tool(compare, monkeypatch, pairs, *arguments, '--out', tmp_path / 'out') == 2
-    assert message in capsys.readouterr().err
-    assert not (tmp_path / 'out').exists()

@@ -134,25 +134,3 @@ def test_signals_are_handled_after_models_were_freed():
     pytest.importorskip('openvino')
     result = run_python('-X', 'faulthandler', '-c', COMPILED.format(context='keep_signal_stack'))
     assert succeed(result).stdout == 'handled\n'
-
-
-@of_linux
-@pytest.mark.parametrize('enabled', [False, True])
-def test_the_stack_is_put_back(enabled):
-    code = (
-        'import ctypes, faulthandler, json\n'
-        f'faulthandler.enable() if {enabled} else None\n'
-        'from masasr_mm.compat.openvino import _exchange, _SignalStack, keep_signal_stack\n'
-        'before, inside, after = (_SignalStack() for _ in range(3))\n'
-        '_exchange(None, before)\n'
-        'other = ctypes.create_string_buffer(1 << 17)\n'
-        'with keep_signal_stack():\n'
-        '    _exchange(_SignalStack(ctypes.addressof(other), 0, 1 << 17), None)\n'
-        '    _exchange(None, inside)\n'
-        '_exchange(None, after)\n'
-        'print(json.dumps([(s.start, s.flags, s.size) for s in (before, inside, after)]))\n'
-    )
-    before, inside, after = json.loads(succeed(run_python('-c', code)).stdout)
-    assert before == after
-    assert (before[0] is not None) == enabled
-    assert inside[2] == 1 << 17

@@ -94,20 +94,3 @@ def test_growth(tool, monkeypatch, capsys, tmp_path, small_config):
     assert [row['ref'] for row in content['rows'][2:]] == [[32 * n, 16] for n in range(1, 6)]
     for name in ('area.png', 'references.png'):
         assert Image.open(tmp_path / name).width > 800
-
-
-@pytest.mark.parametrize(
-    ('arguments', 'message'),
-    [
-        (('--lq', 100, 128), 'lq of 100×128: height and width must be multiples of 8'),
-        (('--runs', 0), '0 is not a whole number from 1'),
-        (('--variants', 'fast'), 'fast is none of dtype='),
-        (('--dtype', 'int8'), 'dtype=int8 is none of'),
-        (('--tile', 0), 'tile=0 is none of'),
-        (('--loader', '--cfg-options', 'train_dataloader.dataset.data_root=none'), 'none/input'),
-    ],
-)
-def test_mistakes(tool, monkeypatch, capsys, tmp_path, arguments, message):
-    assert call_tool(tool, monkeypatch, CONFIG, '--out', tmp_path, *arguments) == 2
-    assert message in capsys.readouterr().err
-    assert not list(tmp_path.iterdir())
