@@ -7,6 +7,7 @@ import os
 import re
 import time
 import zipfile
+from functools import lru_cache
 from pathlib import Path
 
 import torch
@@ -19,6 +20,7 @@ from ..config import load_config
 from ..errors import UserError
 from ..models.masa_net import build_part
 from ..tensor_files import check_weights, read_tensors, weights_of
+from ..weights import FAITHFUL, SHARP
 from .formats import PREFIX, from_mmagic, in_our_format
 from .hub import local_file, read_folder
 from .stored_config import stored_config
@@ -123,6 +125,27 @@ def _built(generator: dict, checkpoint: str | os.PathLike) -> nn.Module:
     except Exception as error:  # whatever a wrong argument leads to
         reason = ' '.join(str(error).split())
         raise UserError(f'the model of {checkpoint} cannot be built: {reason}') from error
+
+
+def interpolated_weights(sharpness: float) -> dict[str, Tensor]:
+    """Return a generator's weights at a sharpness between ``photos``, 0, and ``sharp``, 1."""
+    if not 0 <= sharpness <= 1:
+        raise UserError(f'sharpness must be a number from 0 to 1, not {sharpness}')
+    faithful, sharp = _ends_of_sharpness()
+    return {name: torch.lerp(faithful[name], sharp[name], sharpness) for name in faithful}
+
+
+@lru_cache(1)
+def _ends_of_sharpness() -> tuple[dict[str, Tensor], dict[str, Tensor]]:
+    """Return the weights of ``photos`` and ``sharp`` in float32, read once."""
+    faithful, sharp = (
+        {
+            name.removeprefix(PREFIX): weight.float()
+            for name, weight in read_checkpoint(name)['state_dict'].items()
+        }
+        for name in (FAITHFUL, SHARP)
+    )
+    return faithful, sharp
 
 
 def check_start(checkpoint: str | os.PathLike, model: dict, resume: bool) -> None:

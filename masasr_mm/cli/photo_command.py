@@ -129,7 +129,13 @@ def make_inferencer(options: NetworkOptions) -> MASAInferencer:
 
     test_cfg = dict(tile=options.tile, ref_dtype=options.ref_dtype)
     infer = MASAInferencer(
-        options.checkpoint, options.config, options.device, options.dtype, test_cfg, options.align
+        options.checkpoint,
+        options.config,
+        options.device,
+        options.dtype,
+        test_cfg,
+        options.align,
+        options.sharpness,
     )
     warn_of_emulation('--dtype', infer.dtype, infer.device)
     return infer
@@ -138,6 +144,8 @@ def make_inferencer(options: NetworkOptions) -> MASAInferencer:
 def _exported(options: NetworkOptions) -> MASAInferencer:
     """Return what runs an exported network."""
     backend, kind = options.backend, EXPORTED[options.backend]
+    if options.sharpness is not None:
+        raise UserError(f'--sharpness needs the weights themselves: leave out --backend {backend}')
     of_openvino = Path(options.checkpoint).suffix == '.xml'
     if options.checkpoint in NAMES or of_openvino != (backend == 'openvino'):
         raise UserError(

@@ -78,9 +78,16 @@ def parse_args(arguments: Sequence[str] | None = None) -> tuple[NetworkOptions, 
         '--checkpoint',
         default=DEFAULT,
         metavar='CKPT',
-        help='photos or bicubic, which come with the package; or a checkpoint, ours or the '
+        help='photos, sharp or bicubic, which come with the package; or a checkpoint, ours or the '
         "authors', or its URL, from where it is downloaded once; with another --backend a file of "
         f'tools/deployment/export.py (default: {DEFAULT})',
+    )
+    parser.add_argument(
+        '--sharpness',
+        type=number(0, 1),
+        metavar='S',
+        help='from 0, the faithful results of the weights photos, to 1, the sharp ones of sharp, '
+        'which invent more (default: those of the checkpoint)',
     )
     parser.add_argument(
         '--backend',

@@ -38,7 +38,7 @@ def parse_args(arguments: Sequence[str] | None = None) -> argparse.Namespace:
         '--checkpoint',
         default=DEFAULT,
         metavar='CKPT',
-        help='photos or bicubic, which come with the package; or a checkpoint, ours or the '
+        help='photos, sharp or bicubic, which come with the package; or a checkpoint, ours or the '
         f"authors' (default: {DEFAULT})",
     )
     parser.add_argument(

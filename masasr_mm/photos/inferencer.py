@@ -15,7 +15,7 @@ from torch import Tensor, nn
 
 from ..alignment import KeyPointCache
 from ..checkpoints.hub import files_of, pretrained_folder, save_pretrained
-from ..checkpoints.loading import build_generator
+from ..checkpoints.loading import build_generator, interpolated_weights
 from ..errors import UserError
 from ..images.io import ImageInput, Photo, as_photo
 from ..images.pixels import in_bits, is_neutral, white
@@ -23,7 +23,7 @@ from ..models.agreement import LowAgreementError, require_agreement
 from ..models.inference.super_resolve import InferenceOptions, super_resolve, without_hue
 from ..models.matching import MatchMaps
 from ..system import fastest_dtype
-from ..weights import DEFAULT
+from ..weights import DEFAULT, FAITHFUL, SHARP
 from .prediction import Prediction
 from .references import stack
 
@@ -54,6 +54,9 @@ class MASAInferencer:
             :func:`masasr_mm.alignment.align`, and leaves them out where they have no key points
             in common with the photo and show so little of it that it is better off with itself as
             its reference; 'off' takes them as they are. Default: 'auto'.
+        sharpness (float, optional): From 0, the faithful results of 'photos', to 1, the sharp ones
+            of 'sharp', which invents more; weights between the two are interpolated. For these two
+            checkpoints alone. Default: None, those of the checkpoint.
 
     Attributes:
         generator (MASANet): The network, ready for inference.
@@ -77,6 +80,7 @@ class MASAInferencer:
         dtype: str = 'float32',
         test_cfg: dict | None = None,
         align: str = 'auto',
+        sharpness: float | None = None,
     ) -> None:
         if align not in ALIGN:
             raise UserError(f'align must be one of {", ".join(ALIGN)}, not {align}')
@@ -90,6 +94,9 @@ class MASAInferencer:
         network, self.config = self._build(checkpoint, config)
         self.generator = network.to(self.device).eval()
         self._read = [*files_of(checkpoint), *([] if config is None else [config])]
+        self._checkpoint, self._sharpness = checkpoint, None
+        if sharpness is not None:
+            self.sharpness = sharpness
 
     def _build(self, checkpoint: str | os.PathLike, config: str | None) -> tuple[nn.Module, dict]:
         """Return the network with its weights, and its config."""
@@ -127,6 +134,22 @@ class MASAInferencer:
             UserError: If it cannot be written, or would be written over what it was loaded from.
         """
         save_pretrained(self.generator, self.config, folder, dtype, self._read)
+
+    @property
+    def sharpness(self) -> float | None:
+        """Float | None: From 0 to 1, as in the arguments; may be changed between photos."""
+        return self._sharpness
+
+    @sharpness.setter
+    def sharpness(self, sharpness: float) -> None:
+        if self._checkpoint not in (FAITHFUL, SHARP):
+            raise UserError(
+                f'sharpness lies between the weights {FAITHFUL} and {SHARP}; {self._checkpoint} '
+                'has one of its own'
+            )
+        if sharpness != self._sharpness:
+            self.generator.load_state_dict(interpolated_weights(sharpness))
+            self._sharpness = sharpness
 
     @property
     def scale(self) -> int:
