@@ -43,6 +43,7 @@ class NetworkOptions:
     device: str | None
     dtype: str
     align: str
+    sharpness: float | None
     tile: int | str | None
     ref_dtype: str | None
     ensemble: bool
