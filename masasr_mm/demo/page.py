@@ -79,7 +79,7 @@ def build_page(service: Service, examples: list[Example], device: str) -> gr.Blo
                 _preview(refs, lambda paths: service.preview(refs=paths or []))
                 run = gr.Button('Super-resolve', variant='primary', elem_id='run')
                 stop = gr.Button('Cancel', variant='stop', elem_id='cancel', visible=False)
-                options = _options(device)
+                options = _options(service, device)
                 _example_gallery(examples, photo, refs)
                 gr.Markdown(service.limits.in_words())
             with gr.Column(scale=2):
@@ -198,8 +198,10 @@ def _preview(box: gr.File, preview: Callable) -> None:
     box.change(show, inputs=box, outputs=gallery, **QUIET)
 
 
-def _options(device: str) -> tuple[gr.Dropdown, gr.Dropdown, gr.Checkbox]:
-    """Lay out the choice of device, tiles and metadata."""
+def _options(
+    service: Service, device: str
+) -> tuple[gr.Dropdown, gr.Dropdown, gr.Checkbox, gr.Slider]:
+    """Lay out the choice of device, tiles, metadata and sharpness."""
     with gr.Accordion('Options', open=False):
         choices = list(dict.fromkeys([device, *devices()]))
         return (
@@ -217,6 +219,16 @@ def _options(device: str) -> tuple[gr.Dropdown, gr.Dropdown, gr.Checkbox]:
                 label='Keep date, camera and place',
                 info='Copies the EXIF and XMP data of the photo to the result.',
                 elem_id='keep-metadata',
+            ),
+            gr.Slider(
+                0,
+                1,
+                value=service.sharpness,
+                step=0.1,
+                label='Sharpness',
+                info='0 is faithful; 1 is sharp, and more of it is invented.',
+                visible=service.has_sharpness,
+                elem_id='sharpness',
             ),
         )
 
@@ -262,12 +274,13 @@ def _super_resolve(service: Service) -> Callable:
         device: str,
         tile: str,
         keep_metadata: bool,
+        sharpness: float,
         request: gr.Request,
         progress: gr.Progress = gr.Progress(),  # noqa: B008  (gradio wants it so)
     ) -> tuple:
         """Super-resolve what was uploaded."""
         visitor = request.session_hash
-        job = Job(photo, refs, device, TILES[tile], keep_metadata, visitor)
+        job = Job(photo, refs, device, TILES[tile], keep_metadata, sharpness, visitor)
         try:
             with _errors_shown():
                 result = service.super_resolve(job, lambda share, what: progress(share, desc=what))

@@ -26,6 +26,7 @@ from ..models.agreement import LOW_AGREEMENT
 from ..photos.postprocessing import postprocess
 from ..photos.prediction import Prediction, two_digits
 from ..visualization.match_picture import draw_matches
+from ..weights import FAITHFUL, SHARP
 
 MEGA = 1_000_000
 PREVIEW = 480  # pixels
@@ -65,6 +66,7 @@ class Job:
     device: str = 'cpu'
     tile: int | str | None = 'auto'
     keep_metadata: bool = False
+    sharpness: float | None = None
     visitor: str | None = None
     cancelled: threading.Event = field(default_factory=threading.Event)
 
@@ -104,6 +106,8 @@ class Service:
         self.folder = folder.resolve()
         self._queue: list[Job] = []  # the first one runs
         self._queue_changed = threading.Condition()
+        self.has_sharpness = checkpoint in (FAITHFUL, SHARP)
+        self.sharpness = float(checkpoint == SHARP)
         self._inferencer = lru_cache(lambda device: MASAInferencer(checkpoint, config, device))
 
     def warm_up(self, device: str) -> None:
@@ -147,6 +151,8 @@ class Service:
             report(0.2, SUPER_RESOLVING)
             infer = self._inferencer(job.device)
             infer.test_cfg = dict(tile=job.tile, track=_tracker(job, report))
+            if self.has_sharpness and job.sharpness is not None:
+                infer.sharpness = job.sharpness
             with _checking(infer.generator, job):
                 prediction = infer.predict(photo, references, bits=photo.bits)
             report(0.9, 'drawing the matches')

@@ -152,7 +152,7 @@ class Visitor:
 
     def super_resolve(self, photo: Path, refs: list[Path], tile: str = 'automatic') -> dict:
         uploads = self.upload(photo), [self.upload(path) for path in refs]
-        return self.call(self.work, [*uploads, 'cpu', tile, False])
+        return self.call(self.work, [*uploads, 'cpu', tile, False, 0])
 
 
 @pytest.fixture

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pytest
 import torch
+from PIL import Image
+from skimage import data
 
 from masasr_mm.apis import MASAInferencer
 from masasr_mm.checkpoints.loading import read_checkpoint
+from masasr_mm.demo.service import Job, Limits, Service
 from masasr_mm.errors import UserError
 
 
@@ -35,3 +39,15 @@ def test_no_share_beyond_the_ends(share):
 def test_other_weights_have_their_own():
     with pytest.raises(UserError, match='between the weights photos and sharp'):
         MASAInferencer('bicubic', device='cpu', sharpness=0.5)
+
+
+def test_the_page_gives_what_the_weights_give(tmp_path):
+    scene = data.astronaut()[:96, 180:276]
+    photo, ref = (str(tmp_path / name) for name in ('photo.png', 'ref.png'))
+    Image.fromarray(scene).resize((24, 24), Image.Resampling.BICUBIC).save(photo)
+    Image.fromarray(scene).save(ref)
+    service = Service('photos', None, tmp_path, Limits())
+    for share, name in ((1, 'sharp'), (0, 'photos')):
+        result = service.super_resolve(Job(photo, [ref], sharpness=share))
+        expected = MASAInferencer(name, device='cpu')(photo, ref)
+        np.testing.assert_array_equal(result.image, expected)
