@@ -48,6 +48,15 @@ def _plain_configs() -> Iterator[None]:
 
 
 @pytest.fixture(autouse=True)
+def _signals_stay() -> Iterator[None]:
+    """Let no command that runs inside this process leave its way to end behind."""
+    before = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGINT)}
+    yield
+    for number, handler in before.items():
+        signal.signal(number, handler)
+
+
+@pytest.fixture(autouse=True)
 def _mmagic_scope() -> Iterator[None]:
     """Build from mmagic's registries, as under a config with ``default_scope='mmagic'``."""
     if DefaultScope.get_current_instance() is None:
