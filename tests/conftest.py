@@ -13,6 +13,8 @@ from unittest import mock
 import pytest
 from mmengine.registry import DefaultScope
 
+import masasr_mm  # noqa: F401  (before mmagic, which cannot be imported alone beside mmcv-lite)
+
 if TYPE_CHECKING:
     import numpy as np
     from torch import nn
@@ -150,8 +152,6 @@ def small_model() -> nn.Module:
     """An editor with a small network whose output differs from the bicubic enlargement."""
     import torch
     from mmagic.registry import MODELS
-
-    import masasr_mm  # noqa: F401
 
     torch.manual_seed(0)
     with DefaultScope.overwrite_default_scope('mmagic'):

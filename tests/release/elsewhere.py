@@ -18,7 +18,7 @@ from contextlib import suppress
 from multiprocessing import resource_tracker
 from pathlib import Path
 
-from tests.conftest import REPOSITORY
+REPOSITORY = Path(__file__).resolve().parents[2]
 
 #: What Windows lacks, and of it what macOS lacks, too. (SIGCHLD stays: torch waits for its workers
 #: with it.)
