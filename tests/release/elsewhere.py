@@ -17,6 +17,7 @@ import types
 from contextlib import suppress
 from multiprocessing import resource_tracker
 from pathlib import Path
+from unittest import mock
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 
@@ -99,7 +100,8 @@ def import_everything() -> None:
     tools = [*REPOSITORY.glob('tools/**/*.py'), *REPOSITORY.glob('demo/*.py')]
     for tool in tools:
         if tool.name != 'tutorial.py':  # runs at once
-            runpy.run_path(str(tool))
+            with mock.patch.object(sys, 'path', [str(tool.parent), *sys.path]):
+                runpy.run_path(str(tool))
     print(f'imported everything, {len(tools)} tools among it')
 
 
