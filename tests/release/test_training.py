@@ -200,5 +200,5 @@ def test_a_work_directory_that_is_only_read(train, small_disk, read_only_view):
     (small_disk / 'work').mkdir()
     line = one_error(train(read_only_view / 'work'))
     assert f'{read_only_view}/work/' in line
-    assert 'Read-only file system: it can only be read there; choose another folder' in line
+    assert 'Read-only file system' in line
     assert list((small_disk / 'work').iterdir()) == []
