@@ -106,7 +106,7 @@ class Service:
         self.folder = folder.resolve()
         self._queue: list[Job] = []  # the first one runs
         self._queue_changed = threading.Condition()
-        self.has_sharpness = checkpoint in (FAITHFUL, SHARP)
+        self.has_sharpness = checkpoint in (FAITHFUL, SHARP) and config is None
         self.sharpness = float(checkpoint == SHARP)
         self._inferencer = lru_cache(lambda device: MASAInferencer(checkpoint, config, device))
 

@@ -56,12 +56,13 @@ class MASAInferencer:
             its reference; 'off' takes them as they are. Default: 'auto'.
         sharpness (float, optional): From 0, the faithful results of 'photos', to 1, the sharp ones
             of 'sharp', which invents more; weights between the two are interpolated. For these two
-            checkpoints alone. Default: None, those of the checkpoint.
+            checkpoints alone, without a config. Default: None, those of the checkpoint.
 
     Attributes:
         generator (MASANet): The network, ready for inference.
         config (dict): What it was built from.
         test_cfg (dict): May be changed between photos.
+        has_sharpness (bool): Whether ``sharpness`` can be set.
 
     Raises:
         UserError: If the checkpoint, the config or the device cannot be used.
@@ -94,7 +95,8 @@ class MASAInferencer:
         network, self.config = self._build(checkpoint, config)
         self.generator = network.to(self.device).eval()
         self._read = [*files_of(checkpoint), *([] if config is None else [config])]
-        self._checkpoint, self._sharpness = checkpoint, None
+        self.has_sharpness = checkpoint in (FAITHFUL, SHARP) and config is None
+        self._sharpness = None
         if sharpness is not None:
             self.sharpness = sharpness
 
@@ -137,15 +139,15 @@ class MASAInferencer:
 
     @property
     def sharpness(self) -> float | None:
-        """Float | None: From 0 to 1, as in the arguments; may be changed between photos."""
+        """From 0 to 1, as in the arguments; may be changed between photos."""
         return self._sharpness
 
     @sharpness.setter
     def sharpness(self, sharpness: float) -> None:
-        if self._checkpoint not in (FAITHFUL, SHARP):
+        if not self.has_sharpness:
             raise UserError(
-                f'sharpness lies between the weights {FAITHFUL} and {SHARP}; {self._checkpoint} '
-                'has one of its own'
+                f'sharpness lies between the weights {FAITHFUL} and {SHARP}; choose one of these '
+                'checkpoints, without a config'
             )
         if sharpness != self._sharpness:
             self.generator.load_state_dict(interpolated_weights(sharpness))

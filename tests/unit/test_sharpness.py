@@ -36,9 +36,13 @@ def test_no_share_beyond_the_ends(share):
         MASAInferencer('photos', device='cpu', sharpness=share)
 
 
-def test_other_weights_have_their_own():
+@pytest.mark.parametrize(
+    ('checkpoint', 'config'), [('bicubic', None), ('photos', 'configs/masa-rec_x4_cufed5.py')]
+)
+def test_other_networks_have_their_own(checkpoint, config, tmp_path):
     with pytest.raises(UserError, match='between the weights photos and sharp'):
-        MASAInferencer('bicubic', device='cpu', sharpness=0.5)
+        MASAInferencer(checkpoint, config, device='cpu', sharpness=0.5)
+    assert not Service(checkpoint, config, tmp_path, Limits()).has_sharpness
 
 
 def test_the_page_gives_what_the_weights_give(tmp_path):
