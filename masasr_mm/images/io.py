@@ -45,11 +45,15 @@ TIFF_STARTS = (b'II*\0', b'MM\0*')
 DNG_VERSION, COLOR_FILTER_ARRAY, LINEAR_RAW = 50706, 32803, 34892
 #: Pillow's modes with at most 8 bits a channel that have one meaning as RGB.
 EIGHT_BIT_MODES = ('1', 'L', 'LA', 'P', 'PA', 'RGB', 'RGBA', 'RGBa', 'RGBX', 'CMYK', 'YCbCr')
+FULL_RANGE = ('HEIF', 'JPEG2000')
+"""Formats whose lowest and highest values are black and white."""
 #: Pillow's modes of 16-bit grey.
 SIXTEEN_BIT_MODES = ('I;16', 'I;16L', 'I;16B', 'I;16N')
 GREY_MODES = ('1', 'L', 'LA', 'La', 'I', *SIXTEEN_BIT_MODES)
 ALPHA_MODES = ('LA', 'La', 'PA', 'RGBA', 'RGBa')
 PROFILE_SPACE = slice(16, 20)  # of an ICC profile: the colour space of the pixels
+HEADER_BYTES = 1 << 16
+"""Within them a file says how many bits its channels have."""
 LOW = 1 << 14
 """16-bit values that are all below it are likely to be those of 14 bits or fewer."""
 
@@ -63,6 +67,7 @@ class Header(NamedTuple):
         mode (str): Pillow's mode.
         frames (int): Pages of a TIFF file or pictures of an animation; 1 for most.
         format (str): Pillow's name of the format.
+        bits (int): Of a channel.
     """
 
     width: int
@@ -70,6 +75,7 @@ class Header(NamedTuple):
     mode: str
     frames: int
     format: str
+    bits: int = 8
 
 
 class Photo(NamedTuple):
@@ -147,10 +153,12 @@ def read_header(path: str | os.PathLike) -> Header:
             # Pillow decodes a whole PNG file to look for an orientation behind the pixels.
             if (image.format != 'PNG' or 'exif' in image.info) and _orientation(image) > 4:
                 width, height = height, width
-            return Header(width, height, image.mode, getattr(image, 'n_frames', 1), image.format)
+            frames = getattr(image, 'n_frames', 1)
+            bits = _bits(image, _first_bytes(path, HEADER_BYTES))
+            return Header(width, height, image.mode, frames, image.format, bits)
     except Image.UnidentifiedImageError as error:
         with suppress(Exception), open(path, 'rb') as file:  # 16-bit grey with opacity
-            return Header(*tiff_size(file), 'LA', 1, 'TIFF')
+            return Header(*tiff_size(file), 'LA', 1, 'TIFF', 16)
         raise _unreadable(str(path), error) from error
     except Exception as error:  # a broken file can end in any error of the libraries
         raise _unreadable(str(path), error) from error
@@ -334,9 +342,9 @@ def _open(file: str | os.PathLike | io.BytesIO, name: str) -> Image.Image:
     )
 
 
-def _first_bytes(path: str | os.PathLike) -> bytes:
+def _first_bytes(path: str | os.PathLike, count: int = 16) -> bytes:
     with open(path, 'rb') as file:
-        return file.read(16)
+        return file.read(count)
 
 
 def _let_pillow_read_heif(name: str) -> None:
@@ -385,7 +393,9 @@ def _decode(content: bytes, name: str, pixels_only: bool = False, stretched: boo
         with _open(io.BytesIO(content), name) as image:
             page, told = _largest_page(image)
             image.seek(page)
-            if _is_in_deep_planes(image):
+            planes = getattr(image, 'tag_v2', {}).get(Base.PlanarConfiguration) == 2
+            # 16-bit colours one after another, which OpenCV misreads
+            if planes and image.mode[:3] == 'RGB' and _bits(image, content) == 16:
                 return _decode(rgba_tiff(content), name, pixels_only, stretched)
             photo = _photo(image, content, page, pixels_only, stretched)
     except Image.UnidentifiedImageError as error:
@@ -409,23 +419,29 @@ def _photo(
     metadata = NO_METADATA if pixels_only else read_metadata(image)
     tags = dict(image.tag_v2) if image.format == 'TIFF' else {}
     is_png = image.format == 'PNG' and content
-    deep = _has_deep_colour(image, content)
+    bits = _bits(image, content)
     image.load()
     # Pillow and OpenCV turn TIFF images upright themselves; Pillow forgets the tag then.
     orientation = _orientation(image)
-    grey = content[25] in (0, 4) if deep and is_png else image.mode in GREY_MODES
+    grey = content[25] in (0, 4) if is_png else image.mode in GREY_MODES
     problems, levels, alpha = [], None, None
-    # Of PGM files with 16 bits, and of those who make such images, Pillow's I has 16 bits.
-    if deep or image.mode in SIXTEEN_BIT_MODES or (image.mode == 'I' and image.format != 'TIFF'):
-        rgb, alpha = _read_deep(image, content, page, deep)
-        declared = (0, _ppm_white(content)) if image.format == 'PPM' and deep else None
-        declared = declared or _declared_levels(tags)
-        levels = _levels(rgb, declared, stretched, problems)
+    pixels = _deep_pixels(image, content, page, bits)
+    if pixels is None and bits > 8:
+        problems.append(
+            'has more than 8 bits a channel, of which 8 are read; save it as a PNG or TIFF file '
+            'of RGB to keep them'
+        )
+    if pixels is not None:
+        rgb, alpha = _split(image, pixels)
+        if image.format not in FULL_RANGE:
+            white = _ppm_white(content)
+            declared = (0, white) if white else _declared_levels(tags)
+            levels = _levels(rgb, declared, stretched, problems)
         if levels:
             rgb = stretch(rgb, *levels)
         if tags.get(Base.PhotometricInterpretation) == 0:  # white is zero
             rgb = 65535 - rgb
-        if alpha is not None and tags.get(Base.ExtraSamples) == (1,):
+        if alpha is not None and (tags.get(Base.ExtraSamples) == (1,) or image.mode == 'RGBa'):
             rgb = unmultiplied(rgb, alpha)
     else:
         if image.mode == 'CMYK':
@@ -471,46 +487,60 @@ def _upright(pixels: np.ndarray | None, orientation: int) -> np.ndarray | None:
     return pixels.copy()
 
 
-def _has_deep_colour(image: Image.Image, content: bytes) -> bool:
-    """Whether Pillow would cut 16-bit pixels of this file to their upper byte."""
-    if image.format == 'PNG' and content:
-        bit_depth = content[24]  # of the header chunk, which comes first in every PNG file
-        return bit_depth == 16
-    if image.format == 'PPM' and image.mode == 'RGB':
-        return (_ppm_white(content) or 255) > 255
-    if image.format == 'TIFF' and image.mode in ('RGB', 'RGBA', 'RGBX'):
-        return set(image.tag_v2.get(Base.BitsPerSample, ())) == {16}
-    return False
+def _bits(image: Image.Image, content: bytes) -> int:
+    """Return the bits a channel of an image file that begins so; 8 of what Pillow made."""
+    bits = 8
+    if image.mode in SIXTEEN_BIT_MODES or (image.mode == 'I' and image.format != 'TIFF'):
+        bits = 16  # of PGM files with 16 bits, and of those who make such images, I has 16 bits
+    elif not content:
+        return bits
+    elif image.format == 'PNG':
+        bits = content[24]  # of the header chunk, which comes first in every PNG file
+    elif image.format == 'PPM':
+        bits = (_ppm_white(content) or 255).bit_length()
+    elif image.format == 'TIFF':
+        bits = max(image.tag_v2.get(Base.BitsPerSample, (8,)))
+    elif image.format == 'HEIF':
+        bits = image.info.get('bit_depth', 8)
+    elif image.format == 'AVIF' and (box := content.find(b'av1C')) > 0:
+        bits = 10 if content[box + 6] & 0x40 else 8
+    elif image.format == 'JPEG2000':
+        bits = 1 + (content[content.index(b'\xff\x4f\xff\x51') + 42] & 0x7F)
+    return max(bits, 8)
 
 
 def _ppm_white(content: bytes) -> int | None:
-    """Return the value of white that a PPM file declares."""
+    """Return the value of white that a PPM file declares; None of other files."""
     found = re.match(rb'P6(?:\s+|#[^\n]*\n)+\d+\s+\d+\s+(\d+)\s', content)
     return int(found[1]) if found else None
 
 
-def _is_in_deep_planes(image: Image.Image) -> bool:
-    """Whether a TIFF file holds 16-bit colours one after another, which OpenCV misreads."""
-    if image.format != 'TIFF' or image.tag_v2.get(Base.PlanarConfiguration) != 2:
-        return False
-    return _has_deep_colour(image, b'')
+def _deep_pixels(image: Image.Image, content: bytes, page: int, bits: int) -> np.ndarray | None:
+    """Return 16-bit pixels, grey or BGR(A), of an image that has them; None if no library can."""
+    if image.mode in SIXTEEN_BIT_MODES or (image.mode == 'I' and image.format != 'TIFF'):
+        return np.asarray(image).clip(0, 65535).astype(np.uint16)
+    if bits <= 8 or image.mode == 'CMYK' or image.format == 'AVIF':
+        return None
+    if image.format == 'HEIF':
+        import pillow_heif
 
-
-def _read_deep(
-    image: Image.Image, content: bytes, page: int, deep: bool
-) -> tuple[np.ndarray, np.ndarray | None]:
-    """Return 16-bit RGB (H, W, 3) and opacity (H, W), by OpenCV where Pillow would lose bits."""
-    if deep:
-        flags = cv2.IMREAD_UNCHANGED | cv2.IMREAD_IGNORE_ORIENTATION
-        data = np.frombuffer(content, np.uint8)
-        if page:
-            _, [pixels] = cv2.imdecodemulti(data, flags, range=(page, page + 1))
-        else:
-            pixels = cv2.imdecode(data, flags)
-        if pixels is None or pixels.dtype != np.uint16:
-            raise ValueError('16-bit pixels in a form that OpenCV cannot read')
+        file = pillow_heif.open_heif(content, convert_hdr_to_8bit=False, bgr_mode=True)
+        return stretch(np.asarray(file[page]), 0, ((1 << bits) - 1) << (16 - bits))
+    if image.format == 'JPEG2000' and image.mode == 'LA':
+        return None
+    flags = cv2.IMREAD_UNCHANGED | cv2.IMREAD_IGNORE_ORIENTATION
+    data = np.frombuffer(content, np.uint8)
+    if page:
+        _, [pixels] = cv2.imdecodemulti(data, flags, range=(page, page + 1))
     else:
-        pixels = np.asarray(image).clip(0, 65535).astype(np.uint16)
+        pixels = cv2.imdecode(data, flags)
+    if pixels is None or pixels.dtype != np.uint16:
+        return None
+    return stretch(pixels, 0, (1 << bits) - 1) if image.format == 'JPEG2000' else pixels
+
+
+def _split(image: Image.Image, pixels: np.ndarray) -> tuple[np.ndarray, np.ndarray | None]:
+    """Return RGB (H, W, 3) and opacity (H, W) of 16-bit pixels, grey or BGR(A)."""
     channels = 1 if pixels.ndim == 2 else pixels.shape[2]
     to_rgb = {1: cv2.COLOR_GRAY2RGB, 3: cv2.COLOR_BGR2RGB, 4: cv2.COLOR_BGRA2RGB}[channels]
     rgb = cv2.cvtColor(pixels, to_rgb)

@@ -14,7 +14,7 @@ from typing import NamedTuple
 
 from ..errors import UserError
 from ..files import check_outputs
-from ..images.io import SUFFIXES, read_header
+from ..images.io import ALPHA_MODES, GREY_MODES, SUFFIXES, read_header
 from .postprocessing import LEAST, FinalSize, reduced_size, result_size
 
 PHOTO_SUFFIXES = (
@@ -24,7 +24,9 @@ PHOTO_SUFFIXES = (
 """Endings of what is taken of folders and patterns."""
 
 LONGEST = dict(jpg=65_500, webp=16_383)
-"""Pixels of width and height that a format holds; the others hold whatever fits into memory."""
+"""Pixels of width and height that a format holds; PNG holds whatever fits into memory."""
+LARGEST_TIFF = (1 << 32) - (1 << 24)
+"""Bytes of pixels; they are compressed, but nobody knows how well."""
 
 PICTURES = ('compare', 'matches')
 """What can be drawn beside a result."""
@@ -384,13 +386,14 @@ def _is_done(job: Job, keep_time: bool) -> bool:
 
 def _check_sizes(jobs: Sequence[Job], options: PhotoOptions, kind: str, scale: int) -> None:
     """See that photos are large enough, and results not too large for their format."""
-    if kind not in LONGEST and options.reduce_first == 1:
+    if kind == 'png' and options.reduce_first == 1:
         return
     for job in jobs:
         try:
-            size = read_header(job.lq)[:2]
+            header = read_header(job.lq)
         except UserError:
             continue  # told when its turn comes
+        size = header[:2]
         if options.reduce_first != 1:
             width, height = reduced_size(*size, options.reduce_first)
             if min(width, height) < LEAST:
@@ -403,4 +406,11 @@ def _check_sizes(jobs: Sequence[Job], options: PhotoOptions, kind: str, scale: i
             raise UserError(
                 f'{job.lq}: its result of {width}×{height} pixels is more than {kind} holds, '
                 f'{LONGEST[kind]} a side; take --format png or tiff, or a smaller --outscale'
+            )
+        channels = (1 if header.mode in GREY_MODES else 3) + (header.mode in ALPHA_MODES)
+        depth = options.depth or (16 if header.bits > 8 else 8)
+        if kind == 'tiff' and width * height * channels * depth // 8 > LARGEST_TIFF:
+            raise UserError(
+                f'{job.lq}: its result of {width}×{height} pixels in {depth} bits may be more than '
+                'the 4 GB of a TIFF file; take --format png, or a smaller --outscale'
             )

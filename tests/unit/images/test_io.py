@@ -238,7 +238,7 @@ def test_a_header_tells_size_and_frames_before_pixels_are_decoded(tmp_path):
     )
     with (tmp_path / 'c.tif').open('r+b') as file:
         file.truncate((tmp_path / 'c.tif').stat().st_size - 100)
-    assert read_header(tmp_path / 'c.tif') == Header(9, 6, 'LA', 1, 'TIFF')
+    assert read_header(tmp_path / 'c.tif') == Header(9, 6, 'LA', 1, 'TIFF', 16)
     frames = [Image.fromarray(RGB), Image.fromarray(255 - RGB)]
     (tmp_path / 'c.gif').write_bytes(
         encode(frames[0], 'GIF', save_all=True, append_images=frames[1:])
@@ -325,6 +325,56 @@ def test_planes_and_ppm_of_sixteen_bits(tmp_path):
         photo = read_photo(tmp_path / 'a.ppm')
         assert np.abs(photo.rgb - pixels * (65535 / white)).max() <= 0.5
         assert not photo.warnings
+
+
+def heic_of_ten_bits() -> bytes:
+    pillow_heif = pytest.importorskip('pillow_heif')
+    image = pillow_heif.from_bytes(mode='RGBA;16', size=(9, 6), data=DEEP.tobytes())
+    buffer = io.BytesIO()
+    image.save(buffer, quality=-1, matrix_coefficients=0, chroma=444)
+    return buffer.getvalue()
+
+
+def jpeg_2000_of_sixteen_bits() -> bytes:
+    large = cv2.resize(DEEP[..., [2, 1, 0, 3]], (36, 24), interpolation=cv2.INTER_NEAREST)
+    written, content = cv2.imencode('.jp2', np.pad(large, ((0, 40), (0, 28), (0, 0))))
+    assert written
+    return content.tobytes()
+
+
+@pytest.mark.parametrize(
+    ('content', 'place', 'bits'),
+    [(heic_of_ten_bits, np.s_[:], 10), (jpeg_2000_of_sixteen_bits, np.s_[:24:4, :36:4], 16)],
+)
+def test_more_than_eight_bits_of_compressed_files_are_read(content, place, bits, tmp_path):
+    """With their full range: the largest value is white."""
+    (tmp_path / 'a').write_bytes(content())
+    photo = read_photo(tmp_path / 'a')
+    assert (photo.bits, photo.levels, photo.warnings) == (16, None, ())
+    assert read_header(tmp_path / 'a').bits == bits
+    expected = (DEEP >> (16 - bits)) * (65535 / ((1 << bits) - 1))
+    assert np.abs(photo.rgb[place] - expected[..., :3]).max() <= 1
+    assert np.abs(photo.alpha[place] - expected[..., 3]).max() <= 1
+
+
+def avif_that_says_ten_bits() -> bytes:
+    content = bytearray(encode(RGB, 'AVIF'))
+    content[content.index(b'av1C') + 6] |= 0x40
+    start = content.index(b'pixi') + 9
+    content[start : start + 3] = bytes([10, 10, 10])
+    return bytes(content)
+
+
+@pytest.mark.parametrize('kind', ['avif', 'cmyk'])
+def test_bits_that_no_library_reads_are_told(kind, tmp_path):
+    if kind == 'avif':
+        content = avif_that_says_ten_bits()
+    else:
+        content = tiff(tmp_path, DEEP, photometric='separated')
+    (tmp_path / 'a').write_bytes(content)
+    photo = read_photo(tmp_path / 'a')
+    assert photo.bits == 8
+    assert 'has more than 8 bits a channel, of which 8 are read' in photo.warnings[0]
 
 
 TWELVE = (DEEP[..., :3] >> 4).astype(np.uint16)

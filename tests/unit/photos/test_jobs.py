@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import struct
 from pathlib import Path
 
 import pytest
@@ -11,6 +12,7 @@ from PIL import Image
 
 from masasr_mm.errors import UserError
 from masasr_mm.photos.jobs import FinalSize, PhotoOptions, find_images, plan_jobs
+from tests.image_files import png_chunk
 
 
 @pytest.fixture(autouse=True)
@@ -317,3 +319,23 @@ def test_sizes_that_formats_cannot_hold_are_known_before(size, options, result):
     else:
         plan('p.png', **options)
     plan('odd', **options)  # no image: told when its turn comes
+
+
+def test_more_than_a_tiff_file_holds_is_known_before():
+    """Of headers alone: nobody knows how well pixels will be compressed."""
+    for side, bits, options, result in (
+        (9400, 8, {}, None),
+        (9500, 8, {}, '38000×38000 pixels in 8 bits'),
+        (9400, 16, {}, '37600×37600 pixels in 16 bits'),
+        (9400, 16, dict(depth=8), None),
+        (9400, 8, dict(depth=16, outscale=FinalSize(3)), '28200×28200 pixels in 16 bits'),
+        (9500, 16, dict(format='png'), None),
+    ):
+        header = struct.pack('>IIBBBBB', side, side, bits, 2, 0, 0, 0)
+        content = b'\x89PNG\r\n\x1a\n' + png_chunk(b'IHDR', header) + png_chunk(b'IDAT', b'')
+        Path('p.png').write_bytes(content)
+        asked = dict(dict(format='tiff'), **options)
+        if result:
+            refused(f'^p.png: .*{result} may be more than the 4 GB', 'p.png', **asked)
+        else:
+            plan('p.png', **asked)
