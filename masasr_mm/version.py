@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 
-__version__ = '0.1.0'
+__version__ = '0.2.0.dev0'
 
 
 def add_version(parser: argparse.ArgumentParser) -> None:

@@ -1,0 +1,126 @@
+"""Make the pictures of the documents with the shipped weights, on photos as JPEG files of quality 75.
+
+    python tools/dev/make_pictures.py data/pairs
+
+PAIRS is the folder that tools/dataset_converters/make_pairs.py makes. Look at each picture before it is kept.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+
+from masasr_mm.apis import MASAInferencer
+from masasr_mm.errors import exit_with_user_errors
+from masasr_mm.photos.prediction import Prediction
+from masasr_mm.version import add_version
+from masasr_mm.visualization.match_picture import draw_matches
+from masasr_mm.visualization.panels import Panel, in_a_row
+
+ROOT = Path(__file__).resolve().parents[2]
+sys.path.insert(0, str(ROOT / 'tools' / 'analysis_tools'))
+from quality import enlarge_bicubic, low_resolution, read_photos  # noqa: E402
+
+CROPS = {
+    'aloe': (150, 120),
+    'graf': (150, 130),
+    'leuven': (40, 180),
+    'motorcycle': (60, 180),
+    'rubberwhale': (150, 300),
+}
+"""Top and left of the part that is shown of each photo."""
+SIDE, SHOWN = 128, 320
+"""The sides of such a part, and of its picture."""
+TURNED = 'graf', 200
+"""The photo whose reference is given turned, by how many degrees, and enlarged."""
+
+
+def main() -> None:
+    """Make result.jpg, sharpness.jpg, aligned.jpg and matches.jpg."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    add_version(parser)
+    parser.add_argument('pairs', metavar='PAIRS')
+    parser.add_argument(
+        '--out', type=Path, default=ROOT / 'docs' / 'images', help='default: %(default)s'
+    )
+    arguments = parser.parse_args()
+    photos = {photo.name: photo for photo in read_photos(arguments.pairs)}
+    infer, unaligned = MASAInferencer(), MASAInferencer(align='off')
+    results, sharpness = [], []
+    for name, photo in photos.items():
+        place, ref = CROPS[name], photo.refs[0]
+        lq = low_resolution(photo.gt, jpeg=75)
+        if name == TURNED[0]:
+            ref = turned(ref)
+        prediction = infer.predict(lq, ref)
+        sr = prediction.image
+        levels = {'photos (0)': sr}
+        for level in (0.5, 1):
+            levels[f'sharpness {level}'] = MASAInferencer(sharpness=level)(lq, ref)
+        given = Panel('reference', square(ref))
+        enlarged = part('photo, enlarged', enlarge_bicubic(lq), place)
+        truth = part('the original', photo.gt, place)
+        row = [enlarged, part('masasr_mm', sr, place), given, truth]
+        if name in ('graf', 'aloe', 'rubberwhale'):
+            results.append(in_a_row(row, SHOWN))
+        sharpness.append(
+            in_a_row([enlarged, *(part(*item, place) for item in levels.items()), truth], SHOWN)
+        )
+        if name == TURNED[0]:
+            panels = [
+                Panel('photo, enlarged', enlarge_bicubic(lq)),
+                Panel('reference as it is', unaligned(lq, ref)),
+                Panel('reference aligned', sr),
+                Panel('reference', square(ref)),
+            ]
+            save(arguments.out / 'aligned.jpg', in_a_row(panels, SHOWN))
+        if name == 'rubberwhale':
+            save(arguments.out / 'matches.jpg', matches(prediction))
+    save(arguments.out / 'result.jpg', np.vstack(results))
+    save(arguments.out / 'sharpness.jpg', np.vstack(sharpness))
+
+
+def turned(ref: np.ndarray) -> np.ndarray:
+    """Return an image enlarged twice and turned, as a larger photo from another angle."""
+    image = Image.fromarray(ref).resize((2 * ref.shape[1], 2 * ref.shape[0]), Image.LANCZOS)
+    return np.array(image.rotate(TURNED[1], Image.BICUBIC, expand=True, fillcolor='gray'))
+
+
+def part(caption: str, image: np.ndarray, place: tuple[int, int]) -> Panel:
+    """Return the part of an image that starts at a place, enlarged."""
+    top, left = place
+    cut = Image.fromarray(image[top : top + SIDE, left : left + SIDE])
+    return Panel(caption, np.array(cut.resize((SHOWN, SHOWN), Image.Resampling.LANCZOS)))
+
+
+def square(image: np.ndarray) -> np.ndarray:
+    """Return the middle square of an image, reduced."""
+    side = min(image.shape[:2])
+    top, left = ((length - side) // 2 for length in image.shape[:2])
+    cut = Image.fromarray(image[top : top + side, left : left + side])
+    return np.array(cut.resize((SHOWN, SHOWN), Image.Resampling.LANCZOS))
+
+
+def matches(prediction: Prediction) -> np.ndarray:
+    """Return the picture that `masasr --matches` draws, reduced."""
+    ref, count, maps, texture = prediction.shown()
+    picture = draw_matches(prediction.lq, prediction.image, ref, maps, count, texture)
+    image = Image.fromarray(picture)
+    image.thumbnail((1400, 1400), Image.Resampling.LANCZOS)
+    return np.array(image)
+
+
+def save(path: Path, image: np.ndarray) -> None:
+    """Write a picture as JPEG."""
+    Image.fromarray(image).save(path, quality=85, optimize=True, subsampling=0)
+    print(f'{path}: {image.shape[1]}×{image.shape[0]}, {path.stat().st_size // 1000} KB')
+
+
+if __name__ == '__main__':
+    exit_with_user_errors(main)
