@@ -1,8 +1,9 @@
-"""Make the pictures of the documents with the shipped weights, on photos as JPEG files of quality 75.
+"""Make the pictures of the documents with the shipped weights, from JPEG photos (quality 75).
 
     python tools/dev/make_pictures.py data/pairs
 
-PAIRS is the folder that tools/dataset_converters/make_pairs.py makes. Look at each picture before it is kept.
+PAIRS is the folder that tools/dataset_converters/make_pairs.py makes. Look at each picture before
+you keep it.
 """
 
 from __future__ import annotations
