@@ -14,23 +14,10 @@ from .errors import UserError
 
 
 def load_config(path: str, options: dict | None = None, work_dir: str | None = None) -> Config:
-    """Read a config file, apply options, and decide the work directory.
+    """Read a config file, which is Python and is run; apply options; decide the work directory.
 
-    A config is Python code and is run; read only what you trust. Data loaders with
-    ``num_workers=0`` lose the settings of workers, which torch would refuse.
-
-    Args:
-        path (str): The config file.
-        options (dict, optional): What ``--cfg-options`` says. Default: None.
-        work_dir (str, optional): What ``--work-dir`` says; without it the config's own, or
-            ``work_dirs/<name of the config>``. Default: None.
-
-    Returns:
-        Config: The config, ready for ``Runner.from_cfg``.
-
-    Raises:
-        UserError: If there is no such file, it cannot be read as a config, or a data loader asks
-            for a number of workers that there cannot be.
+    That is ``work_dir``, or the config's own, or ``work_dirs/<name of the config>``. Data loaders
+    without workers lose the settings that torch would refuse.
     """
     if not Path(path).is_file():
         raise UserError(
@@ -62,18 +49,7 @@ def config_files(config: Config) -> list[str]:
 
 
 def check_data(config: Config, *kinds: str) -> list[BaseDataset]:
-    """Build the datasets of a config once, so that missing data is told before work begins.
-
-    Args:
-        config (Config): The config.
-        *kinds (str): Which of ``'train'``, ``'val'`` and ``'test'``.
-
-    Returns:
-        list[BaseDataset]: The datasets.
-
-    Raises:
-        UserError: If the config lacks one of them, or its data is not as expected.
-    """
+    """Build the datasets of 'train', 'val' or 'test' once, to tell of missing data first."""
     datasets = []
     for kind in kinds:
         loaders = config.get(f'{kind}_dataloader')

@@ -22,14 +22,7 @@ SHORT = 32
 
 
 def temporary_beside(path: Path) -> Path:
-    """Return a hidden name of eight characters that nothing has.
-
-    Args:
-        path (Path): What is going to take its place.
-
-    Returns:
-        Path: In the same folder and with the same suffix.
-    """
+    """Return a hidden name beside a path, with its suffix, that nothing has."""
     return path.with_name(f'.{secrets.token_hex(4)}{path.suffix}')
 
 
@@ -39,15 +32,6 @@ def written_whole(path: str | os.PathLike) -> Iterator[Path]:
 
     It has the permissions that opening ``path`` for writing gives: those of the file that is
     there, or those that the umask leaves a new one. A symbolic link stays; its target is replaced.
-
-    Args:
-        path (str | os.PathLike): The file to write; its folder is made if needed.
-
-    Yields:
-        Path: The temporary file, with the suffix of ``path``.
-
-    Raises:
-        UserError: If the file system refuses (no space, no permission, a folder in the way).
     """
     temporary = None
     try:
@@ -70,17 +54,7 @@ def written_whole(path: str | os.PathLike) -> Iterator[Path]:
 
 @contextmanager
 def folder_written_whole(out: str | os.PathLike) -> Iterator[Path]:
-    """Give an empty folder that takes its place as ``out`` if all goes well.
-
-    Args:
-        out (str | os.PathLike): The folder to make; nothing or an empty folder may be there.
-
-    Yields:
-        Path: The folder to fill, on the same disk.
-
-    Raises:
-        UserError: If something is at ``out``, or the file system refuses.
-    """
+    """Give a folder that takes the place of ``out``, nothing or empty, if all goes well."""
     out = Path(out)
     try:
         target = _behind_links(out)
@@ -130,15 +104,7 @@ def check_outputs(
 
     Files are told apart by what they are, not by their names: links, hard links and, where the
     file system ignores the case of letters, other spellings are one file. Nothing is left behind.
-
-    Args:
-        outputs (Iterable[str | os.PathLike]): All files that will be written.
-        inputs (Iterable[str | os.PathLike]): All files that will be read; a folder stands for the
-            files in it, what does not exist is passed over. Default: none.
-
-    Raises:
-        UserError: If a file is among the inputs, is written twice, has too long a name, is a
-            folder or write-protected, or its folder cannot be made or written to.
+    An input that is a folder stands for the files in it.
     """
     read: dict[tuple[int, int], str] = {}
     for path in map(os.fspath, inputs):

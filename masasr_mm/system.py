@@ -92,16 +92,10 @@ def folder_on_disk() -> Path:
 def keep_freed_memory() -> bool:
     """Let this process keep the memory of large tensors that it frees, for those that follow.
 
-    glibc gives every block above 32 MB back to the system when it is freed, and the next block of
-    that size comes as pages that are cleared one by one, on a CPU a good part of the time of a
-    network whose every feature is such a block. Here blocks of up to 256 MB stay with the process
-    until it ends, some of them unused between others: that adds up to a half to the peak
-    (docs/performance.md). So this is for programs, not for importing; the command line tools call
-    it.
-
-    Returns:
-        bool: Whether it is so now; ``False`` with another C library than glibc, or where
-        environment variables tune malloc already.
+    glibc gives blocks above 32 MB back, and the next one comes as pages cleared one by one, a good
+    part of the time of a network whose every feature is such a block. Blocks of up to 256 MB stay
+    here, which adds up to a half to the peak (docs/performance.md), so that only programs call it.
+    Returns False with another C library, or where environment variables tune malloc already.
     """
     if platform.libc_ver()[0] != 'glibc' or any(name in os.environ for name in VARIABLES):
         return False

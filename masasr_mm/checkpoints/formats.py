@@ -156,14 +156,10 @@ def _swap_red_and_blue(released_key: str, value: Tensor) -> Tensor:
 
 
 class Format(NamedTuple):
-    """A published format.
+    """A published format, known by a key (``mark``) that no other has.
 
-    Attributes:
-        mark (str): A key that only this format has.
-        names (tuple[tuple[str, str], ...]): Patterns of its keys and what they are replaced by, one
-            after another; a key that does not end up among ours is left out.
-        bias_range (float): What white is to the network, where ours works in [0, 1] and is as it
-            is but for the biases. Default: 1.
+    ``names`` are patterns and replacements, in order; what does not become ours is left out.
+    ``bias_range`` is what white is to that network, which is ours but for its biases.
     """
 
     mark: str

@@ -2,6 +2,7 @@
 
 Importing this imports none of the packages that it is about.
 """
+# ruff: noqa: F401
 
 from .mmagic import (
     ignore_import_warnings,
@@ -23,25 +24,3 @@ from .mmengine import (
 )
 from .openvino import keep_signal_stack
 from .torch import cpu_has_bfloat16_units, load_weights_only, precision_switches
-
-__all__ = [
-    'LAUNCHER_VARIABLES',
-    'allow_mmengine_checkpoints',
-    'concerns_the_user',
-    'cpu_has_bfloat16_units',
-    'ignore_import_warnings',
-    'import_when_asked',
-    'import_without_transformers',
-    'init_process_group_without_gpu',
-    'keep_albumentations_offline',
-    'keep_signal_stack',
-    'load_weights_only',
-    'precision_switches',
-    'provide_configs_by_name',
-    'provide_configs_in_hub',
-    'provide_mediapipe_face',
-    'provide_mmcv_ops',
-    'provide_numpy_bool8',
-    'require_mmcv',
-    'without_wrappers',
-]

@@ -13,10 +13,8 @@ from types import ModuleType
 def provide_mediapipe_face() -> bool:
     """Let ``mmagic.apis`` be imported beside a mediapipe without its old ``solutions``.
 
-    ``mmagic.apis`` imports controlnet_aux (0.0.10), whose face detector reads
-    ``mediapipe.solutions`` as it is imported; mediapipe 1.0 no longer has that. The detector's
-    module becomes a placeholder that says, when the detector is built, which package is needed.
-    Returns whether it was put in.
+    controlnet_aux (0.0.10), which it imports, reads them. Its face detector becomes a placeholder
+    that says which package is needed. Returns whether it was put in.
     """
     name = 'controlnet_aux.mediapipe_face'
     mediapipe = importlib.util.find_spec('mediapipe')
@@ -67,11 +65,6 @@ def keep_albumentations_offline() -> None:
 
 
 def ignore_import_warnings() -> None:
-    """Keep quiet what mmagic's imports warn of and no user can change.
-
-    diffusers (0.24), which ``mmagic.models`` imports, calls a function of torch by a name that
-    newer torch warns of, twice at each start of a program. Python 3.12 and later warn of
-    backslashes in docstrings of mmagic when they compile them.
-    """
+    """Keep quiet what diffusers (0.24) and mmagic make newer torch and Python warn of."""
     warnings.filterwarnings('ignore', '.*_register_pytree_node', FutureWarning)
     warnings.filterwarnings('ignore', 'invalid escape sequence', SyntaxWarning)

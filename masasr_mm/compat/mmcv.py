@@ -20,13 +20,11 @@ def require_mmcv() -> None:
 
 
 def provide_mmcv_ops() -> bool:
-    """Let ``mmcv.ops`` be imported where its compiled operators are missing.
+    """Let ``mmcv.ops`` be imported without its compiled operators, as in mmcv-lite (2.1.0).
 
-    ``mmagic.models`` (1.2.0) imports ``mmcv.ops`` for editors that MASA has nothing to do with.
-    mmcv-lite (2.1.0) holds the Python part of that package but not the compiled one, and full
-    mmcv has no ready-made build for recent torch. Here every compiled operator becomes a
-    placeholder that says, when it is called, which package is needed. The stand-in is taken away
-    again, so that ``mmcv._ext`` does not look installed afterwards. Returns whether it was needed.
+    ``mmagic.models`` (1.2.0) imports it for editors that are none of MASA's. Every operator becomes
+    a placeholder that says which package is needed; the stand-in for ``mmcv._ext`` is taken away
+    again. Returns whether it was needed.
     """
     name = 'mmcv._ext'
     if 'mmcv.ops' in sys.modules or importlib.util.find_spec(name) is not None:

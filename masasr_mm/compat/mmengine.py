@@ -37,11 +37,10 @@ LAUNCHER_VARIABLES = {
 
 
 def provide_configs_by_name() -> None:
-    """Let mmengine find ``masasr_mm::masa_x4_cufed5.py`` where a config names it as its ``_base_``.
+    """Let ``_base_`` be ``masasr_mm::masa_x4_cufed5.py``.
 
     mmengine takes such names of OpenMMLab's own packages alone, wants a folder in them, and asks
-    pkg_resources for the package, which setuptools no longer has. This is for
-    ``mmengine.config``; :func:`provide_configs_in_hub` is for ``mmengine.hub``.
+    pkg_resources for the package, which setuptools no longer has.
     """
     from mmengine.config import Config
 
@@ -121,11 +120,8 @@ def concerns_the_user(record: logging.LogRecord) -> bool:
 def init_process_group_without_gpu(launcher: str) -> bool:
     """Set up ``torch.distributed`` with gloo where there is no accelerator; return whether it was.
 
-    mmengine's ``init_dist`` calls ``torch.cuda.set_device`` whatever the backend, which fails
-    without a GPU; its Runner skips that step where a process group exists. Call this before the
-    Runner is built. With a GPU (or another accelerator that mmengine sets up) nothing is done, and
-    the config's backend is used. Raises UserError if the environment is not one that this launcher
-    makes.
+    mmengine's ``init_dist`` calls ``torch.cuda.set_device`` whatever the backend, but its Runner
+    skips that where a process group exists. Call this before the Runner is built.
     """
     from mmengine.device import get_device
     from torch import distributed
@@ -166,12 +162,10 @@ def _first_slurm_host() -> str:
 
 
 def allow_mmengine_checkpoints() -> None:
-    """Let ``torch.load`` read the training checkpoints of mmengine without trusting the file.
+    """Let ``torch.load`` read mmengine's training checkpoints without trusting the file.
 
-    torch 2.6 and later load nothing but tensors and plain values by default, and mmengine keeps its
-    log in the checkpoint: ``HistoryBuffer`` objects, numpy arrays and scalars, and
-    ``getattr(HistoryBuffer, 'mean')`` and the like. Exactly these are allowed here; ``getattr``
-    only in that use.
+    They hold its log: ``HistoryBuffer`` objects, numpy arrays and scalars, and
+    ``getattr(HistoryBuffer, 'mean')`` and the like. Exactly these are allowed here.
     """
     import numpy as np
     import torch
@@ -211,8 +205,7 @@ def without_wrappers(module: nn.Module, state_dict: dict[str, Tensor]) -> dict[s
     """Take the names that distributed wrappers add out of the keys of a state dict, in place.
 
     ``MMSeparateDistributedDataParallel`` wraps the children of a model, so that its checkpoints
-    hold ``generator.module.…``; but loading, there as elsewhere, looks for ``generator.…`` and
-    passes over the rest with no more than a log line.
+    hold ``generator.module.…``, which loading passes over with no more than a log line.
     """
     from mmengine.model import is_model_wrapper
 

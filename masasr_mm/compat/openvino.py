@@ -20,10 +20,9 @@ class _SignalStack(ctypes.Structure):
 def keep_signal_stack() -> Iterator[None]:
     """Put the calling thread's signal stack back after a model of OpenVINO has been compiled.
 
-    On a Linux with AMX every compiled model gives the thread a stack of its own for signals, and
-    when it is freed puts back the one before, which may by then be that of another model, freed as
-    well. The next signal that Python handles, such as that of Ctrl-C or of the end of a child, then
-    ends the process. With the first stack back in place a model that is freed leaves it there.
+    On Linux with AMX every compiled model gives the thread a stack of its own for signals and, when
+    it is freed, puts back the one before, which may be freed as well; the next signal that Python
+    handles then ends the process.
     """
     if sys.platform != 'linux':
         yield

@@ -53,9 +53,7 @@ def cpu_has_bfloat16_units() -> bool:
 def load_weights_only() -> None:
     """Make every ``torch.load`` of this process refuse files that would run code.
 
-    From torch 2.6 on this is the default of ``torch.load``, and mmengine (0.10.7) leaves the choice
-    to it; torch 2.4 and 2.5 want to be told. A user who asked torch for the opposite through
-    ``TORCH_FORCE_NO_WEIGHTS_ONLY_LOAD`` is left alone.
+    torch 2.4 and 2.5 want to be told. A user's ``TORCH_FORCE_NO_WEIGHTS_ONLY_LOAD`` is left alone.
     """
     if not os.environ.get('TORCH_FORCE_NO_WEIGHTS_ONLY_LOAD'):
         os.environ['TORCH_FORCE_WEIGHTS_ONLY_LOAD'] = '1'

@@ -1,31 +1,20 @@
-"""Image folders that are packed into one LMDB database: reading and packing."""
+"""Image folders that are packed into one LMDB database, by tools/dataset_converters."""
 
 from __future__ import annotations
 
 import errno
-import io
-import os
 import posixpath
-from collections.abc import Iterable
 from functools import cache
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from mmengine.fileio import BaseStorageBackend, LmdbBackend, register_backend
-from PIL import Image
 
 from masasr_mm.errors import UserError
-from masasr_mm.files import folder_written_whole
-from masasr_mm.images.io import decode_rgb, read_bytes
-
-if TYPE_CHECKING:
-    import lmdb
 
 PREFIX = 'lmdb://'
 SUFFIX = '.lmdb'
 LISTING = '.files'
 """Key of the names of all files, a line each."""
-FIRST_MAP_SIZE = 2**26
 
 
 @register_backend('lmdb_folder', prefixes='lmdb')
@@ -114,80 +103,3 @@ def _listing(database: str) -> list[str]:
             'tools/dataset_converters/cufed_to_lmdb.py'
         )
     return listing.decode('ascii').splitlines()
-
-
-def pack(paths: Iterable[str], root: str, out: str | os.PathLike, decoded: bool = False) -> int:
-    """Write images into a database that :class:`LmdbFolderBackend` reads, whole or not at all.
-
-    Every image is decoded once, so that none in the database is broken.
-
-    Args:
-        paths (Iterable[str]): The image files, such as ``RefSRDataset.image_paths()``.
-        root (str): The folder that the names in the database are relative to.
-        out (str | os.PathLike): The database, a folder that must not be there; ends in ``.lmdb``.
-        decoded (bool): Store the pixels (as PPM) in place of the files: more bytes, but nothing to
-            decode in training. Default: False.
-
-    Returns:
-        int: How many images were written.
-
-    Raises:
-        UserError: If an image cannot be read, a name is no ASCII, or ``out`` cannot be written.
-    """
-    import lmdb
-
-    out = Path(out)
-    if out.suffix != SUFFIX:
-        raise UserError(f'{out}: the name of the database must end in {SUFFIX}')
-    with folder_written_whole(out) as made:
-        try:
-            return _write(paths, root, made, decoded)
-        except lmdb.Error as error:
-            raise UserError(f'cannot write {out}: {error}') from error
-
-
-def _write(paths: Iterable[str], root: str, folder: Path, decoded: bool) -> int:
-    """Write images and their listing into a new database; return how many there are."""
-    import lmdb
-
-    names = []
-    # Nothing is on the disk for certain before the last line, which is why the folder is temporary.
-    with lmdb.open(str(folder), map_size=FIRST_MAP_SIZE, sync=False) as environment:
-        for path in paths:
-            names.append(Path(os.path.relpath(path, root)).as_posix())
-            _put(environment, _key(names[-1], path), _content(path, decoded))
-        _put(environment, LISTING.encode(), '\n'.join(sorted(names)).encode())
-        environment.sync(True)
-    return len(names)
-
-
-def _key(name: str, path: str) -> bytes:
-    """Return the name of an image as mmengine's LmdbBackend writes it."""
-    try:
-        return name.encode('ascii')
-    except UnicodeEncodeError as error:
-        raise UserError(f'{path}: LMDB takes names in ASCII alone; rename the file') from error
-
-
-def _content(path: str, decoded: bool) -> bytes:
-    """Return what is stored of an image file."""
-    content = read_bytes(path)
-    pixels = decode_rgb(content, path)
-    if not decoded:
-        return content
-    buffer = io.BytesIO()
-    Image.fromarray(pixels).save(buffer, 'PPM')
-    return buffer.getvalue()
-
-
-def _put(environment: lmdb.Environment, key: bytes, value: bytes) -> None:
-    """Store a value, making room for it where needed."""
-    import lmdb
-
-    while True:
-        try:
-            with environment.begin(write=True) as transaction:
-                transaction.put(key, value)
-            return
-        except lmdb.MapFullError:
-            environment.set_mapsize(2 * environment.info()['map_size'])

@@ -18,18 +18,7 @@ Size = tuple[int, int]
 
 
 class Interface(NamedTuple):
-    """Sizes of an exported network.
-
-    Attributes:
-        scale (int): How many times larger the SR image is than the LR image, and ``ref`` than
-            ``ref_down``.
-        size_divisor (int): Height and width of ``lq`` are multiples of it.
-        min_ref_down (int): The least height and width of ``ref_down``.
-        channels (int): Channels of the features.
-        block_size (int): Height and width of the LR blocks that are matched.
-        lq_size (tuple[int, int], optional): Height and width of ``lq``, where they are fixed.
-        ref_size (tuple[int, int], optional): Height and width of ``ref``, where they are fixed.
-    """
+    """Sizes of an exported network; heights and widths of images where they are fixed."""
 
     scale: int
     size_divisor: int

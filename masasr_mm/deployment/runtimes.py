@@ -87,22 +87,10 @@ class ExportedGenerator(BaseModule):
         raise NotImplementedError
 
     def super_resolve(self, lq: Tensor, ref: Tensor, ref_down: Tensor) -> tuple[Tensor, Matches]:
-        """Do what ``MASANet.super_resolve`` does.
+        """Do what ``MASANet.super_resolve`` does, on one image.
 
         Images that are smaller than a fixed size of the file are padded to it by their last row
         and column; that changes the statistics of SAM, and so the result a little.
-
-        Args:
-            lq (Tensor): Shape (1, 3, h, w), RGB in [0, 1].
-            ref (Tensor): Shape (1, 3, scale·H, scale·W), RGB in [0, 1].
-            ref_down (Tensor): Shape (1, 3, H, W), RGB in [0, 1].
-
-        Returns:
-            tuple[Tensor, Matches]: The SR image, shape (1, 3, scale·h, scale·w), and the matches.
-
-        Raises:
-            UserError: If an image is larger than a fixed size of the file, or the memory that is
-                free too small.
         """
         size, grid = lq.shape[2:], ref_down.shape[2:]
         lq_size = self._fixed('lq', size, self.interface.lq_size)
@@ -427,15 +415,7 @@ class ExportedInferencer(MASAInferencer):
     def save_pretrained(
         self, folder: str | os.PathLike, dtype: torch.dtype = torch.float32
     ) -> None:
-        """Refuse to write an exported network in Hugging Face's layout.
-
-        Args:
-            folder (str | os.PathLike): Not used.
-            dtype (torch.dtype): Not used.
-
-        Raises:
-            UserError: Always.
-        """
+        """Refuse: an exported network holds no weights in this layout."""
         raise UserError(
             f'{self.generator.path}: an exported network holds no weights in this layout; save the '
             'checkpoint that it was exported from'

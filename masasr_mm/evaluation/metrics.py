@@ -87,12 +87,6 @@ class FeatureDistance(NetworkMetric):
 
     The networks are made for key points, see edges and texture, and nothing here is trained with
     them. Code and weights come with a Python package (the extra ``measures``).
-
-    Args:
-        **kwargs: As for mmagic's metrics: ``gt_key``, ``pred_key``, ``collect_device``, ``prefix``.
-
-    Raises:
-        UserError: If the package is not installed.
     """
 
     package = ''

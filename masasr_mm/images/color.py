@@ -42,12 +42,7 @@ SAME = 2
 
 
 class Space(NamedTuple):
-    """What colours the numbers of an RGB image stand for.
-
-    Attributes:
-        profile (bytes | None): An ICC profile; None for sRGB, and for what no profile can say.
-        hdr (bool): Whether it has the tone curve of HDR video, which no profile can say.
-    """
+    """The profile of an image, None for sRGB, and whether it has HDR video's tone curve."""
 
     profile: bytes | None = None
     hdr: bool = False

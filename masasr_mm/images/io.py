@@ -59,16 +59,7 @@ LOW = 1 << 14
 
 
 class Header(NamedTuple):
-    """What an image file says of itself before its pixels are decoded.
-
-    Attributes:
-        width (int): Pixels, upright.
-        height (int): Pixels, upright.
-        mode (str): Pillow's mode.
-        frames (int): Pages of a TIFF file or pictures of an animation; 1 for most.
-        format (str): Pillow's name of the format.
-        bits (int): Of a channel.
-    """
+    """What an image file says of itself before pixels are decoded: upright, one frame for most."""
 
     width: int
     height: int
@@ -79,20 +70,11 @@ class Header(NamedTuple):
 
 
 class Photo(NamedTuple):
-    """A photo as it was read.
+    """A photo as it was read, upright.
 
-    Attributes:
-        rgb (np.ndarray): Pixels, upright, shape (H, W, 3), uint8, or uint16 of a file with more
-            bits, 65535 being white.
-        alpha (np.ndarray | None): Opacity, shape (H, W), of the same type; None if there is none.
-        icc_profile (bytes | None): Colour profile of the pixels; None for sRGB.
-        grey (bool): Whether the file holds grey pixels.
-        metadata (Metadata): EXIF, XMP and resolution.
-        levels (tuple[int, int] | None): The values of black and white in the file, where its 16-bit
-            values have a range of their own.
-        png_color (dict[bytes, bytes] | None): The chunks by which a PNG file says what its colours
-            are.
-        warnings (tuple[str, ...]): What somebody should know of how it was read.
+    ``rgb`` (H, W, 3) and ``alpha`` (H, W) are uint8, or uint16 of a file with more bits. ``levels``
+    are black and white where the file's 16-bit values have a range of their own, ``png_color`` the
+    chunks by which a PNG file says what its colours are; no ``icc_profile`` means sRGB.
     """
 
     rgb: np.ndarray
@@ -132,17 +114,7 @@ ImageInput = str | os.PathLike | np.ndarray | Image.Image | Photo
 
 
 def read_header(path: str | os.PathLike) -> Header:
-    """Return size, mode and number of frames of an image file without decoding its pixels.
-
-    Args:
-        path (str | os.PathLike): The file.
-
-    Returns:
-        Header: Upright, as :func:`read_photo` gives the pixels.
-
-    Raises:
-        UserError: If the file is missing, is not an image, or is a camera's raw file.
-    """
+    """Read a file's header alone, or raise UserError where it is no image that can be read."""
     if not Path(path).is_file():
         raise UserError(f'image not found: {path}')
     try:
@@ -167,37 +139,14 @@ def read_header(path: str | os.PathLike) -> Header:
 def read_photo(path: str | os.PathLike, stretched: bool = False) -> Photo:
     """Read a photo of any size, mode and format that Pillow, with pillow-heif, reads.
 
-    Of several pages of a TIFF file the largest is taken, of an animation the first picture. CMYK
-    becomes sRGB by its profile.
-
-    Args:
-        path (str | os.PathLike): The file.
-        stretched (bool): Where a 16-bit file does not say what its range is, take its lowest and
-            highest values for black and white. Default: False.
-
-    Returns:
-        Photo: Its pixels and what belongs to them.
-
-    Raises:
-        UserError: If the file is missing, damaged, not an image, or a camera's raw file.
-            Broken metadata is not an error.
+    The largest page or the first picture is taken, CMYK becomes sRGB by its profile. ``stretched``
+    takes the lowest and highest values of 16 bits for black and white where the file does not say.
     """
     return _decode(read_bytes(path), str(path), stretched=stretched)
 
 
 def as_photo(image: ImageInput) -> Photo:
-    """Return a photo of a file, an array or a Pillow image.
-
-    Args:
-        image (str | os.PathLike | np.ndarray | PIL.Image.Image | Photo): A file, or pixels. Arrays
-            are (H, W) grey, (H, W, 3) RGB or (H, W, 4) RGBA, of uint8 or uint16.
-
-    Returns:
-        Photo: Upright.
-
-    Raises:
-        UserError: If the file is missing or damaged, or the array is of another kind.
-    """
+    """Return a photo of a file, a Pillow image, or an array (H, W[, 1, 3 or 4]), 8 or 16 bits."""
     if isinstance(image, Photo):
         return image
     if isinstance(image, (str, os.PathLike)):
@@ -210,17 +159,7 @@ def as_photo(image: ImageInput) -> Photo:
 
 
 def read_rgb(image: ImageInput) -> np.ndarray:
-    """Return an image as 8-bit RGB, upright; transparency is dropped.
-
-    Args:
-        image (str | os.PathLike | np.ndarray | PIL.Image.Image): As for :func:`as_photo`.
-
-    Returns:
-        np.ndarray: Shape (H, W, 3), uint8.
-
-    Raises:
-        UserError: If the file is missing or damaged, or the array is of another kind.
-    """
+    """Return an image, as :func:`as_photo` takes it, as 8-bit RGB (H, W, 3), without opacity."""
     if isinstance(image, (str, os.PathLike)):
         return decode_rgb(read_bytes(image), str(image))
     return in_bits(as_photo(image).rgb, 8)
@@ -238,39 +177,15 @@ def read_bytes(path: str | os.PathLike) -> bytes:
 
 
 def decode_rgb(content: bytes, name: str) -> np.ndarray:
-    """Return the pixels of an image file as 8-bit RGB, upright as a viewer shows it.
+    """Return an image file's pixels as 8-bit RGB (H, W, 3), upright, writable, without opacity.
 
-    The EXIF orientation is applied, if it can be read. Grey, palette and CMYK images become RGB,
-    alpha is dropped (the colours under it stay as they are stored), 16-bit grey and RGB become
-    round(v / 257). Of several pages or frames one is taken as by :func:`read_photo`.
-
-    Args:
-        content (bytes): The whole file: PNG, JPEG, TIFF, HEIC or what else Pillow reads, with
-            pillow-heif. What its name ends in does not matter.
-        name (str): Name of the file, for the error message.
-
-    Returns:
-        np.ndarray: Pixels of shape (H, W, 3), dtype uint8, contiguous and writable.
-
-    Raises:
-        BrokenFileError: If the file is empty, truncated, no image, too large to be an honest image
-            (Pillow's limit), or has floating point or other uncommon pixels.
-        UserError: If it is HEIC, and pillow-heif is not installed, or a camera's raw file.
+    16 bits become round(v / 257). What cannot be read is a BrokenFileError that names ``name``.
     """
     return in_bits(_decode(content, name, pixels_only=True).rgb, 8)
 
 
 def super_resolved(photo: Photo, rgb: np.ndarray) -> Photo:
-    """Return the photo in its new size: new pixels, the rest from the old.
-
-    Args:
-        photo (Photo): The LR photo.
-        rgb (np.ndarray): The SR pixels, shape (scale·H, scale·W, 3), uint8 or uint16.
-
-    Returns:
-        Photo: With the opacity enlarged bicubically, the same profile and greyness, and the same
-        metadata but for what is counted in pixels.
-    """
+    """Return the photo with SR pixels, its opacity enlarged bicubically, its metadata scaled."""
     height, width = rgb.shape[:2]
     alpha = photo.alpha
     if alpha is not None:
@@ -296,18 +211,9 @@ def fitted(photo: Photo, kind: str) -> Photo:
 
 
 def write_photo(photo: Photo, path: str | os.PathLike, kind: str, quality: int | str = 95) -> None:
-    """Write a photo, whole or not at all.
+    """Write a photo, whole or not at all; JPEG, which has no transparency, shows it over white.
 
-    Grey photos are written grey. JPEG has no transparency: there the photo is laid over white.
-
-    Args:
-        photo (Photo): The photo; in 16 bits it is written so where the format holds them.
-        path (str | os.PathLike): The file; its folder is made if needed.
-        kind (str): A key of :data:`FORMATS`.
-        quality (int | str): Of JPEG and WebP, 1 to 100; of WebP also 'lossless'. Default: 95.
-
-    Raises:
-        UserError: If it cannot be written.
+    ``kind`` is a key of :data:`FORMATS`, ``quality`` 1 to 100 of JPEG and WebP, or 'lossless'.
     """
     photo = fitted(photo, kind)
     with written_whole(path) as temporary:

@@ -64,15 +64,7 @@ LARGEST_IN_JPEG = 65_500
 
 
 class Metadata(NamedTuple):
-    """EXIF, XMP and resolution of a photo.
-
-    Attributes:
-        exif (bytes | None): An EXIF block as Pillow takes it: of the photo, not of its file, so
-            that it has no orientation and no thumbnail.
-        xmp (bytes | None): An XMP packet, likewise.
-        resolution (tuple[float, float] | None): Pixels an inch, across and down.
-        problems (tuple[str, ...]): What was there and is left out, and why.
-    """
+    """EXIF and XMP of the photo, upright, without thumbnail; pixels an inch, across and down."""
 
     exif: bytes | None = None
     xmp: bytes | None = None

@@ -22,13 +22,7 @@ class SideBySideVisualizer(ConcatImageVisualizer):
     """
 
     def add_datasample(self, data_sample: DataSample, step: int = 0) -> None:
-        """Draw the images of a sample and write them.
-
-        Args:
-            data_sample (DataSample): With ``ref_img`` (3, n·H, W); its metainfo ``ref_path`` says
-                of how many references it is made.
-            step (int): Global step value to record. Default: 0.
-        """
+        """Draw the images of a sample and write them."""
         if (number := _num_refs(data_sample)) > 1:
             data_sample = data_sample.new()
             references = data_sample.ref_img.chunk(number, dim=1)
@@ -46,12 +40,7 @@ class MatchVisualizer(Visualizer):
     """
 
     def add_datasample(self, data_sample: DataSample, step: int = 0) -> None:
-        """Draw the matches of a sample and write the picture.
-
-        Args:
-            data_sample (DataSample): As the editor ``MASA`` predicts it.
-            step (int): Global step value to record. Default: 0.
-        """
+        """Draw the matches of a sample and write the picture."""
         self.add_image(picture_name(data_sample), draw_sample(data_sample), step)
 
 

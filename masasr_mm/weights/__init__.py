@@ -16,12 +16,5 @@ SCHEME = 'masasr_mm://'
 
 
 def folder(name: str) -> Path:
-    """Return where weights lie, in Hugging Face's layout.
-
-    Args:
-        name (str): One of ``NAMES``.
-
-    Returns:
-        Path: A folder with ``config.json`` and ``model.safetensors``.
-    """
+    """Return where the weights of one of ``NAMES`` lie, in Hugging Face's layout."""
     return Path(__file__).parent / name

@@ -7,6 +7,8 @@ import itertools
 import re
 import shutil
 from collections.abc import Callable
+from contextlib import redirect_stdout
+from io import StringIO
 from pathlib import Path
 from subprocess import CompletedProcess
 from types import SimpleNamespace
@@ -18,26 +20,32 @@ from mmengine.config import Config
 from mmengine.runner import Runner
 
 from masasr_mm.tensor_files import read_tensors
-from tests.commands import error_line, run_python, succeed
+from tests.commands import error_line, succeed
 from tests.scripts import call_tool, load_tool
+
+SET_BY_TOOLS = ('LOCAL_RANK', 'TORCH_FORCE_WEIGHTS_ONLY_LOAD')
 
 
 @pytest.fixture(scope='module')
 def trained(small_config, tmp_path_factory) -> Path:
     """A work directory after two of four iterations."""
-    work_dir = tmp_path_factory.mktemp('trained')
-    options = ['--cfg-options', 'train_cfg.max_iters=2']
-    result = run_python('tools/train.py', small_config, '--work-dir', work_dir, *options)
-    succeed(result)
-    assert re.search(r'Iter\(train\) \[2/2\].*loss_pix: 0\.\d+', result.stdout)
-    assert re.search(r'Iter\(val\) \[3/3\].*PSNR: \d+\.\d+.*bicubic/PSNR', result.stdout)
+    work_dir, stdout = tmp_path_factory.mktemp('trained'), StringIO()
+    options = ['--cfg-options', 'train_cfg.max_iters=2', 'train_dataloader.num_workers=0']
+    with pytest.MonkeyPatch.context() as patch, redirect_stdout(stdout):
+        for name in SET_BY_TOOLS:
+            patch.setenv(name, '0')
+            patch.delenv(name)
+        train = load_tool('train.py')
+        assert not call_tool(train, patch, small_config, '--work-dir', work_dir, *options)
+    assert re.search(r'Iter\(train\) \[2/2\].*loss_pix: 0\.\d+', stdout.getvalue())
+    assert re.search(r'Iter\(val\) \[3/3\].*PSNR: \d+\.\d+.*bicubic/PSNR', stdout.getvalue())
     return work_dir
 
 
 @pytest.fixture
 def tool(monkeypatch, capfd, tmp_path) -> Callable[..., CompletedProcess]:
     """Call a tool in this process, with a result as of a command's."""
-    for name in ('LOCAL_RANK', 'TORCH_FORCE_WEIGHTS_ONLY_LOAD'):  # what the tools set
+    for name in SET_BY_TOOLS:
         monkeypatch.setenv(name, '0')
         monkeypatch.delenv(name)
     numbers = itertools.count()

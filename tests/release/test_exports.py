@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import numpy as np
@@ -273,3 +274,24 @@ def test_the_photo_command(exported, fixed_onnx, photos, tmp_path):
     np.testing.assert_array_equal(ExportedInferencer(fixed_onnx)(*photo), found)
     whole = MASAInferencer(exported / 'any.pth', device='cpu', align='off')(*photo)
     assert np.abs(found.astype(int) - whole).mean() < 2
+
+
+def test_a_torch_program_of_fixed_sizes(
+    small_checkpoint, small_model, monkeypatch, tmp_path, capsys
+):
+    """Sizes are rounded up to what the network takes."""
+    (tmp_path / 'small.py').write_text(Config(dict(model=MODEL)).pretty_text)
+    out = tmp_path / 'small.pt2'
+    arguments = [tmp_path / 'small.py', small_checkpoint, '--format', 'torch', '--out', out]
+    tool = load_tool('deployment/export.py')
+    assert not call_tool(tool, monkeypatch, *arguments, '--lq', 14, 20, '--ref', 61, 80)
+    text = capsys.readouterr().out
+    assert 'lq        1×3×h×w, 16×24, fixed' in text
+    assert 'ref       1×3×4H×4W, 64×80, fixed' in text
+    extra = {KEY: ''}
+    program = torch.export.load(out, extra_files=extra).module()
+    assert json.loads(extra[KEY])['lq_size'] == [16, 24]
+    images = torch.rand(1, 3, 16, 24), torch.rand(1, 3, 64, 80), torch.rand(1, 3, 16, 20)
+    with torch.no_grad():
+        expected = small_model.generator(*images)
+        torch.testing.assert_close(program(*images)[0], expected, atol=1e-5, rtol=0)

@@ -260,10 +260,10 @@ def write_files(
 
 def draw(drawn: dict, sets: dict, out: Path) -> None:
     """Write the pictures with the crops."""
+    from crops import crops
     from PIL import Image
 
     from masasr_mm.files import written_whole
-    from masasr_mm.visualization.crops import crops
 
     for (name, pair), results in drawn.items():
         gt = next(photo.gt for photo in sets[name] if photo.name == pair)

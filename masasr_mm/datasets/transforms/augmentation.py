@@ -9,14 +9,15 @@ from contextvars import ContextVar
 import cv2
 import numpy as np
 from mmagic.registry import TRANSFORMS
-from mmcv.transforms import BaseTransform
 from mmengine.dataset import Compose
+
+from .loading import PrintedTransform
 
 _progress: ContextVar[float] = ContextVar('progress', default=1.0)
 
 
 @TRANSFORMS.register_module()
-class RandomSwap(BaseTransform):
+class RandomSwap(PrintedTransform):
     """Swap two images with a probability; what the loader wrote about them follows.
 
     Modified keys: both ``keys``, and ``{key}_path``, ``ori_{key}_shape`` and ``ori_{key}`` where
@@ -43,12 +44,9 @@ class RandomSwap(BaseTransform):
                 results[first], results[second] = results[second], results[first]
         return results
 
-    def __repr__(self) -> str:
-        return f'{type(self).__name__}(keys={(self.first, self.second)}, prob={self.prob})'
-
 
 @TRANSFORMS.register_module()
-class RandomColorChange(BaseTransform):
+class RandomColorChange(PrintedTransform):
     """Change one of two images, drawn with equal chance, to ``|contrast · x + brightness|``.
 
     The result is rounded and limited to [0, 255]. It comes before LR and Ref↓ are made, so that
@@ -81,15 +79,9 @@ class RandomColorChange(BaseTransform):
         results[key] = cv2.convertScaleAbs(results[key], alpha=alpha, beta=beta)
         return results
 
-    def __repr__(self) -> str:
-        return (
-            f'{type(self).__name__}(keys={(self.first, self.second)}, '
-            f'contrast={self.contrast}, brightness={self.brightness})'
-        )
-
 
 @TRANSFORMS.register_module()
-class RandomRotation90(BaseTransform):
+class RandomRotation90(PrintedTransform):
     """Rotate images together by k·90° anticlockwise, k uniform in 0..3, with a probability.
 
     Images that are not square are turned by 180° where they would be by 270°, and left as they are
@@ -127,9 +119,6 @@ class RandomRotation90(BaseTransform):
         """Return an image after quarter turns, contiguous as OpenCV and torch need it."""
         return np.ascontiguousarray(np.rot90(image, turns))
 
-    def __repr__(self) -> str:
-        return f'{type(self).__name__}(keys={self.keys}, prob={self.prob})'
-
 
 def _is_square(value: np.ndarray | list[np.ndarray]) -> bool:
     """Tell whether an image, or every one of a list, is as wide as high."""
@@ -138,7 +127,7 @@ def _is_square(value: np.ndarray | list[np.ndarray]) -> bool:
 
 
 @TRANSFORMS.register_module()
-class RandomViewpoint(BaseTransform):
+class RandomViewpoint(PrintedTransform):
     """Turn, scale, shift and tilt an image, so that a network learns to match other views.
 
     The image keeps its size; what comes in from outside is mirrored. All draws are uniform, the
@@ -195,12 +184,6 @@ class RandomViewpoint(BaseTransform):
             (corners + centre).astype(np.float32), (moved + centre).astype(np.float32)
         )
 
-    def __repr__(self) -> str:
-        return (
-            f'{type(self).__name__}(key={self.key}, prob={self.prob}, angle={self.angle}, '
-            f'scale={self.scale}, tilt={self.tilt}, shift={self.shift})'
-        )
-
 
 def warped(image: np.ndarray, homography: np.ndarray) -> np.ndarray:
     """Return an image after a homography, without aliasing down to half the size."""
@@ -218,7 +201,7 @@ def warped(image: np.ndarray, homography: np.ndarray) -> np.ndarray:
 
 
 @TRANSFORMS.register_module()
-class RoundToUint8(BaseTransform):
+class RoundToUint8(PrintedTransform):
     """Round images to whole grey levels and limit them to [0, 255].
 
     It comes before JPEG compression: noise and blur leave floating-point numbers, with numpy 2 of
@@ -239,9 +222,6 @@ class RoundToUint8(BaseTransform):
             results[key] = np.clip(np.rint(results[key]), 0, 255).astype(np.uint8)
         return results
 
-    def __repr__(self) -> str:
-        return f'{type(self).__name__}(keys={self.keys})'
-
 
 @contextmanager
 def training_progress(share: float) -> Iterator[None]:
@@ -254,7 +234,7 @@ def training_progress(share: float) -> Iterator[None]:
 
 
 @TRANSFORMS.register_module()
-class DelayedTransforms(BaseTransform):
+class DelayedTransforms(PrintedTransform):
     """Apply transforms only after a share of the training.
 
     The released training flips and rotates only after its first 30 of 250 epochs, "to warm up the
@@ -274,6 +254,3 @@ class DelayedTransforms(BaseTransform):
     def transform(self, results: dict) -> dict | None:
         """Apply the transforms, or do nothing before their time."""
         return results if _progress.get() < self.begin else self.transforms(results)
-
-    def __repr__(self) -> str:
-        return f'{type(self).__name__}(begin={self.begin}, transforms={self.transforms})'

@@ -13,6 +13,14 @@ from masasr_mm.images.io import as_photo, decode_rgb
 from masasr_mm.images.pixels import in_bits, is_neutral
 
 
+class PrintedTransform(BaseTransform):
+    """A transform whose settings are in the log."""
+
+    def __repr__(self) -> str:
+        settings = ', '.join(f'{name}={value!r}' for name, value in vars(self).items())
+        return f'{type(self).__name__}({settings})'
+
+
 @TRANSFORMS.register_module()
 class LoadRGBImage(LoadImageFromFile):
     """Load one image, or a list of images, as upright 8-bit RGB.
@@ -76,7 +84,7 @@ class LoadRGBImage(LoadImageFromFile):
 
 
 @TRANSFORMS.register_module()
-class LoadPhoto(BaseTransform):
+class LoadPhoto(PrintedTransform):
     """Load one's own photo and its references as the command ``masasr`` does.
 
     References come in the photo's colour space; what is transparent takes on the colours beside it.
@@ -93,14 +101,7 @@ class LoadPhoto(BaseTransform):
     """
 
     def transform(self, results: dict) -> dict:
-        """Read the files.
-
-        Args:
-            results (dict): Results with ``img_path`` and ``ref_path``.
-
-        Returns:
-            dict: The same results, with the images.
-        """
+        """Read the files."""
         photo = as_photo(results['img_path'])
         paths = results['ref_path']
         pixels = photo.visible()

@@ -6,18 +6,18 @@ import cv2
 import mmcv
 import numpy as np
 from mmagic.registry import TRANSFORMS
-from mmcv.transforms import BaseTransform
 from PIL import Image
 from torchvision.transforms import functional
 
 from masasr_mm.alignment import align_all
 from masasr_mm.errors import UserError
 
+from .loading import PrintedTransform
 from .packing import DIVISOR, arrange, column, pack
 
 
 @TRANSFORMS.register_module()
-class AlignReferences(BaseTransform):
+class AlignReferences(PrintedTransform):
     """Align references with the LR image, see :func:`masasr_mm.alignment.align`.
 
     A reference becomes up to two images, one warped onto the SR frame and one at its scale and
@@ -54,12 +54,9 @@ class AlignReferences(BaseTransform):
         results.update({'alignments': alignments, self.key: parts})
         return results
 
-    def __repr__(self) -> str:
-        return f'{type(self).__name__}(key={self.key}, lq_key={self.lq_key}, scale={self.scale})'
-
 
 @TRANSFORMS.register_module()
-class ChangeReference(BaseTransform):
+class ChangeReference(PrintedTransform):
     """Change the luminance, colour or sharpness of a reference, as in Fig. 6.
 
     It comes right after the reference is read, so that Ref↓ changes with it.
@@ -105,14 +102,9 @@ class ChangeReference(BaseTransform):
             return np.array(functional.adjust_brightness(picture, self.strength))
         return np.array(functional.adjust_hue(picture, self.strength / 360))
 
-    def __repr__(self) -> str:
-        return (
-            f'{type(self).__name__}(change={self.change}, strength={self.strength}, key={self.key})'
-        )
-
 
 @TRANSFORMS.register_module()
-class PadToMultiple(BaseTransform):
+class PadToMultiple(PrintedTransform):
     """Pad an image, by repeating its border pixels, to a multiple of a number.
 
     Required keys: ``key``, an array (H, W, C).
@@ -179,12 +171,6 @@ class PadToMultiple(BaseTransform):
             results[self.crop_key] = (top, left, height, width)
         return results
 
-    def __repr__(self) -> str:
-        return (
-            f'{type(self).__name__}(key={self.key}, divisor={self.divisor}, '
-            f'position={self.position}, output_key={self.output_key}, crop_key={self.crop_key})'
-        )
-
 
 def round_up(length: int, divisor: int) -> int:
     """Return the lowest multiple of ``divisor`` that is not below ``length``."""
@@ -192,7 +178,7 @@ def round_up(length: int, divisor: int) -> int:
 
 
 @TRANSFORMS.register_module()
-class StackReferences(BaseTransform):
+class StackReferences(PrintedTransform):
     """Make a single reference of several, by default from top to bottom, padded to one size.
 
     The padding repeats the border pixels on all sides, with the odd pixel at the bottom and
@@ -255,9 +241,6 @@ class StackReferences(BaseTransform):
         """Return the path of a reference, or a name if it has none."""
         paths = results.get(f'{self.key}_path', f'{self.key} {index + 1}')
         return str(paths if isinstance(paths, str) else paths[index])
-
-    def __repr__(self) -> str:
-        return f'{type(self).__name__}(key={self.key}, size={self.size})'
 
 
 def replicate_pad(

@@ -69,14 +69,7 @@ class ResumableTrainLoop(IterBasedTrainLoop):
         self._states_before_validation: dict[str, Any] | None = None
 
     def run(self) -> nn.Module:
-        """Train, from where a resumed run stands.
-
-        Where an error ends the training, hooks that have a method ``after_failed_train(runner)``
-        are called, and the error goes on.
-
-        Returns:
-            nn.Module: The trained model.
-        """
+        """Train on; where an error ends it, hooks' ``after_failed_train`` is called."""
         try:
             self._train()
         except BaseException:

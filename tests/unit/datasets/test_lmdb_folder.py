@@ -8,11 +8,13 @@ from mmagic.registry import DATASETS
 from mmengine.fileio import LmdbBackend
 from mmengine.runner import Runner
 
-from masasr_mm.datasets import CUFED5Dataset, CUFEDDataset, lmdb_folder
-from masasr_mm.datasets.lmdb_folder import pack
+from masasr_mm.datasets import CUFEDDataset
 from masasr_mm.errors import UserError
 from masasr_mm.images.io import decode_rgb
-from tests.data_folders import make_cufed, make_cufed5, write_images
+from tests.data_folders import make_cufed, write_images
+from tests.scripts import load_tool
+
+tool = load_tool('dataset_converters/cufed_to_lmdb.py')
 
 LOAD = [dict(type='LoadRGBImage', key='gt'), dict(type='LoadRGBImage', key='ref')]
 
@@ -21,7 +23,7 @@ LOAD = [dict(type='LoadRGBImage', key='gt'), dict(type='LoadRGBImage', key='ref'
 def packed(tmp_path):
     """A CUFED folder, and the address of the same in a database."""
     root = make_cufed(tmp_path / 'train')
-    pack(CUFEDDataset(str(root)).image_paths(), str(root), tmp_path / 'train.lmdb')
+    tool.pack(CUFEDDataset(str(root)).image_paths(), str(root), tmp_path / 'train.lmdb')
     return root, f'lmdb://{tmp_path}/train.lmdb'
 
 
@@ -39,20 +41,6 @@ def test_training_pairs(packed):
         for key in ('gt', 'ref'):
             np.testing.assert_array_equal(have[key], need[key])
     assert not np.array_equal(files[0]['gt'], files[1]['gt'])
-
-
-def test_references_of_every_level(tmp_path):
-    root = make_cufed5(tmp_path / 'five')
-    pack(CUFED5Dataset(str(root)).image_paths(), str(root), tmp_path / 'five.lmdb')
-    for level in (None, 3):
-        files, database = (
-            build(place, 'CUFED5Dataset', level=level)
-            for place in (root, f'lmdb://{tmp_path}/five.lmdb')
-        )
-        assert len(database) == len(files) == 2
-        for have, need in zip(database, files):
-            np.testing.assert_array_equal(have['gt'], need['gt'])
-            np.testing.assert_array_equal(have['ref'], need['ref'])
 
 
 def test_worker_processes(packed):
@@ -97,9 +85,9 @@ def left(tmp_path) -> list[str]:
 
 
 def test_a_database_grows_as_needed(paths, tmp_path, monkeypatch):
-    monkeypatch.setattr(lmdb_folder, 'FIRST_MAP_SIZE', 2**14)
+    monkeypatch.setattr(tool, 'FIRST_MAP_SIZE', 2**14)
     out = tmp_path / 'new' / 'x.lmdb'
-    assert pack(paths, str(tmp_path / 'images'), out) == 2
+    assert tool.pack(paths, str(tmp_path / 'images'), out) == 2
     backend = LmdbBackend(out)
     assert backend.get('.files') == b'a.png\nb.png'
     for path in paths:
@@ -109,7 +97,7 @@ def test_a_database_grows_as_needed(paths, tmp_path, monkeypatch):
 
 
 def test_decoded_images_have_the_same_pixels(paths, tmp_path):
-    pack(paths, str(tmp_path / 'images'), tmp_path / 'x.lmdb', decoded=True)
+    tool.pack(paths, str(tmp_path / 'images'), tmp_path / 'x.lmdb', decoded=True)
     backend = LmdbBackend(tmp_path / 'x.lmdb')
     for path in paths:
         content = backend.get(path.rpartition('/')[2])
@@ -125,26 +113,26 @@ def test_nothing_is_left_of_a_failure(paths, tmp_path):
         raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        pack(interrupted(), str(tmp_path / 'images'), tmp_path / 'x.lmdb')
+        tool.pack(interrupted(), str(tmp_path / 'images'), tmp_path / 'x.lmdb')
     assert left(tmp_path) == []
     with open(paths[1], 'r+b') as file:
         file.truncate(100)
     with pytest.raises(UserError, match=r'a\.png: cannot be read as an image'):
-        pack(paths, str(tmp_path / 'images'), tmp_path / 'x.lmdb')
+        tool.pack(paths, str(tmp_path / 'images'), tmp_path / 'x.lmdb')
     with pytest.raises(UserError, match=r'image not found: .*none\.png'):
-        pack([f'{tmp_path}/none.png'], str(tmp_path), tmp_path / 'x.lmdb')
+        tool.pack([f'{tmp_path}/none.png'], str(tmp_path), tmp_path / 'x.lmdb')
     assert left(tmp_path) == []
 
 
 def test_mistakes(paths, tmp_path):
     with pytest.raises(UserError, match=r'x: the name of the database must end in \.lmdb'):
-        pack(paths, str(tmp_path), tmp_path / 'x')
+        tool.pack(paths, str(tmp_path), tmp_path / 'x')
     (tmp_path / 'x.lmdb').touch()
     with pytest.raises(UserError, match=r'x\.lmdb: exists'):
-        pack(paths, str(tmp_path), tmp_path / 'x.lmdb')
+        tool.pack(paths, str(tmp_path), tmp_path / 'x.lmdb')
     write_images(tmp_path / 'images', ['ü.png'])
     with pytest.raises(UserError, match=r'ü\.png: LMDB takes names in ASCII alone'):
-        pack([str(tmp_path / 'images' / 'ü.png')], str(tmp_path), tmp_path / 'y.lmdb')
+        tool.pack([str(tmp_path / 'images' / 'ü.png')], str(tmp_path), tmp_path / 'y.lmdb')
     with pytest.raises(UserError, match=r'cannot write .*z\.lmdb: File exists'):
-        pack(paths, str(tmp_path), f'{paths[0]}/z.lmdb')
+        tool.pack(paths, str(tmp_path), f'{paths[0]}/z.lmdb')
     assert left(tmp_path) == ['x.lmdb']

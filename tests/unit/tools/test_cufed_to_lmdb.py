@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from mmengine.runner import Runner
 
-from masasr_mm.config import load_config
 from masasr_mm.datasets import CUFED5Dataset, CUFEDDataset
 from tests.data_folders import make_cufed, make_cufed5
 from tests.scripts import call_tool, load_tool
@@ -34,16 +32,3 @@ def test_both_layouts(tool, monkeypatch, capsys, tmp_path, decoded):
 
 def image_paths(dataset, out):
     return dataset(f'lmdb://{out}').image_paths()
-
-
-def test_a_config_trains_from_it(tool, monkeypatch, tmp_path, small_config):
-    root = load_config(str(small_config)).train_dataloader.dataset.data_root
-    assert not call_tool(tool, monkeypatch, 'cufed', root, tmp_path / 'train.lmdb')
-    changes = {
-        'train_dataloader.dataset.data_root': f'lmdb://{tmp_path}/train.lmdb',
-        'train_dataloader.num_workers': 0,
-        'train_dataloader.persistent_workers': False,
-    }
-    loader = load_config(str(small_config), changes).train_dataloader
-    batch = next(iter(Runner.build_dataloader(loader, seed=0)))
-    assert [image.shape for image in batch['inputs']] == [(3, 16, 16)] * 2

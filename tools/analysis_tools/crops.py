@@ -8,7 +8,7 @@ import cv2
 import numpy as np
 from PIL import Image, ImageDraw
 
-from .panels import Panel, at_height, in_a_row
+from masasr_mm.visualization.panels import Panel, at_height, in_a_row
 
 ROW = 5  # crops in a row
 RED = (255, 0, 0)

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 
-from masasr_mm.visualization.crops import crops, detailed_place
+from tests.scripts import load_tool
+
+tool = load_tool('analysis_tools/crops.py')
 
 
 def test_detail_against_a_sum_over_every_place():
@@ -20,14 +22,14 @@ def test_detail_against_a_sum_over_every_place():
                     summed += (luma[y, x] - luma[y, x - 1]) ** 2 if x else 0
             if summed > best + 1e-6:
                 best, place = summed, (top, left)
-    assert detailed_place(image, 4) == place
+    assert tool.detailed_place(image, 4) == place
 
 
 def test_every_result_and_the_hr_image_are_in_the_picture():
     colors = [(255, 0, 255), (0, 255, 255), (255, 255, 0), (0, 0, 255), (0, 255, 0), (90, 30, 10)]
     gt = np.zeros((80, 100, 3), np.uint8)
     results = {f'method {i}': np.full_like(gt, color) for i, color in enumerate(colors)}
-    picture = crops(gt, results, side=32)
+    picture = tool.crops(gt, results, side=32)
     flat = picture.reshape(-1, 3)
     for color in colors:
         assert np.all(flat == color, axis=1).sum() >= 160 * 160
