@@ -17,6 +17,6 @@ inference_pipeline = [
     dict(
         type='PackInputs',
         data_keys=['ref_down', 'own_ref', 'own_ref_down'],
-        meta_keys=['img_path', 'ref_path', 'alignments', 'neutral', 'num_refs'],
+        meta_keys=['img_path', 'ref_path', 'alignments', 'places', 'neutral', 'num_refs'],
     ),
 ]

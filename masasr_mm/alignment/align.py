@@ -22,6 +22,7 @@ from .warping import (
     Part,
     as_it_is,
     frame_part,
+    inside,
     resize,
     transform_points,
     turning,
@@ -60,6 +61,9 @@ class Alignment(NamedTuple):
             is left as it is where ``'nothing'`` did, or where it is ``'too coarse'``, hardly finer
             than the photo, or where alignment ``'failed'``.
         problem (str): Why it failed.
+        frame (Part | None): The SR frame in the reference, by key points, of which the first part
+            shows what the reference does; None where nothing told.
+        ref_size (tuple[int, int]): Size of the reference, (H, W), where there is a frame.
     """
 
     parts: tuple[Part, ...]
@@ -68,11 +72,20 @@ class Alignment(NamedTuple):
     angle: float = 0.0
     by: str = 'nothing'
     problem: str = ''
+    frame: Part | None = None
+    ref_size: tuple[int, int] = (0, 0)
 
     @property
     def shows_the_scene(self) -> bool:
         """Whether key points are in both, however little of the photo the reference shows."""
         return self.by in ('key points', 'too coarse')
+
+    def in_first_part(self, points: np.ndarray) -> np.ndarray:
+        """Return where points (x, y) of the frame lie in the first part; NaN if nowhere."""
+        in_ref, [part, *_] = self.frame.trace(points), self.parts
+        if part is not self.frame:
+            points = transform_points(np.linalg.inv(part.matrix), in_ref)
+        return np.where(inside(in_ref, self.ref_size)[..., None], points, np.nan)
 
     def in_words(self) -> str:
         """Say what was done, such as ``aligned: reference ×0.40, turned 90°, 86 matches``."""
@@ -214,7 +227,15 @@ def _by_key_points(photo: _Photo, ref: np.ndarray, fit: homography.Fit) -> Align
     similarity = turning(snapped_factor, snapped_angle)
     similarity[:2, 2] = transform_points(fit.similarity, middle) - similarity[:2, :2] @ middle
     whole, whole_image = whole_part(ref, similarity, size, scale)
-    done = Alignment((whole,), fit.matches, factor, math.degrees(angle), 'key points')
+    done = Alignment(
+        (whole,),
+        fit.matches,
+        factor,
+        math.degrees(angle),
+        'key points',
+        frame=warped,
+        ref_size=ref.shape[:2],
+    )
     if snapped_factor == 1 and snapped_angle % (math.pi / 2) == 0:
         as_good, unmoved = as_good_unwarped(lq, warped, image, whole, whole_image)
         if as_good.all():
@@ -222,7 +243,7 @@ def _by_key_points(photo: _Photo, ref: np.ndarray, fit: homography.Fit) -> Align
         if as_good.any():
             moved = np.where(as_good[..., None], unmoved, moved)
             warped, image = frame_part(ref, fit.matrix, size, moved)
-    return done._replace(parts=(warped, whole)), [image, whole_image]
+    return done._replace(parts=(warped, whole), frame=warped), [image, whole_image]
 
 
 def _snapped(factor: float, angle: float) -> tuple[float, float]:

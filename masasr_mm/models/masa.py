@@ -202,11 +202,12 @@ class MASA(ESRGAN):
         if len(lq) > 1:
             raise UserError("one's own photos are super-resolved one by one: batch_size=1")
         [alignments], [neutral] = (data_samples.metainfo[key] for key in ('alignments', 'neutral'))
+        [places] = data_samples.metainfo.get('places', [None])
         examine = require_agreement(_as_uint8(lq), _as_uint8(references[1]))
         if any(done.shows_the_scene for done in alignments):
             examine = None
         try:
-            options = self._options(examine=examine)
+            options = self._options(examine=examine, places=places)
             result, maps = super_resolve(generator, lq, *references, options)
         except LowAgreementError:
             own = self._references(data_samples, ('own_ref', 'own_ref_down'))

@@ -13,7 +13,7 @@ import torch
 from mmengine.device import get_device
 from torch import Tensor, nn
 
-from ..alignment import KeyPointCache
+from ..alignment import KeyPointCache, Places
 from ..checkpoints.hub import files_of, pretrained_folder, save_pretrained
 from ..checkpoints.loading import build_generator, interpolated_weights
 from ..errors import UserError
@@ -257,7 +257,8 @@ class MASAInferencer:
             if any(done.shows_the_scene for done in stacked.alignments):
                 leave_out = False
             examine = require_agreement(image, stacked.ref_down) if leave_out else None
-            sr, matches = self._run(deep, stacked.ref, stacked.ref_down, examine)
+            places = Places(stacked.alignments, stacked.layout, self.scale)
+            sr, matches = self._run(deep, stacked.ref, stacked.ref_down, examine, places)
             pixels = _to_pixels(sr, bits, is_neutral(deep))
         except (MemoryError, RuntimeError) as error:
             if not _is_out_of_memory(error):
@@ -287,10 +288,12 @@ class MASAInferencer:
         ref: np.ndarray,
         ref_down: np.ndarray,
         examine: Callable[[list[MatchMaps]], None] | None = None,
+        places: Places | None = None,
     ) -> tuple[Tensor, MatchMaps | None]:
         """Run the network on images of 8 or 16 bits; the result is (3, H, W), white is 1."""
         inputs = (self._tensor(image) for image in (lq, ref, ref_down))
-        options = InferenceOptions.of(self.test_cfg, dtype=self.dtype, examine=examine)
+        given = dict(dtype=self.dtype, examine=examine, places=places)
+        options = InferenceOptions.of(self.test_cfg, **given)
         sr, [matches] = super_resolve(self.generator, *inputs, options)
         return sr[0], matches
 

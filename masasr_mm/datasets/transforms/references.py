@@ -9,7 +9,7 @@ from mmagic.registry import TRANSFORMS
 from PIL import Image
 from torchvision.transforms import functional
 
-from masasr_mm.alignment import align_all
+from masasr_mm.alignment import Places, align_all
 from masasr_mm.errors import UserError
 
 from .loading import PrintedTransform
@@ -27,7 +27,8 @@ class AlignReferences(PrintedTransform):
     list of them.
 
     Modified keys: ``key``, a list of arrays. Added keys: ``alignments``, a tuple with what was done
-    with each reference (:class:`masasr_mm.alignment.Alignment`).
+    with each reference (:class:`masasr_mm.alignment.Alignment`), and ``places``, which looks up
+    where in them the photo lies, once they are stacked (:class:`masasr_mm.alignment.Places`).
 
     Args:
         key (str): The reference or references. Defaults to 'ref'.
@@ -51,7 +52,8 @@ class AlignReferences(PrintedTransform):
         value = results[self.key]
         references = value if isinstance(value, (list, tuple)) else [value]
         alignments, parts = align_all(results[self.lq_key], references, self.scale)
-        results.update({'alignments': alignments, self.key: parts})
+        places = Places(alignments, arrange([part.shape[:2] for part in parts]), self.scale)
+        results.update({'alignments': alignments, 'places': places, self.key: parts})
         return results
 
 

@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, nullcontext
 from itertools import product
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
@@ -17,6 +18,7 @@ from ..adaptation import Moments, whole_image_moments
 from ..layers import upsample
 from ..masa_net import MASANet
 from ..matching import Matches, MatchMaps, match_maps
+from ..matching.blocks import Size
 from ..profiling import stage
 from ..sizes import SizeRequirements
 from .estimate import ENCODING_PHOTO, MATCHING, Estimate, estimate, fusing, statistics
@@ -41,7 +43,7 @@ from .tiling import (
     lr_tiles,
 )
 
-Run = Callable[[Tensor, Tensor, Tensor], tuple[Tensor, Matches | None]]
+Run = Callable[..., tuple[Tensor, Matches | None]]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -61,6 +63,9 @@ class InferenceOptions:
             does; returns what iterates over them, such as a progress bar. Default: None.
         announce (Callable, optional): Called with the :class:`Estimate` of large images before
             they are run. Default: None.
+        places (Callable, optional): Looks up where in Ref↓ LR pixels (y, x), (..., 2), lie in each
+            of P aligned references, (P, ..., 2), NaN for nowhere; matching starts there.
+            Default: None.
         examine (Callable, optional): Called once with the :class:`MatchMaps` of all images as soon
             as they are known; what it raises ends the run. Default: None.
     """
@@ -71,6 +76,7 @@ class InferenceOptions:
     ensemble: bool = False
     track: Track | None = None
     announce: Callable[[Estimate], None] | None = None
+    places: Callable[[np.ndarray], np.ndarray] | None = None
     examine: Callable[[list[MatchMaps]], None] | None = None
 
     @classmethod
@@ -126,9 +132,10 @@ def super_resolve(
 
     with _autocast(lq.device, options.dtype):
         first, others = _runs(generator, *images[:2], options, examine)
-        sr, matches = first(*images)
+        places = _block_places(generator, images[0], (height, width), options.places)
+        sr, matches = first(*images, places)
         if options.ensemble:
-            sr = _ensemble(sr, others, images)
+            sr = _ensemble(sr, others, images, places)
     return sr[..., : height * scale, : width * scale], maps_of(matches)
 
 
@@ -186,12 +193,15 @@ def _runs(
                 f'tile={tile}: {name} has no tiles; do without (tile=None, --tile none)'
             )
 
-        def run_and_examine(*images: Tensor) -> tuple[Tensor, Matches | None]:
-            sr, matches = generator.super_resolve(*images)
+        def run(*images: Tensor | None) -> tuple[Tensor, Matches | None]:
+            return generator.super_resolve(*images[:3])
+
+        def run_and_examine(*images: Tensor | None) -> tuple[Tensor, Matches | None]:
+            sr, matches = run(*images)
             examine(matches)
             return sr, matches
 
-        return run_and_examine, generator.super_resolve
+        return run_and_examine, run
     if tile == 'auto':
         tile = choose_tile(generator, lq, ref, options.ensemble)
     check_memory(generator, lq, ref, tile, options.ensemble)
@@ -208,14 +218,43 @@ def _runs(
     return first.super_resolve, again.super_resolve
 
 
-def _ensemble(first: Tensor, run: Run, images: tuple[Tensor, ...]) -> Tensor:
+def _block_places(
+    generator: nn.Module,
+    lq: Tensor,
+    size: Size,
+    places: Callable[[np.ndarray], np.ndarray] | None,
+) -> Tensor | None:
+    """Return where in Ref↓ the centres of blocks lie, (1, P, 2, py, px); the LR had a size."""
+    if places is None or not generator.supports_tiles:
+        return None
+    step = generator.matching.block_size
+    centres = np.stack(np.mgrid[: lq.shape[2] : step, : lq.shape[3] : step], axis=-1) + step // 2
+    found = torch.from_numpy(places(np.minimum(centres, np.array(size) - 1))).to(lq)
+    return found.movedim(3, 1)[None] if len(found) else None
+
+
+def _ensemble(first: Tensor, run: Run, images: tuple[Tensor, ...], places: Tensor | None) -> Tensor:
     """Average the first SR image and those of all other flips and turns, in its place."""
     ways = list(product((False, True), range(4)))
     for mirrored, turns in ways[1:]:
         turned = ((i.flip(3) if mirrored else i).rot90(turns, dims=(2, 3)) for i in images)
+        there = _turned_places(places, images[2].shape[2:], mirrored, turns)
         # Without a name, or it would be held until the next one is made.
-        first += _turned_back(run(*turned)[0], mirrored, turns)
+        first += _turned_back(run(*turned, there)[0], mirrored, turns)
     return first.div_(len(ways))
+
+
+def _turned_places(places: Tensor | None, size: Size, mirrored: bool, turns: int) -> Tensor | None:
+    """Return places, (N, P, 2, py, px), in a Ref↓ of a size that is turned as the LR is."""
+    if places is None:
+        return None
+    (height, width), (y, x) = size, places.unbind(2)
+    if mirrored:
+        y, x = y.flip(3), (width - 1 - x).flip(3)
+    for _ in range(turns):
+        y, x = (width - 1 - x).rot90(dims=(2, 3)), y.rot90(dims=(2, 3))
+        height, width = width, height
+    return torch.stack([y, x], dim=2)
 
 
 def _turned_back(image: Tensor, mirrored: bool, turns: int) -> Tensor:
@@ -267,11 +306,16 @@ class TiledMASANet:
             self.encoder_halo = getattr(net.encoder, 'halo', None)
 
     @torch.no_grad()
-    def super_resolve(self, lq: Tensor, ref: Tensor, ref_down: Tensor) -> tuple[Tensor, Matches]:
-        """Do what :meth:`MASANet.super_resolve` does, with the same arguments and result."""
+    def super_resolve(
+        self, lq: Tensor, ref: Tensor, ref_down: Tensor, places: Tensor | None = None
+    ) -> tuple[Tensor, Matches]:
+        """Do what :meth:`MASANet.super_resolve` does, with the same arguments and result.
+
+        ``places`` are the matching's, where in Ref↓ the blocks lie.
+        """
         net = self.net
         net.check_sizes(lq, ref, ref_down)
-        feature, matches = self._match(lq, ref_down)
+        feature, matches = self._match(lq, ref_down, places)
         if self.examine:
             self.examine(matches)
         cache = smaller_cache(matches)(
@@ -289,12 +333,15 @@ class TiledMASANet:
             feature = self._fuse(index, feature, cache)
         return self._finish(last, feature, cache, lq), matches
 
-    def _match(self, lq: Tensor, ref_down: Tensor) -> tuple[Tensor, Matches]:
+    def _match(self, lq: Tensor, ref_down: Tensor, places: Tensor | None) -> tuple[Tensor, Matches]:
         """Do what :meth:`MASANet.match` does."""
         lr, feature = self._encode_lr(lq)
         with stage('encode Ref↓'):
             [ref_down_feature] = self.net.encode(ref_down, num_levels=1)
-        [matches] = [self.net.matching(f, ref_down_feature) for f in self.track([lr], MATCHING)]
+        known = {} if places is None else dict(places=places)
+        [matches] = [
+            self.net.matching(f, ref_down_feature, **known) for f in self.track([lr], MATCHING)
+        ]
         return feature, matches
 
     def _encode_lr(self, lq: Tensor) -> tuple[Tensor, Tensor]:

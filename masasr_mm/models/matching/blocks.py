@@ -24,6 +24,9 @@ class BlockGrid(NamedTuple):
         patch_size (int): Height and width of a patch.
         dilations (tuple[int, ...]): Of the centre patches in Stage 1.
         max_elements (int | None): Numbers that may be held at once; None for all.
+        places (Tensor | None): Where in Ref↓ the centre of each LR block should lie, (y, x), for
+            each of P references that are aligned: (N, P, 2, py, px), NaN where one shows it not.
+            None where nothing is known.
     """
 
     lr: Size
@@ -33,6 +36,7 @@ class BlockGrid(NamedTuple):
     patch_size: int = 3
     dilations: tuple[int, ...] = (1, 2, 3)
     max_elements: int | None = None
+    places: Tensor | None = None
 
     @classmethod
     def of(

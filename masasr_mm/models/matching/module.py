@@ -14,7 +14,7 @@ from torch import Tensor
 
 from ...compat import precision_switches
 from ..profiling import stage
-from . import pruned_search, stages
+from . import pruned_search, stages, window_search
 from .blocks import BlockGrid, pixel_unshuffle
 from .matches import Matches
 
@@ -89,7 +89,7 @@ class MatchExtractionModule(BaseModule):
         """Whether its blocks are extracted apart from others: not by a Stage 3 of one's own."""
         return type(self).extract is MatchExtractionModule.extract
 
-    def forward(self, lr: Tensor, ref_down: Tensor) -> Matches:
+    def forward(self, lr: Tensor, ref_down: Tensor, places: Tensor | None = None) -> Matches:
         """Match every position of the LR feature with one of the Ref↓ feature (Stages 1 and 2).
 
         Gradients reach both features through the similarities, but for patches that are all zero.
@@ -97,6 +97,8 @@ class MatchExtractionModule(BaseModule):
         Args:
             lr (Tensor): F_LR, shape (N, C, h, w).
             ref_down (Tensor): F_Ref↓, shape (N, C, H, W).
+            places (Tensor, optional): Where Stage 1 starts, as in :class:`.BlockGrid`; what lies
+                elsewhere is searched for blocks alone that are not found there. Default: None.
 
         Returns:
             Matches: Indices, positions and similarities.
@@ -104,7 +106,7 @@ class MatchExtractionModule(BaseModule):
         Raises:
             ValueError: If blocks do not divide the LR, or Ref↓ is smaller than a patch.
         """
-        grid = self.block_grid(lr, ref_down)
+        grid = self.block_grid(lr, ref_down)._replace(places=places)
         exact = nullcontext() if torch.compiler.is_compiling() else exact_products()
         with torch.autocast(lr.device.type, enabled=False), exact:
             lr, ref_down = lr.float(), ref_down.float()
@@ -131,6 +133,8 @@ class MatchExtractionModule(BaseModule):
 
     def coarse_match(self, lr: Tensor, ref_down: Tensor, grid: BlockGrid) -> Tensor:
         """Find the centre of the most relevant Ref↓ block of every LR block (Stage 1): (N, K)."""
+        if grid.places is not None:
+            return window_search.coarse_match(lr, ref_down, grid, self.coarse_match)
         search = pruned_search if self.prunes(grid) else stages
         return search.coarse_match(lr, ref_down, grid)
 

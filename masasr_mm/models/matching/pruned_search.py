@@ -19,7 +19,14 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from .blocks import BlockGrid, groups
-from .stages import BLOCKS_AT_ONCE, EPS, DilatedPatches, centre_patches
+from .stages import (
+    BLOCKS_AT_ONCE,
+    EPS,
+    DilatedPatches,
+    best_in_windows,
+    centre_patches,
+    windows,
+)
 
 RANK = 95
 """Columns of V; with more, fewer of the best positions are missed."""
@@ -52,9 +59,11 @@ def coarse_match(lr: Tensor, ref_down: Tensor, grid: BlockGrid) -> Tensor:
     tiles = candidate_tiles(queries, ref, kernels)
     numbers = len(lr) * tiles.shape[2] * (SIDE + 2 * grid.reach) ** 2 * lr.shape[1]
     pixels, found = ref_down.permute(0, 2, 3, 1).contiguous(), []
+    across = -(-grid.ref[1] // SIDE)
     for group in groups(grid.number_of_blocks, numbers, grid.max_elements):
         patches = torch.stack([patches[:, group] for patches in centres], dim=2)
-        found.append(best_in_tiles(tiles[:, group], patches, pixels, ref))
+        corners = (first * SIDE for first in (tiles[:, group] // across, tiles[:, group] % across))
+        found.append(best_in_windows(*corners, SIDE, patches, pixels, ref.norms, grid)[1])
     return torch.cat(found, dim=1)
 
 
@@ -123,55 +132,6 @@ def candidate_tiles(queries: Tensor, ref: DilatedPatches, kernels: list[Tensor])
             best[i] = here if best[i] is None else _greatest_of(best[i], here)
         del positions  # before those of the next strip are made
     return torch.cat([index for _, index in best], dim=1)
-
-
-def best_in_tiles(tiles: Tensor, patches: Tensor, pixels: Tensor, ref: DilatedPatches) -> Tensor:
-    """Return the best position in some tiles, (N, B, S), by the whole sum of cosines (Eq. 1).
-
-    Takes centre patches, (N, B, dilations, C, patch, patch), and F_Ref↓, (N, H, W, C); returns
-    flat indices into the Ref↓ grid, the lowest of equal ones, (N, B).
-    """
-    height, width, channels = pixels.shape[1:]
-    grid, size, reach, across = ref.grid, patches.shape[-1], ref.grid.reach, -(-width // SIDE)
-    top, left = tiles // across * SIDE, tiles % across * SIDE
-    corners = ((first - reach).flatten(1) for first in (top, left))
-    around = windows(pixels, *corners, SIDE + 2 * reach)
-    products = torch.matmul(
-        patches.movedim(3, -1).flatten(2, 4),
-        around.view(*tiles.shape[:2], -1, channels).transpose(2, 3),
-    )
-    products = products.unflatten(3, (-1, *around.shape[2:4]))
-    products = products.unflatten(2, (len(grid.dilations), size, size))
-    step = torch.arange(SIDE, device=tiles.device)
-    rows, columns = top[..., None, None] + step[:, None], left[..., None, None] + step
-    index = rows.clamp(max=height - 1) * width + columns.clamp(max=width - 1)
-    total = 0
-    for i, (dilation, norm) in enumerate(zip(grid.dilations, ref.norms)):
-        first = reach - dilation * grid.radius
-        starts = [slice(first + dilation * j, first + dilation * j + SIDE) for j in range(size)]
-        product = sum(
-            products[:, :, i, a, b, :, starts[a], starts[b]]
-            for a in range(size)
-            for b in range(size)
-        )
-        total = total + product / norm.flatten(1).gather(1, index.flatten(1)).view_as(index)
-    total = torch.where((rows < height) & (columns < width), total, -torch.inf)
-    best = total.flatten(2).amax(dim=2)[..., None, None, None]
-    last = height * width - 1  # what NaN, which equals nothing, comes to
-    return torch.where(total == best, index, last).flatten(2).amin(dim=2)
-
-
-def windows(pixels: Tensor, top: Tensor, left: Tensor, side: int) -> Tensor:
-    """Cut windows with corners (N, M) out of (N, H, W, C), zeros outside: (N, M, side, side, C)."""
-    n, height, width, channels = pixels.shape
-    reach = torch.arange(side, device=pixels.device)
-    rows, columns = top[..., None] + reach, left[..., None] + reach
-    in_rows, in_columns = (rows >= 0) & (rows < height), (columns >= 0) & (columns < width)
-    sample = torch.arange(n, device=pixels.device)[:, None, None] * height
-    rows = (sample + rows.clamp(0, height - 1)) * width
-    index = rows[..., None] + columns.clamp(0, width - 1)[..., None, :]
-    found = F.embedding(index, pixels.reshape(-1, channels))
-    return found.mul_((in_rows[..., None] & in_columns[..., None, :])[..., None])
 
 
 def _greatest(values: Tensor) -> tuple[Tensor, Tensor]:

@@ -207,6 +207,66 @@ class DilatedPatches(NamedTuple):
         return total
 
 
+def best_in_windows(
+    top: Tensor,
+    left: Tensor,
+    side: int,
+    patches: Tensor,
+    pixels: Tensor,
+    norms: list[Tensor],
+    grid: BlockGrid,
+) -> tuple[Tensor, Tensor]:
+    """Find the best position in some windows of Ref↓ by the whole sum of cosines (Eq. 1).
+
+    Takes the first rows and columns of the windows, (N, B, S), which may reach over the border,
+    centre patches, (N, B, dilations, C, patch, patch), F_Ref↓, (N, H, W, C), and the norms of its
+    patches; returns the sums, -∞ where all windows lie outside, and flat indices into the Ref↓
+    grid, the lowest of equal ones, (N, B) each.
+    """
+    height, width, channels = pixels.shape[1:]
+    size, reach = grid.patch_size, grid.reach
+    corners = ((first - reach).flatten(1) for first in (top, left))
+    around = windows(pixels, *corners, side + 2 * reach)
+    products = torch.matmul(
+        patches.movedim(3, -1).flatten(2, 4),
+        around.view(*top.shape[:2], -1, channels).transpose(2, 3),
+    )
+    products = products.unflatten(3, (-1, *around.shape[2:4]))
+    products = products.unflatten(2, (len(grid.dilations), size, size))
+    step = torch.arange(side, device=top.device)
+    rows, columns = top[..., None, None] + step[:, None], left[..., None, None] + step
+    inside = (rows >= 0) & (rows < height) & (columns >= 0) & (columns < width)
+    index = rows.clamp(0, height - 1) * width + columns.clamp(0, width - 1)
+    total = 0
+    for i, (dilation, norm) in enumerate(zip(grid.dilations, norms)):
+        first = reach - dilation * grid.radius
+        starts = [slice(first + dilation * j, first + dilation * j + side) for j in range(size)]
+        product = sum(
+            products[:, :, i, a, b, :, starts[a], starts[b]]
+            for a in range(size)
+            for b in range(size)
+        )
+        total = total + product / norm.flatten(1).gather(1, index.flatten(1)).view_as(index)
+    total = torch.where(inside, total, -torch.inf)
+    best = total.flatten(2).amax(dim=2)
+    last = height * width - 1  # what NaN, which equals nothing, comes to
+    index = torch.where(total == best[..., None, None, None], index, last)
+    return best, index.flatten(2).amin(dim=2)
+
+
+def windows(pixels: Tensor, top: Tensor, left: Tensor, side: int) -> Tensor:
+    """Cut windows with corners (N, M) out of (N, H, W, C), zeros outside: (N, M, side, side, C)."""
+    n, height, width, channels = pixels.shape
+    reach = torch.arange(side, device=pixels.device)
+    rows, columns = top[..., None] + reach, left[..., None] + reach
+    in_rows, in_columns = (rows >= 0) & (rows < height), (columns >= 0) & (columns < width)
+    sample = torch.arange(n, device=pixels.device)[:, None, None] * height
+    rows = (sample + rows.clamp(0, height - 1)) * width
+    index = rows[..., None] + columns.clamp(0, width - 1)[..., None, :]
+    found = F.embedding(index, pixels.reshape(-1, channels))
+    return found.mul_((in_rows[..., None] & in_columns[..., None, :])[..., None])
+
+
 def dilated_norm(feature: Tensor, patch_size: int, dilation: int) -> Tensor:
     """Return the norms of the dilated patches of (N, C, H, W), zero outside: (N, 1, H, W)."""
     square = feature.square().sum(dim=1, keepdim=True)

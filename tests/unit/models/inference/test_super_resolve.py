@@ -5,6 +5,7 @@ from __future__ import annotations
 from concurrent.futures import ThreadPoolExecutor
 from threading import Barrier
 
+import numpy as np
 import pytest
 import torch
 from mmagic.registry import MODELS
@@ -17,6 +18,7 @@ from masasr_mm.models.inference.estimate import Estimate
 from masasr_mm.models.inference.super_resolve import (
     InferenceOptions,
     TiledMASANet,
+    _turned_places,
     super_resolve,
 )
 from masasr_mm.models.layers import upsample
@@ -286,3 +288,29 @@ def test_a_network_without_tiles_says_so_and_an_unknown_option_too():
         super_resolve(Recorder(), *inputs, InferenceOptions(tile=8))
     with pytest.raises(UserError, match="test_cfg has no option 'tiles'; it has tile, ref_dtype"):
         InferenceOptions.of(dict(tiles=8))
+
+
+@pytest.mark.parametrize('mirrored', [False, True])
+@pytest.mark.parametrize('turns', range(4))
+def test_places_turn_as_the_images_do(mirrored, turns):
+    """At each of them lies what lay there before, by a Ref↓ of coordinates."""
+    coordinates = torch.stack(torch.meshgrid(torch.arange(9.0), torch.arange(13.0), indexing='ij'))
+    places = torch.stack([torch.randint(0, n, (1, 2, 3, 4)) for n in (9, 13)], dim=2).float()
+
+    def turned(image):
+        return (image.flip(-1) if mirrored else image).rot90(turns, dims=(-2, -1))
+
+    y, x = _turned_places(places, (9, 13), mirrored, turns).long().unbind(2)
+    have = turned(coordinates)[:, y, x]
+    assert torch.equal(have.movedim(0, 2), turned(places))
+
+
+def test_matching_starts_where_places_say():
+    """Whatever the padding: of two equal halves of Ref↓ the one that is named is taken."""
+    ref = torch.rand(1, 3, 100, 100).repeat(1, 1, 2, 1)
+    lq = ref_down = F.avg_pool2d(ref, 4)
+    for offset, places in ((0, None), (25, lambda points: (points + np.array((25, 0)))[None])):
+        options = InferenceOptions(places=places)
+        _, [maps] = super_resolve(network(), lq[:, :, :25], ref, ref_down, options)
+        rows = maps.position[..., 0] - np.arange(25)[:, None]
+        assert (rows[4:20, 4:20] == offset).mean() > 0.9
