@@ -24,8 +24,7 @@ from ..errors import UserError
 from ..files import check_outputs, written_whole
 from ..models.masa_net import MASANet
 from ..tensor_files import SAFETENSORS, write_tensors
-from .interface import INPUTS, KEY, OUTPUTS, Interface
-from .runtimes import import_openvino
+from .runtimes import INPUTS, KEY, OUTPUTS, Interface, import_openvino
 
 OPSET = 18
 # torch.export treats 0 and 1 as sizes of their own, so that a free number of blocks starts at 2.

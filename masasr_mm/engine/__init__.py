@@ -4,5 +4,5 @@ import lazy_loader
 
 __getattr__, __dir__, __all__ = lazy_loader.attach(
     __name__,
-    submodules=['hooks', 'optim', 'resume', 'runner', 'whole_files'],
+    submodules=['hooks', 'resume', 'runner', 'whole_files'],
 )

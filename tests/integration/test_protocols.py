@@ -226,16 +226,6 @@ def test_levels_feed_the_network_as_released(levels):
     check_saved(tested, 'all/000_0.png', check_call(tested.calls[5], gt, 32, stacked))
 
 
-def test_whoever_sets_the_level_gets_the_protocol_of_that_level(run_test, tmp_path):
-    """And so the numbers of masa_x4_cufed5-levels.py."""
-    root = make_cufed5(tmp_path, SIZES[:1], references=5)
-    options = (f'data_root={root}', 'level=2')
-    options = [f'test_dataloader.dataset.{option}' for option in options]
-    [call] = run_test('masa_x4_cufed5.py', *options, 'test_dataloader.num_workers=0').calls
-    ref = plain.pad_to_multiple(plain.load(root / '000_2.png'), 16, centered=False)
-    check_call(call, plain.load(root / '000_0.png'), 32, ref)
-
-
 def test_levels_print_one_table_of_their_means(levels):
     root, tested = levels
     names = [*(f'level-{level}' for level in range(1, 6)), 'all']

@@ -15,7 +15,6 @@ from pandas import DataFrame
 from PIL import Image
 from skimage import data
 
-from tests.conftest import REPOSITORY
 from tests.scripts import call_tool, load_tool
 
 compare = load_tool('analysis_tools/compare.py')
@@ -84,50 +83,6 @@ def test_real_pairs_prints_and_writes(pairs, small_checkpoint, tmp_path, monkeyp
     for result in results:
         assert f'{result["psnr"]:.2f}' in printed
         assert f'{result["ssim"]:.3f}' in printed
-
-
-def test_every_system_of_the_tables_has_a_config():
-    peers = {path.name for path in (REPOSITORY / 'configs/peers').glob('*_x4_cufed5.py')}
-    found = [Path(file) for file in compare.configs_of(['all']).values()]
-    assert all(path.is_file() for path in found)
-    assert peers == {path.name for path in found if path.parent.name == 'peers'}
-    assert len(compare.METHODS) == len(set(found)) == 15
-
-
-COSTS = DataFrame(
-    dict(parameters=[4_028_291, 15_592_379], operations=[349_014_000_000, 260_799_000_000]),
-    index=['masa', 'rcan'],
-).assign(seconds=[2.5, None], memory=[2**29, None])
-
-
-def rows(**psnr) -> DataFrame:
-    """The metrics of images by method and set."""
-    found = [
-        dict(method=method, set=name, photo=str(number), psnr=value, ssim=0.8123)
-        for method, sets in psnr.items()
-        for name, values in sets.items()
-        for number, value in enumerate(values)
-    ]
-    return DataFrame(found)
-
-
-def test_the_table_has_means_and_empty_cells():
-    found = rows(bicubic=dict(pairs=[22.0, 22.2]), masa=dict(pairs=[23.456]))
-    table = compare.table_of(found, COSTS, ['bicubic', 'masa', 'rcan'])
-    heads = ['method', 'PSNR', 'SSIM', 'parameters (M)', 'operations (G)', 'time (s)',
-             'memory (MiB)']  # fmt: skip
-    assert list(table.columns) == heads
-    assert table.to_numpy().tolist() == [
-        ['bicubic', '22.10', '0.8123', '', '', '', ''],
-        ['masa', '23.46', '0.8123', '4.03', '349.01', '2.500', '512'],
-        ['rcan', '', '', '15.59', '260.80', '', ''],
-    ]
-    found = rows(bicubic=dict(one=[22.0], two=[23.0])).assign(lpips=0.3)
-    table = compare.table_of(found, COSTS, ['bicubic', 'rcan'])
-    heads = [f'{metric} {name}' for name in ('one', 'two') for metric in ('PSNR', 'SSIM', 'LPIPS')]
-    assert list(table.columns)[1:7] == heads
-    assert table.to_numpy().tolist()[0][1:4] == ['22.00', '0.8123', '0.3000']
-    assert table.to_numpy().tolist()[1][1:7] == [''] * 6
 
 
 @pytest.fixture

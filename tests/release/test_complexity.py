@@ -9,11 +9,9 @@ from io import StringIO
 from pathlib import Path
 
 import pytest
-import torch
 from PIL import Image
 
-from masasr_mm.models import MASANet, MatchExtractionModule
-from masasr_mm.models.peers import SRNTT
+from masasr_mm.models import MASANet
 from tests.conftest import REPOSITORY
 from tests.scripts import call_tool, load_tool
 
@@ -77,23 +75,6 @@ def test_the_matching_against_a_count_by_hand(paper):
     assert fine.as_run == 256 * 10**2 * 15**2 * 64
 
 
-def test_the_rows_add_up_to_what_the_whole_network_runs(paper):
-    small = dict(channels=8, fusion_blocks=(2, 1, 1), encoder=dict(num_blocks=1))
-    net = MASANet(**small)
-    images = [torch.rand(1, 3, *size) for size in ((32, 24), (96, 160), (24, 40))]
-    with torch.no_grad():
-        expected = tool.multiply_adds(net, *images)
-    assert tool.total(tool.costs(net, (32, 24), (96, 160))).as_run == expected
-
-
-def test_the_formulas_follow_the_options():
-    matching = MatchExtractionModule(block_size=4, ref_block_ratio=1, dilations=(1, 4))
-    coarse, fine = tool.matching_costs(matching, 16, (24, 16), (32, 40))
-    # 6×4 blocks; 2·(32 // 12) + 1 by 2·(40 // 8) + 1 candidates.
-    assert coarse.formula == 24 * 32 * 40 * 9 * 16 * 2
-    assert fine.formula == 24 * 16 * 5 * 11 * 9 * 16
-
-
 PEERS = dict(
     srcnn=(20_099, 5.243),
     mdsr=(6_654_211, 116.513),
@@ -135,15 +116,6 @@ def test_peers(name):
     assert found['matching'] == (128**4 * 9 * 256 if name in ('srntt', 'ttsr') else 0)
 
 
-def test_srntt_without_vgg_is_what_table_2_says_beside_its_matching():
-    """With the content extractor's own way to an image, which is no part of the result."""
-    costs = tool.costs(SRNTT(), (128, 128), (512, 512))
-    learned = sum(cost.as_run for cost in costs if cost.name not in ('extractor', 'matching'))
-    lr, x2, x4 = 128**2, 256**2, 512**2
-    branch = conv(lr, 64, 256) + conv(x2, 64, 256) + conv(x4) + conv(x4, 64, 3)
-    assert (learned + branch) / 1e9 == pytest.approx(6500.70 - 6005.78, rel=2e-3)
-
-
 @pytest.fixture(scope='module')
 def sweep(tmp_path_factory) -> tuple[str, Path]:
     """What the tool prints of the paper's case and its settings, and the folder that it writes."""
@@ -152,32 +124,6 @@ def sweep(tmp_path_factory) -> tuple[str, Path]:
         patch.setenv('COLUMNS', '200')
         assert not call_tool(tool, patch, CONFIG, '--sweep', '--out', out)
     return stdout.getvalue(), out
-
-
-def formulas(sweep, panel: str) -> dict[str, int]:
-    settings = json.loads((sweep[1] / 'complexity.json').read_text('utf-8'))['sweep']
-    return {row['label']: row['formula'] for row in settings if row['panel'] == panel}
-
-
-def test_lr_blocks(sweep):
-    found = formulas(sweep, 'a')
-    patch = 9 * 64
-    for size, padded in ((4, 128), (8, 128), (12, 132), (16, 128)):
-        blocks = (padded // size) ** 2
-        expected = blocks * 128**2 * patch * 3 + padded**2 * 13**2 * patch
-        if size == 12:  # Ref↓ is not padded: 128 // (2·11) = 5 positions to each side
-            expected = blocks * 128**2 * patch * 3 + padded**2 * 11**2 * patch
-        assert found[f'{size}×{size}'] == expected
-    assert found['1×1'] == 128**4 * patch * 3 + 128**2 * patch
-    assert sorted(found.values(), reverse=True) == list(found.values())
-
-
-def test_ref_blocks(sweep):
-    found = formulas(sweep, 'b')
-    coarse = 256 * 128**2 * 9 * 64 * 3
-    assert found == {
-        f'{size}×{size}': coarse + 128**2 * (size + 1) ** 2 * 9 * 64 for size in (4, 8, 12, 16, 20)
-    }
 
 
 def test_table_2_and_figure_5(sweep):

@@ -16,8 +16,14 @@ from PIL import Image
 
 from masasr_mm.apis import MASAInferencer
 from masasr_mm.deployment import export as module
-from masasr_mm.deployment.interface import KEY, OUTPUTS, Interface
-from masasr_mm.deployment.runtimes import ExportedInferencer, ONNXGenerator, OpenVINOGenerator
+from masasr_mm.deployment.runtimes import (
+    KEY,
+    OUTPUTS,
+    ExportedInferencer,
+    Interface,
+    ONNXGenerator,
+    OpenVINOGenerator,
+)
 from masasr_mm.errors import UserError
 from masasr_mm.models import MatchExtractionModule
 from masasr_mm.models.inference.super_resolve import pad_to

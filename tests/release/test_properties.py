@@ -8,19 +8,16 @@ from tempfile import TemporaryDirectory
 from typing import NamedTuple
 
 import numpy as np
-import pytest
 import torch
 from hypothesis import HealthCheck, event, example, given, settings
 from hypothesis import strategies as st
 from mmagic.registry import MODELS
-from mmagic.structures import DataSample
 from mmengine.config import Config
 from mmengine.registry import DefaultScope
 from PIL import Image
 
 import masasr_mm  # noqa: F401
 from masasr_mm.apis import MASAInferencer
-from masasr_mm.errors import UserError
 from masasr_mm.models.inference.super_resolve import TiledMASANet
 from masasr_mm.models.matching import MatchMaps
 from masasr_mm.tensor_files import write_tensors
@@ -153,43 +150,6 @@ def test_any_photo_and_references(kind, photo, references):
     assert (matches.position < np.array(matches.grid)).all()
     assert np.isfinite(np.asarray(matches.similarity)).all()
     event(f'{len(references)} references')
-
-
-@cases(max_examples=80)
-@given(
-    KINDS, st.tuples(*[st.integers(1, 30)] * 6), st.integers(1, 2), st.tuples(CONTENT, CONTENT),
-    SEED,
-)  # fmt: skip
-def test_any_sizes_in_the_editor(kind, sizes, count, contents, seed):
-    """Whole numbers in [0, 255] where ref is at most ref_down enlarged, else the error for it."""
-    height, width, ref_height, ref_width, down_height, down_width = sizes
-    lq = tensor(height, width, contents[0], seed, count)
-    samples = DataSample.stack(
-        [
-            DataSample(ref_img=ref, ref_down=down)
-            for ref, down in zip(
-                tensor(ref_height, ref_width, contents[1], seed, count) * 255,
-                tensor(down_height, down_width, contents[1], seed, count) * 255,
-            )
-        ]
-    )
-    least = kind.patch_size
-    fits = all(
-        ref <= kind.scale * max(down, least)
-        for ref, down in ((ref_height, down_height), (ref_width, down_width))
-    )
-    event('fits' if fits else 'does not fit')
-    with torch.no_grad():
-        if not fits:
-            with pytest.raises(UserError, match=f'more than {kind.scale} times ref_down'):
-                editor(kind).forward_inference(lq, samples)
-            return
-        image = editor(kind).forward_inference(lq, samples).pred_img
-    assert image.shape == (count, 3, height * kind.scale, width * kind.scale)
-    assert image.isfinite().all()
-    assert image.min() >= 0
-    assert image.max() <= 255
-    assert torch.equal(image, image.round())
 
 
 def images(kind: Kind, blocks: tuple, grid: tuple, contents: tuple, seed: int, count: int = 1):

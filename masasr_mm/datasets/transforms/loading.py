@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 from mmagic.datasets.transforms import LoadImageFromFile
 from mmagic.registry import TRANSFORMS
@@ -37,50 +39,27 @@ class LoadRGBImage(LoadImageFromFile):
 
     Args:
         key (str): The image's name in the results.
-        use_cache (bool): Keep the files' bytes in memory. Defaults to False.
-        to_float32 (bool): Return float32 in place of uint8. Defaults to False.
-        save_original_img (bool): Keep a copy as ``ori_{key}``. Defaults to False.
-        backend_args (dict, optional): mmengine's file backend. Defaults to None (by the path).
+        **kwargs: As for mmagic's class, such as ``use_cache``, ``to_float32`` and ``backend_args``.
 
     Raises:
         BrokenFileError: When called, if a file is missing or cannot be read as an image.
     """
 
-    def __init__(
-        self,
-        key: str,
-        use_cache: bool = False,
-        to_float32: bool = False,
-        save_original_img: bool = False,
-        backend_args: dict | None = None,
-    ) -> None:
-        super().__init__(
-            key=key,
-            channel_order='rgb',
-            use_cache=use_cache,
-            to_float32=to_float32,
-            save_original_img=save_original_img,
-            backend_args=backend_args,
-        )
+    def __init__(self, key: str, **kwargs: Any) -> None:
+        super().__init__(key=key, channel_order='rgb', **kwargs)
 
     def _load_image(self, filename: str) -> np.ndarray:
         """Return the pixels of a file, (H, W, 3) uint8."""
         if self.file_backend is None:
             self.file_backend = get_file_backend(uri=filename, backend_args=self.backend_args)
-        content = self.cache.get(filename)
-        if content is None:
-            content = self._read(filename)
-        if self.use_cache:
-            self.cache[filename] = content
-        return decode_rgb(content, filename)
-
-    def _read(self, filename: str) -> bytes:
-        """Return the bytes of a file."""
         try:
-            return self.file_backend.get(filename)
+            content = self.cache.get(filename) or self.file_backend.get(filename)
         except OSError as error:
             reason = error.strerror or error
             raise BrokenFileError(f'{filename}: the image file cannot be read: {reason}') from error
+        if self.use_cache:
+            self.cache[filename] = content
+        return decode_rgb(content, filename)
 
 
 @TRANSFORMS.register_module()

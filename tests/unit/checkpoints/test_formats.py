@@ -152,17 +152,6 @@ def test_official_files_give_the_network_that_they_are_of(name, prefix, tmp_path
         torch.testing.assert_close(target.generator(lq), source.generator(lq))
 
 
-def test_rdns_file_works_in_255(tmp_path):
-    """The network of the file, as its authors run it, is ours in [0, 1]."""
-    source, target = editor('rdn', 1), editor('rdn', 2)
-    torch.save(renamed(source.generator.network.state_dict(), RDN_NAMES), tmp_path / 'a.pt')
-    load_generator(target, tmp_path / 'a.pt')
-    lq = torch.rand(1, 3, 6, 5)
-    with torch.no_grad():
-        expected = source.generator.network(255 * lq) / 255
-        torch.testing.assert_close(target.generator(lq), expected, rtol=1e-4, atol=1e-5)
-
-
 def test_ttsrs_official_file(tmp_path):
     source, target = editor('ttsr', 1), editor('ttsr', 2)
     main = renamed(source.generator.network.state_dict(), TTSR_NAMES)

@@ -33,12 +33,6 @@ def test_a_long_photo_is_announced(capsys, tile, runs, disk, told):
     assert capsys.readouterr().err == told
 
 
-def test_a_short_one_is_not(capsys):
-    progress = PhotoProgress()
-    progress.announce(Estimate(128, 6_240_000_000, dict(matching=59.0)))
-    assert capsys.readouterr().err == ''
-
-
 def test_steps_advance_by_the_time_they_take():
     progress = PhotoProgress()
     progress.announce(Estimate(16, 0, {'matching': 3.0, 'fusing at 1×': 8.0}, runs=2))
@@ -53,27 +47,6 @@ def test_steps_advance_by_the_time_they_take():
                 seen.append((tile, progress.bars.tasks[progress.steps].completed))
     assert [done for _, done in seen[:7]] == [0, 3, 3, 3, 5, 7, 9]
     assert progress.bars.tasks[progress.steps].completed == 22 == progress.plan.seconds
-
-
-def test_a_step_is_shown_while_it_lasts():
-    """What follows, such as a whole that has no steps, is not taken for it."""
-    progress = PhotoProgress()
-    for _ in progress.track([0], 'aligning the references'):
-        assert progress.bars.tasks[progress.steps].visible
-    assert not progress.bars.tasks[progress.steps].visible
-
-
-def test_the_next_photo_begins_anew():
-    progress = PhotoProgress()
-    photos = progress.over(JOBS)
-    next(photos)
-    progress.announce(Estimate(16, 0, dict(matching=3.0)))
-    list(progress.track([0], 'matching'))
-    next(photos)
-    assert progress.plan is None
-    assert not progress.bars.tasks[progress.steps].visible
-    list(progress.track([0, 1], 'matching'))
-    assert progress.bars.tasks[progress.steps].completed == 3
 
 
 @pytest.mark.parametrize(

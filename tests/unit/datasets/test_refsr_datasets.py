@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import pickle
 
 import numpy as np
 import pytest
@@ -59,16 +58,6 @@ def test_what_phones_write_is_listed_and_read(tmp_path, dataset, names):
     [item] = dataset(str(tmp_path), pipeline=[LoadRGBImage('gt')])
     assert item['key'].startswith('a')
     assert item['gt'].shape == (64, 64, 3)
-
-
-def test_pickled_and_read_in_workers(tmp_path):
-    root = str(make_cufed(tmp_path))
-    dataset = CUFEDDataset(root, pipeline=[dict(type='LoadRGBImage', key='ref')])
-    assert keys(pickle.loads(pickle.dumps(dataset))) == ['a', 'b', 'c']
-    loader = DataLoader(dataset, batch_size=None, num_workers=2, multiprocessing_context='fork')
-    for item, plain in zip(loader, dataset):
-        assert item['key'] == plain['key']
-        np.testing.assert_array_equal(item['ref'], plain['ref'])
 
 
 LOAD = [dict(type='LoadRGBImage', key='gt'), dict(type='LoadRGBImage', key='ref')]
@@ -255,23 +244,6 @@ def test_choice_is_the_same_on_every_machine(tmp_path):
     assert [os.path.basename(path) for path in choices(str(tmp_path))] == expected
 
 
-def error_of_sun80(root) -> str:
-    with pytest.raises(UserError) as caught:
-        Sun80Dataset(str(root))
-    assert '\n' not in str(caught.value)
-    return str(caught.value)
-
-
-def test_missing_folders(tmp_path):
-    assert 'Sun_Hays_SR_groundtruth: there is no such folder' in error_of_sun80(tmp_path)
-    make_sun80(tmp_path, ['a.jpg'])
-    make_sun80(tmp_path / 'other', ['b.jpg'])
-    (tmp_path / 'other/Sun_Hays_SR_groundtruth/b.jpg').rename(
-        tmp_path / 'Sun_Hays_SR_groundtruth/b.jpg'
-    )
-    assert 'Sun_Hays_SR_scenematches/b.jpg: there is no such folder' in error_of_sun80(tmp_path)
-
-
 def test_items_have_no_reference(tmp_path):
     write_images(tmp_path, ['img_002.png', 'img_001.png', 'img_001_LR.jpg'])
     dataset = Urban100Dataset(str(tmp_path))
@@ -304,8 +276,3 @@ def test_most_references_are_the_same_patch_and_some_another(folder):
     other = np.mean([item['gt_path'] != item['ref_path'] for item in items])
     assert other == pytest.approx(0.25 * 4 / 5, abs=0.03)  # a fifth of the draws is the same one
     assert {item['ref_path'] for item in items} == {str(folder / f'{i}.png') for i in range(5)}
-
-
-def test_an_empty_folder_names_the_command(tmp_path):
-    with pytest.raises(UserError, match=r'make_photos\.py'):
-        PhotoPatchDataset(str(tmp_path))

@@ -269,23 +269,6 @@ def test_waiting_jobs_keep_their_uploads_and_run_in_order(blocked, files, tmp_pa
     assert blocked.service.files_in_use() == set()
 
 
-@pytest.mark.parametrize('tile', [None, 32])
-def test_a_running_job_ends_soon_after_it_is_cancelled(blocked, files, tile):
-    reported = []
-    job = Job(files[0], [files[1]], tile=tile, visitor='a')
-    blocked.start(job, lambda share, what: reported.append(what))
-    assert blocked.started.wait(60)
-    blocked.service.cancel('b')
-    assert not job.cancelled.is_set()
-    blocked.service.cancel('a')
-    blocked.released.set()
-    wait_until(lambda: blocked.ended)
-    assert isinstance(blocked.ended['a'], JobCancelledError)
-    assert 'drawing the matches' not in reported
-    # The next one is not disturbed.
-    assert blocked.service.super_resolve(Job(files[0], [files[1]], tile=tile)).image.any()
-
-
 def test_old_files_and_folders_are_deleted_and_others_stay(tmp_path):
     old, new, kept = (tmp_path / 'a' / 'old', tmp_path / 'b' / 'new', tmp_path / 'kept' / 'example')
     for path in (old, new, kept):

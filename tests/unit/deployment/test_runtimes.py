@@ -12,9 +12,9 @@ import psutil
 import pytest
 import torch
 
-from masasr_mm.deployment.interface import Interface
 from masasr_mm.deployment.runtimes import (
     ExportedGenerator,
+    Interface,
     ONNXGenerator,
     OpenVINOGenerator,
     choose_dtype,

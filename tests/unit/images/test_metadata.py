@@ -164,14 +164,6 @@ def test_what_is_too_large_for_jpeg_is_left_out(tmp_path):
         assert 'xmp' in image.info
 
 
-def test_sizes_that_are_not_told_are_not_added():
-    block = Image.Exif()
-    block[Base.Make] = 'Maker'
-    have = Image.Exif()
-    have.load(resized(Metadata(block.tobytes()), (15, 20), (60, 80)).exif)
-    assert dict(have) == {Base.Make: 'Maker'}
-
-
 RESOLUTIONS = dict(
     jpg=dict(dpi=(300, 300)),
     png=dict(dpi=(300, 300)),

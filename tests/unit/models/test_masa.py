@@ -35,47 +35,11 @@ def test_predict_takes_any_size_from_8_by_8(lq, ref):
     assert torch.equal(image, image.round().clamp(0, 255))
 
 
-def test_predict_is_the_generators_output_rounded_in_bgr():
-    model = build().eval()
-    data = batch((16, 8), (32, 48), n=2)
-    lq = torch.stack(data['inputs']) / 255
-    ref, ref_down = (
-        torch.stack([sample.get(key) for sample in data['data_samples']]) / 255
-        for key in ('ref_img', 'ref_down')
-    )
-    with torch.no_grad():
-        expected = (model.generator(lq, ref, ref_down) * 255).clamp(0, 255).round().flip(1)
-        have = model.test_step(data)
-    for sample, image in zip(have, expected):
-        torch.testing.assert_close(sample.output.pred_img, image, rtol=0, atol=1)
-
-
-def test_the_crop_box_is_cut_out():
-    model = build().eval()
-    [whole] = model.test_step(batch())
-    [cut] = model.test_step(batch(metainfo=dict(crop_box=(3, 5, 20, 17))))
-    assert torch.equal(cut.output.pred_img, whole.output.pred_img[:, 3:23, 5:22])
-
-
 def test_crop_boxes_of_several_sizes_cannot_share_a_batch():
     data = batch(n=2, metainfo=dict(crop_box=(0, 0, 20, 20)))
     data['data_samples'][1].set_metainfo(dict(crop_box=(0, 0, 20, 21)))
     with pytest.raises(UserError, match='batch_size=1'):
         build().eval().test_step(data)
-
-
-def test_bicubic_is_pillows():
-    import numpy as np
-    from PIL import Image
-
-    data = batch((12, 9))
-    # Away from black and white: Pillow clips between its two passes.
-    data['inputs'] = [(80 + data['inputs'][0] * 0.4).round()]
-    pixels = data['inputs'][0].permute(1, 2, 0).byte().numpy()
-    expected = np.asarray(Image.fromarray(pixels).resize((36, 48), Image.BICUBIC)).astype(int)
-    [sample] = build(test_cfg=dict(bicubic=True)).eval().test_step(data)
-    have = sample.output.bicubic_img.flip(0).permute(1, 2, 0).numpy()
-    assert np.abs(have - expected).max() <= 1
 
 
 def test_images_of_a_result_are_bgr_for_mmagics_metrics_and_pictures():
@@ -178,69 +142,6 @@ def test_a_distributed_wrapper_does_not_show_in_checkpoints():
     assert list(before) == list(after)
     assert all(torch.equal(before[key], after[key]) for key in before)
     assert after._metadata is not None
-
-
-@pytest.mark.parametrize('tile', [8, 'auto'])
-def test_tiles_do_not_change_the_prediction(tile, monkeypatch):
-    monkeypatch.setattr('masasr_mm.models.inference.super_resolve.choose_tile', lambda *_: 16)
-    [whole] = build().eval().test_step(batch((33, 20), (60, 47)))
-    tiles = []
-
-    def track(parts, description):
-        tiles.extend(parts)
-        return parts
-
-    model = build(test_cfg=dict(tile=tile, track=track)).eval()
-    [tiled] = model.test_step(batch((33, 20), (60, 47)))
-    assert len(tiles) > 10
-    difference = (tiled.output.pred_img - whole.output.pred_img).abs()
-    assert difference.max() <= 1
-    assert difference.mean() < 1e-2
-
-
-def test_both_stages_with_all_losses(random_vgg19):
-    """MASA-rec for two steps, then all losses from its weights: who moves, and by which λ."""
-    first = build()
-    wrappers = optimizers(first)
-    start = [parameter.clone() for parameter in first.generator.parameters()]
-    for _ in range(2):
-        first.train_step(batch(n=2), wrappers)
-    assert all(not torch.equal(a, b) for a, b in zip(start, first.generator.parameters()))
-
-    second = build(**ADVERSARIAL, perceptual_loss=PERCEPTUAL)
-    second.generator.load_state_dict(first.generator.state_dict())
-    second.init_weights()
-    vgg = [parameter.clone() for parameter in random_vgg19.parameters()]
-    moved = {
-        name: [parameter.clone() for parameter in getattr(second, name).parameters()]
-        for name in ('generator', 'discriminator')
-    }
-    data = batch(n=2)
-    log = second.train_step(data, optimizers(second))
-    for name, before in moved.items():
-        after = list(getattr(second, name).parameters())
-        share = sum(not torch.equal(a, b) for a, b in zip(before, after)) / len(before)
-        assert share > 0.9, name
-    assert all(torch.equal(a, b) for a, b in zip(vgg, random_vgg19.parameters()))
-    assert not any('perceptual' in key for key in second.state_dict())
-
-    # The logged losses are λ times the losses of the images before the step.
-    gt = torch.stack([sample.gt_img for sample in data['data_samples']]) / 255
-    ref, ref_down = (
-        torch.stack([sample.get(key) for sample in data['data_samples']]) / 255
-        for key in ('ref_img', 'ref_down')
-    )
-    with torch.no_grad():
-        sr = first.generator(torch.stack(data['inputs']) / 255, ref, ref_down)
-        mean = torch.tensor([0.485, 0.456, 0.406]).view(1, 3, 1, 1)
-        deviation = torch.tensor([0.229, 0.224, 0.225]).view(1, 3, 1, 1)
-        phi_sr, phi_gt = (
-            random_vgg19.features[:35]((image - mean) / deviation) for image in (sr, gt)
-        )
-    torch.testing.assert_close(log['loss_pix'], (sr - gt).abs().mean(), rtol=1e-4, atol=1e-6)
-    expected = 0.25 * (phi_sr - phi_gt).square().mean()
-    torch.testing.assert_close(log['loss_perceptual'], expected, rtol=1e-3, atol=1e-9)
-    assert 0.002 < log['loss_gan'] / 5e-3 < 5
 
 
 def test_the_perceptual_loss_goes_where_the_editor_goes(random_vgg19):

@@ -66,19 +66,6 @@ def test_the_result_is_the_networks(infer, small_model, photos):
     assert np.abs(infer(lq, ref).astype(int) - bicubic).mean() > 1
 
 
-def test_paths_arrays_and_pillow_images_are_the_same(infer, photos, tmp_path):
-    lq, ref, _ = photos
-    expected = infer(lq, ref)
-    for name, image in (('lq.png', lq), ('ref.png', ref)):
-        Image.fromarray(image).save(tmp_path / name)
-    for pair in (
-        (tmp_path / 'lq.png', tmp_path / 'ref.png'),
-        (str(tmp_path / 'lq.png'), [str(tmp_path / 'ref.png')]),
-        (Image.fromarray(lq), Image.fromarray(ref)),
-    ):
-        np.testing.assert_array_equal(infer(*pair), expected)
-
-
 def test_several_photos_of_different_sizes(infer, photos):
     lq, ref, other = photos
     cut = lq[:20, :11]
@@ -88,11 +75,6 @@ def test_several_photos_of_different_sizes(infer, photos):
     pairs = infer([lq, cut], [ref, other], return_matches=True)
     np.testing.assert_array_equal(pairs[0][0], results[0])
     assert pairs[1][1].position.shape == (20, 11, 2)
-
-
-def test_a_photo_can_be_its_own_reference(infer, small_model, photos):
-    lq = photos[0]
-    assert_same(infer(lq, lq), by_hand(small_model, lq, [lq]))
 
 
 def test_a_prediction_holds_what_it_was_made_from(infer, photos):
@@ -133,22 +115,6 @@ def test_a_config_file_is_used(small_checkpoint, infer, photos, tmp_path):
     other.write_text('work_dir = "."\n')
     with pytest.raises(UserError, match='has no model'):
         MASAInferencer(small_checkpoint, config=str(other), device='cpu', align='off')
-
-
-def test_the_editors_test_cfg_can_be_given(small_checkpoint, infer, photos):
-    """Here for tiles, whose progress is told."""
-    told = []
-
-    def track(tiles, description):
-        told.append(description)
-        return tiles
-
-    tiled = MASAInferencer(
-        small_checkpoint, device='cpu', align='off', test_cfg=dict(tile=16, track=track)
-    )
-    lq, ref, _ = photos
-    assert np.abs(tiled(lq, ref).astype(int) - infer(lq, ref)).max() <= 1
-    assert 'fusing at 4×' in told
 
 
 def test_mistakes_are_told_in_one_line(infer, small_checkpoint, photos):

@@ -62,11 +62,6 @@ def test_an_agreement_below_the_bound_looks_so(agreement, text):
     assert two_digits(agreement) == text
 
 
-def test_what_was_left_out_is_warned_of():
-    outcome = written(prediction(itself()), problems=['its EXIF is broken'])
-    assert outcome.warnings == ('a.png: its EXIF is broken',)
-
-
 def test_a_reference_that_could_not_be_aligned_is_warned_of():
     failed = Alignment((), 0, by='failed', problem='OpenCV fails')
     outcome = written(prediction(itself())._replace(alignments=(failed,)))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 from pathlib import Path
 
 import cv2
@@ -54,23 +53,6 @@ def matches(first: np.ndarray, second: np.ndarray) -> list[tuple]:
     ]
 
 
-def correlation(image: np.ndarray, reference: np.ndarray, patch: int = 11) -> float:
-    """Mean over patches of the image of the highest normalised correlation in the reference."""
-    halves = (
-        cv2.resize(picture, None, fx=0.5, fy=0.5, interpolation=cv2.INTER_AREA)
-        for picture in (image, reference)
-    )
-    image, reference = halves
-    highest = []
-    for top in range(0, image.shape[0] - patch, 2 * patch):
-        for left in range(0, image.shape[1] - patch, 2 * patch):
-            template = image[top : top + patch, left : left + patch]
-            if template.std() > 4:
-                scores = cv2.matchTemplate(reference, template, cv2.TM_CCOEFF_NORMED)
-                highest.append(scores.max())
-    return float(np.mean(highest))
-
-
 def test_read_by_the_datasets(sample):
     training = CUFEDDataset(str(sample / 'train'))
     assert len(training) == 2 * PHOTOS
@@ -113,15 +95,6 @@ def test_the_pair_to_validate_with_is_of_another_photo(sample):
     tested = {'motorcycle_left.png', 'motorcycle_right.png', 'camera.png', 'moon.png'}
     assert make_sample.VALIDATION_PHOTO not in tested | set(make_sample.TRAINING_PHOTOS)
     assert not tested & set(make_sample.TRAINING_PHOTOS)
-
-
-def test_similarity_falls(sample):
-    folder = sample / 'test/CUFED5'
-    image, *references = (grey(folder / f'000_{number}.png') for number in range(6))
-    correlations = [correlation(image, reference) for reference in references]
-    assert all(first > second + 0.01 for first, second in itertools.pairwise(correlations))
-    counts = [len(matches(image, reference)) for reference in references]
-    assert counts[0] > 1.1 * counts[1] > 3 * counts[2] > 10 * max(counts[3:])
 
 
 def test_twice_and_with_other_options(tmp_path, make):

@@ -13,11 +13,7 @@ from masasr_mm.visualization.match_picture import (
     match_figure,
     move_positions,
     place_colors,
-    similarity_on_reference,
-    texture_in_place,
 )
-
-POSITION = np.array([[[0, 0], [1, 2]], [[3, 1], [0, 0]], [[2, 2], [2, 2]]])
 
 
 @pytest.fixture(scope='module')
@@ -69,31 +65,6 @@ def test_blocks_are_linked_to_where_they_were_found(scene):
     assert len(blocks) == 12
     for (row, column), (x, y) in blocks.items():
         assert (x, y) == ((3 + 6 * column + 0.5) * 4, (55 - 8 * row + 0.5) * 4)
-
-
-def test_similarity_on_the_reference_is_the_highest_of_each_patch():
-    similarity = np.array([[0.1, 0.2], [0.3, 0.9], [0.5, 0.4]], np.float32)
-    have = similarity_on_reference(POSITION, similarity, (7, 6))
-    expected = np.full((7, 6), np.nan)
-    for y in range(7):
-        for x in range(6):
-            near = np.abs(POSITION - (y, x)).max(axis=-1) <= 1
-            if near.any():
-                expected[y, x] = similarity[near].max()
-    np.testing.assert_allclose(have, expected)
-    assert np.isnan(have[6]).all()
-
-
-def test_texture_in_place_takes_whole_cells():
-    generator = np.random.default_rng(0)
-    ref = generator.integers(0, 256, (5 * 4, 3 * 4, 3), dtype=np.uint8)
-    have = texture_in_place(ref, POSITION, (5, 3))
-    assert have.shape == (12, 8, 3)
-    for i in range(3):
-        for j in range(2):
-            y, x = POSITION[i, j] * 4
-            cell = have[4 * i : 4 * i + 4, 4 * j : 4 * j + 4]
-            np.testing.assert_array_equal(cell, ref[y : y + 4, x : x + 4])
 
 
 @pytest.mark.parametrize(

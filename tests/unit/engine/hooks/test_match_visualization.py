@@ -10,7 +10,6 @@ import torch
 from mmengine.config import Config
 from mmengine.dataset import Compose, pseudo_collate
 from mmengine.registry import DefaultScope
-from mmengine.runner import Runner
 
 from masasr_mm.apis import MASAInferencer
 from masasr_mm.visualization.match_picture import draw_matches
@@ -46,19 +45,3 @@ def test_a_sample_is_drawn_as_a_prediction_is(sample):
     sample, expected = sample
     assert picture_name(sample) == '003_0_matches'
     np.testing.assert_array_equal(draw_sample(sample), expected)
-
-
-def test_validation_puts_pictures_into_tensorboard(small_config, tmp_path):
-    from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
-
-    config = Config.fromfile(small_config)
-    config.work_dir = str(tmp_path)
-    config.custom_hooks = [dict(type='MatchVisualizationHook', interval=2, on_test=False)]
-    config.default_hooks.checkpoint = None
-    Runner.from_cfg(config).val()
-    [events] = tmp_path.rglob('events.out.tfevents*')
-    accumulator = EventAccumulator(str(events), size_guidance=dict(images=0))
-    accumulator.Reload()
-    assert accumulator.Tags()['images'] == ['000_0_matches', '002_0_matches']
-    [image] = accumulator.Images('002_0_matches')
-    assert image.width == 1300
