@@ -32,7 +32,7 @@ class KeyPoints(NamedTuple):
         return KeyPoints(*(values[index] for values in self))
 
 
-def detect(image: np.ndarray, enlarge: int = 1) -> KeyPoints:
+def detect(image: np.ndarray, enlarge: int = 1, most: int = MOST_KEY_POINTS) -> KeyPoints:
     """Find the key points with most contrast in an image (H, W, 3) by SIFT.
 
     It is enlarged by a factor before, unless it gets too large.
@@ -44,13 +44,13 @@ def detect(image: np.ndarray, enlarge: int = 1) -> KeyPoints:
     kernel = Image.Resampling.BICUBIC if factor > 1 else Image.Resampling.BOX
     grey = ImageOps.autocontrast(Image.fromarray(image).convert('L'), cutoff=1).resize(size, kernel)
     grey = np.asarray(grey)
-    sift = cv2.SIFT_create(MOST_KEY_POINTS, contrastThreshold=CONTRAST_THRESHOLD)
+    sift = cv2.SIFT_create(most, contrastThreshold=CONTRAST_THRESHOLD)
     found, descriptor = sift.detectAndCompute(grey, None)
     if descriptor is None:
         found, descriptor = (), np.zeros((0, 128), np.float32)
     position = np.array([point.pt for point in found], np.float32).reshape(-1, 2)
-    if len(found) > MOST_KEY_POINTS:  # SIFT keeps all that have the contrast of the last one
-        order = np.argsort([-point.response for point in found], kind='stable')[:MOST_KEY_POINTS]
+    if len(found) > most:  # SIFT keeps all that have the contrast of the last one
+        order = np.argsort([-point.response for point in found], kind='stable')[:most]
         found, position, descriptor = [found[i] for i in order], position[order], descriptor[order]
     per_pixel = np.array([width / size[0], height / size[1]], np.float32)
     # The Euclidean distance of square roots is the Hellinger distance of the histograms.

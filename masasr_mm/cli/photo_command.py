@@ -34,6 +34,7 @@ def main() -> None:
 def run(network: NetworkOptions, options: PhotoOptions) -> int:
     """Super-resolve all photos, whatever happens to one of them; return the exit status."""
     import_without_transformers()
+    from ..photos.album import Album
     from ..photos.pipeline import PhotoPipeline
     from ..system import keep_freed_memory
     from .photo_progress import PhotoProgress
@@ -45,7 +46,8 @@ def run(network: NetworkOptions, options: PhotoOptions) -> int:
         plan, infer = _planned(network, options) if processes.first else (processes.plan(), None)
         for note in plan.notes if processes.first else ():
             print(note, file=sys.stderr)
-        super_resolve = PhotoPipeline(plan.format, options)
+        album = Album(options.ref_from) if options.ref_from else None
+        super_resolve = PhotoPipeline(plan.format, options, album=album)
         progress = PhotoProgress(processes.first)
         mine = [plan.jobs[index] for index in processes.share(plan.jobs)]
         ahead = [job for job in mine if not (job.done or job.problem)]
@@ -62,6 +64,9 @@ def run(network: NetworkOptions, options: PhotoOptions) -> int:
                 ensemble=network.ensemble, track=progress.track, announce=progress.announce
             )
         processes.start(plan)
+        if album and ahead:
+            for line in album.update(processes.first):
+                print(line, file=sys.stderr)
         return _done(plan, super_resolve, progress, processes, options.report)
 
 

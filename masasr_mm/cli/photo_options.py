@@ -10,7 +10,7 @@ from dataclasses import dataclass, fields
 from ..photos.jobs import PHOTO_SUFFIXES, PhotoOptions
 from ..version import add_version
 from ..weights import DEFAULT
-from .values import final_size, number, quality, tile
+from .values import final_size, number, quality, tile, whole_number
 
 DESCRIPTION = 'Super-resolve your own photos with the texture of sharp ones.'
 
@@ -21,6 +21,8 @@ examples:
   masasr photos --ref references --compare
       photos/a.jpg goes with references/a.png, or with all in references/a/
       (all of references for every photo: --ref 'references/*')
+  masasr blurry.jpg --ref-from ~/Pictures
+      the best references are found in this folder, or below it
   masasr album --recursive --ref sharp.jpg --out results
       the folders of album are made in results, too
   masasr 'photos/**/*.png' --self-ref --out results --format webp
@@ -67,7 +69,19 @@ def parse_args(arguments: Sequence[str] | None = None) -> tuple[NetworkOptions, 
         'and folders pair with the photos by name',
     )
     source.add_argument(
+        '--ref-from',
+        metavar='FOLDER',
+        help='folder with any number of photos, also in folders below it: of those that show what '
+        'a photo shows, in more detail, the best become its references',
+    )
+    source.add_argument(
         '--self-ref', action='store_true', help='no reference: every photo is its own'
+    )
+    parser.add_argument(
+        '--refs',
+        type=whole_number(1),
+        metavar='N',
+        help='how many references of the folder of --ref-from a photo gets at most (default: 3)',
     )
     parser.add_argument(
         '--recursive',

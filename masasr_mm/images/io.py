@@ -176,12 +176,13 @@ def read_bytes(path: str | os.PathLike) -> bytes:
         raise UserError(f'{path}: cannot be read: {error.strerror or error}') from error
 
 
-def decode_rgb(content: bytes, name: str) -> np.ndarray:
+def decode_rgb(content: bytes, name: str, side: int | None = None) -> np.ndarray:
     """Return an image file's pixels as 8-bit RGB (H, W, 3), upright, writable, without opacity.
 
     16 bits become round(v / 257). What cannot be read is a BrokenFileError that names ``name``.
+    JPEG files are decoded reduced where both sides stay as long as ``side``, which is faster.
     """
-    return in_bits(_decode(content, name, pixels_only=True).rgb, 8)
+    return in_bits(_decode(content, name, pixels_only=True, side=side).rgb, 8)
 
 
 def super_resolved(photo: Photo, rgb: np.ndarray) -> Photo:
@@ -291,7 +292,13 @@ def _largest_page(image: Image.Image) -> tuple[int, str | None]:
     return largest, f'has {count} pages; {which} is taken'
 
 
-def _decode(content: bytes, name: str, pixels_only: bool = False, stretched: bool = False) -> Photo:
+def _decode(
+    content: bytes,
+    name: str,
+    pixels_only: bool = False,
+    stretched: bool = False,
+    side: int | None = None,
+) -> Photo:
     """Return a photo; its pixels alone are right where no more is asked for."""
     if not content:
         raise BrokenFileError(f'{name}: the image file is empty')
@@ -299,6 +306,8 @@ def _decode(content: bytes, name: str, pixels_only: bool = False, stretched: boo
         with _open(io.BytesIO(content), name) as image:
             page, told = _largest_page(image)
             image.seek(page)
+            if side:
+                image.draft(None, (side, side))
             planes = getattr(image, 'tag_v2', {}).get(Base.PlanarConfiguration) == 2
             # 16-bit colours one after another, which OpenCV misreads
             if planes and image.mode[:3] == 'RGB' and _bits(image, content) == 16:

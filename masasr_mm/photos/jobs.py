@@ -36,12 +36,15 @@ PICTURES = ('compare', 'matches')
 class PhotoOptions:
     """What the command is asked to do with photos; its help says what each option means.
 
-    Without ``ref`` every photo is its own reference, without ``out`` results lie beside the photo
-    or the folder; None of ``suffix``, ``format`` and ``depth`` follows scale, ``out`` and photo.
+    Without ``ref`` and ``ref_from`` every photo is its own reference, without ``out`` results lie
+    beside the photo or the folder; None of ``suffix``, ``format`` and ``depth`` follows scale,
+    ``out`` and photo.
     """
 
     lq: Sequence[str]
     ref: Sequence[str] | None = None
+    ref_from: str | None = None
+    refs: int | None = None
     recursive: bool = False
     out: str | None = None
     suffix: str | None = None
@@ -62,6 +65,7 @@ class PhotoOptions:
 class Job(NamedTuple):
     """One photo: its references, the file of its result, and those of the pictures beside it.
 
+    There are no references yet where they will be found in an album.
     ``done`` says that all of it is there, and newer than what it is made from; ``problem`` why it
     must fail, where that is known.
     """
@@ -100,10 +104,13 @@ def plan_jobs(options: PhotoOptions, scale: int, reads: Iterable[str | os.PathLi
     ``reads`` are files that are read besides photos and references: checkpoint and config.
     """
     folder, shared = _named_references(options.ref)
+    album = _album(options)
     photos, notes = _photos(options, folder, shared)
     kind, outs = _results(options, photos, scale)
     if folder:
         references = _paired(photos, folder)
+    elif options.ref_from:
+        references = [((), None)] * len(photos)
     else:
         references = [
             (_others(shared, p.path, shared) if options.ref else (p.path,), None) for p in photos
@@ -112,7 +119,7 @@ def plan_jobs(options: PhotoOptions, scale: int, reads: Iterable[str | os.PathLi
     for photo, (refs, problem), out in zip(photos, references, outs):
         asked = {name: _picture(out, name) for name in PICTURES if getattr(options, name)}
         jobs.append(Job(photo.path, refs, out, asked, problem=problem))
-    _check_files(jobs, options, reads)
+    _check_files(jobs, options, [*album, *reads])
     if options.skip_existing:
         jobs = [job._replace(done=_is_done(job, options.keep_time)) for job in jobs]
     _check_sizes([job for job in jobs if not job.done], options, kind, scale)
@@ -182,6 +189,21 @@ def _named_references(names: Sequence[str] | None) -> tuple[Path | None, list[Pa
             'photos by name, or files, which serve every photo'
         )
     return Path(folders[0]), []
+
+
+def _album(options: PhotoOptions) -> list[Path]:
+    """Return the files among which references will be found."""
+    if options.ref_from is None:
+        if options.refs is not None:
+            raise UserError('--refs says how many references to take of the folder of --ref-from')
+        return []
+    folder = Path(options.ref_from)
+    if not folder.is_dir():
+        raise UserError(f'--ref-from {folder}: no such folder')
+    files = images_in(folder, recursive=True)
+    if not files:
+        raise UserError(f'--ref-from {folder}: no image files in this folder, or below it')
+    return files
 
 
 def _photos(

@@ -11,6 +11,7 @@ from typing import Protocol
 from ..errors import UserError
 from ..images.io import DEEP_FORMATS, Photo, read_photo, write_photo, write_picture
 from ..images.pixels import resize
+from .album import Album, FoundReference
 from .jobs import Job, PhotoOptions
 from .postprocessing import postprocess, reduced_size
 from .prediction import Prediction
@@ -20,6 +21,8 @@ from .report import Outcome, failed, skipped, written
 class Predictor(Protocol):
     """What super-resolves: :class:`~masasr_mm.apis.MASAInferencer`, or what does the same."""
 
+    scale: int
+
     def predict(self, lq: Photo, ref: Sequence[Photo], bits: int) -> Prediction:
         """Super-resolve one photo, to a result of 8 or 16 bits."""
 
@@ -27,10 +30,17 @@ class Predictor(Protocol):
 class PhotoPipeline:
     """What is done with every photo: read, super-resolve, postprocess, write, report."""
 
-    def __init__(self, kind: str, options: PhotoOptions, infer: Predictor | None = None) -> None:
+    def __init__(
+        self,
+        kind: str,
+        options: PhotoOptions,
+        infer: Predictor | None = None,
+        album: Album | None = None,
+    ) -> None:
         self.kind = kind
         self.options = options
         self.infer = infer
+        self.album = album
         self._references: tuple[tuple[Path, ...], list[Photo]] = ((), [])
 
     def __call__(self, job: Job) -> Outcome:
@@ -56,7 +66,11 @@ class PhotoPipeline:
         start, options = time.perf_counter(), self.options
         photo, changed = read_photo(job.lq, options.stretch), job.lq.stat()
         lq = self._reduced_first(photo)
-        refs = self.read_references(job.refs) if options.ref else [lq]
+        found = None
+        if self.album:
+            job, found = self._with_references(job, lq)
+        itself = job.refs == (job.lq,)
+        refs = [lq] if itself else self.read_references(job.refs)
         bits = options.depth or photo.bits
         prediction = self.infer.predict(lq, refs, bits if self.kind in DEEP_FORMATS else 8)
         result, problems = postprocess(
@@ -65,15 +79,24 @@ class PhotoPipeline:
         problems += [
             f'its reference {path} {warning}'
             for path, ref in zip(job.refs, refs)
-            for warning in (ref.warnings if options.ref else ())
+            for warning in (() if itself else ref.warnings)
         ]
         self._write_pictures(prediction, job.pictures)
         seconds = time.perf_counter() - start
-        outcome = written(job, photo, prediction, result, seconds, problems)
+        outcome = written(job, photo, prediction, result, seconds, problems, found)
         write_photo(result, job.out, self.kind, options.quality)
         if options.keep_time:
             os.utime(job.out, ns=(changed.st_atime_ns, changed.st_mtime_ns))
         return outcome
+
+    def _with_references(self, job: Job, lq: Photo) -> tuple[Job, str]:
+        """Find the references of a photo in the album; return them and what to say of them."""
+        without = (job.lq, job.out, *job.pictures.values())
+        found = self.album.find(lq, self.options.refs or 3, self.infer.scale, without)
+        if not found:
+            where = self.album.folder
+            return job._replace(refs=(job.lq,)), f'nothing like it in {where}: its own reference'
+        return job._replace(refs=tuple(ref.path for ref in found)), _in_words(found)
 
     def _reduced_first(self, photo: Photo) -> Photo:
         """Return the photo as the network shall see it."""
@@ -102,3 +125,9 @@ class PhotoPipeline:
         if 'matches' in pictures:
             picture = draw_matches(lq, image, ref, matches, count, texture)
             write_picture(picture, pictures['matches'])
+
+
+def _in_words(found: Sequence[FoundReference]) -> str:
+    """Say which references were found, such as ``found: a.jpg (the photo, larger), b.jpg``."""
+    names = [f'{ref.path.name}{" (the photo, larger)" if ref.original else ""}' for ref in found]
+    return f'found: {", ".join(names)}'

@@ -51,8 +51,12 @@ def written(
     result: Photo,
     seconds: float,
     problems: Sequence[str] = (),
+    found: str | None = None,
 ) -> Outcome:
-    """Say what became of a photo that went well, and warn of problems and unlike references."""
+    """Say what became of a photo that went well, and warn of problems and unlike references.
+
+    ``found`` says which references were found in an album.
+    """
     elsewhere = job.refs != (job.lq,)
     alignment = tuple(done.in_words() for done in prediction.alignments) if elsewhere else ()
     similarity, agreement = prediction.similarity, prediction.agreement
@@ -61,7 +65,7 @@ def written(
     parts = [f'{job.out}: {w}×{h} → {width}×{height}', f'{seconds:.1f} s']
     if agreement is not None:
         parts[1:1] = f'similarity {similarity:.2f}', f'agreement {two_digits(agreement)}'
-    line = '; '.join([', '.join(parts), *alignment])
+    line = '; '.join([', '.join(parts), *([found] if found else ()), *alignment])
     unaligned = [done.in_words() for done in prediction.alignments if done.by == 'failed']
     warnings = [f'{job.lq}: {problem}' for problem in (*problems, *unaligned)]
     if elsewhere and agreement is not None and agreement < LOW_AGREEMENT:

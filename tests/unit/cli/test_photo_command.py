@@ -104,6 +104,36 @@ def test_an_ensemble_is_the_mean_over_flips_and_turns(tool, folder, small_checkp
     assert np.abs(read(folder / 'out.png').astype(int) - infer(photo, ref)).max() > 0
 
 
+def test_references_are_found_in_an_album(tool, folder, infer, capsys, monkeypatch):
+    monkeypatch.setenv('XDG_CACHE_HOME', str(folder / 'cache'))
+    photo, ref = folder / 'photos' / 'a.png', folder / 'album' / 'below' / 'ref.png'
+    ref.parent.mkdir(parents=True)
+    shutil.copy(folder / 'ref.png', ref)
+    shutil.copy(photo, ref.parent)
+    broken = folder / 'album' / 'broken.jpg'
+    broken.write_bytes(b'')
+    report = folder / 'report.json'
+    arguments = [folder / 'photos', '--ref-from', folder / 'album', '--report', report]
+    assert tool(*arguments) == 0
+    told = capsys.readouterr()
+    lines = told.out.splitlines()
+    assert '; found: ref.png; aligned: ' in lines[0]
+    assert lines[1].endswith(f'; nothing like it in {folder / "album"}: its own reference')
+    assert [line for line in told.err.splitlines() if 'broken.jpg' in line] == [
+        f'{broken}: not an image, or of an unknown format; left out of the album'
+    ]
+    a, b = json.loads(report.read_text())
+    assert (a['references'], b['references']) == ([str(ref)], [str(folder / 'photos' / 'b.png')])
+    out = folder / 'photos_x4'
+    np.testing.assert_array_equal(read(out / 'a_x4.png'), infer(photo, ref))
+    np.testing.assert_array_equal(read(out / 'b_x4.png'), infer(*[folder / 'photos' / 'b.png'] * 2))
+    assert tool(*arguments, '--skip-existing') == 0
+    assert '2 skipped' in capsys.readouterr().out
+    with pytest.raises(SystemExit):
+        parse_args(['a.png', '--ref-from', 'album', '--ref', 'b.png'])
+    assert '--ref: not allowed with argument --ref-from' in capsys.readouterr().err
+
+
 def test_options_of_the_output(tool, folder, infer, capsys):
     photo = folder / 'photos' / 'a.png'
     Image.open(photo).convert('RGBA').save(photo)
@@ -172,6 +202,9 @@ def test_existing_results_can_be_skipped(tool, folder, capsys, monkeypatch):
         (['photos/a.png', '--self-ref', '--report', 'c.json', '--config', 'c.json'], 'c.json is'),
         (['wide.png', '--self-ref', '--format', 'webp'], '16384×80 pixels is more than webp holds'),
         (['photos', '--ref', 'ref.png', 'broken.png'], 'broken.png'),
+        (['photos', '--ref-from', 'refs', '--out', 'refs', '--suffix', ''], r'refs/a\.png is read'),
+        (['photos', '--ref-from', 'missing'], '--ref-from missing: no such folder'),
+        (['photos', '--self-ref', '--refs', '2'], '--refs says .* --ref-from'),
     ],
 )
 def test_what_is_known_before_is_refused_before(

@@ -140,6 +140,17 @@ def error_of(content: bytes) -> str:
     return message
 
 
+def test_a_jpeg_file_is_decoded_reduced():
+    """By whole steps, no shorter than asked for, and upright."""
+    image = Image.fromarray(data.coffee())
+    content = encode(image, 'JPEG', quality=95, exif=b'Exif\0\0' + exif_with_orientation(6))
+    have = decode_rgb(content, 'a.jpg', 100)
+    assert have.shape == (150, 100, 3)
+    right = np.asarray(image.reduce(4).rotate(-90, expand=True), int)
+    assert np.abs(have - right).mean() < 2
+    assert decode_rgb(content, 'a.jpg', 101).shape == (300, 200, 3)
+
+
 @pytest.mark.parametrize('kind', ['PNG', 'JPEG', 'TIFF', 'BMP'])
 def test_truncated(kind):
     noise = rng.integers(0, 256, (64, 64, 3), np.uint8)

@@ -22,6 +22,8 @@ TWELVE = DEEP >> 4
 class Bicubic:
     """Enlarges four times, with as many bits as are asked for."""
 
+    scale = 4
+
     def predict(self, lq, ref, bits=8):
         photo = as_photo(lq)
         sr = resize(in_bits(photo.visible(), bits), 4 * photo.size[0], 4 * photo.size[1])

@@ -1,0 +1,466 @@
+"""A folder with thousands of photos, and which of them may serve a photo as references."""
+
+from __future__ import annotations
+
+import hashlib
+import math
+import os
+import random
+import re
+import sqlite3
+import zlib
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
+from functools import cached_property, lru_cache
+from importlib import resources
+from itertools import islice
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+from PIL import Image
+
+from ..alignment import homography, keypoints
+from ..alignment.align import FINER
+from ..alignment.keypoints import KeyPoints
+from ..alignment.warping import seen
+from ..errors import UserError
+from ..images.io import ImageInput, as_photo, decode_rgb, read_bytes, read_header
+from ..images.pixels import in_bits
+from .jobs import images_in
+
+VERSION = 1
+"""Of what the index holds of an image; an older index is made anew."""
+PIXELS, POINTS = 130_000, 600
+"""As how large an image is looked at, and how many of its key points are kept."""
+PHOTO_POINTS = 2000
+WORDS_OF_A_POINT = 3
+FAR, SPREAD = 24, 12.0
+"""Bits in which two key points of one word differ at most, and how fast they count less."""
+SHORT_LIST = 40
+BATCH = 32
+"""Images after which the index is saved."""
+PATIENCE = 60.0
+"""Seconds to wait for another process that saves."""
+LEAST_MATCHES = 12
+MANY = 20
+SAME_PLACE, SAME_PART = 0.01, 0.5
+"""Two images are one picture if so many of their matches are no further apart, of their size."""
+RESULT = re.compile(r'(.+)_x\d+(_compare|_matches)?$')
+"""What the command calls its results."""
+
+
+class FoundReference(NamedTuple):
+    """A photo of an album that shows what another one shows.
+
+    Attributes:
+        path (Path): The file.
+        matches (int): Key points that both have, as a homography explains them.
+        covered (float): How much of the photo it shows, in [0, 1].
+        gain (float): How many times finer its pixels are than the photo's.
+        original (bool): Whether it is the same picture, larger.
+    """
+
+    path: Path
+    matches: int
+    covered: float
+    gain: float
+    original: bool
+
+
+class _Entry(NamedTuple):
+    """An image: its key points, and the size (h, w) of the image that they were found in."""
+
+    points: KeyPoints
+    size: tuple[int, int]
+    finer: float = 1.0  # times that the pixels of the file are
+
+
+class Album:
+    """The index of a folder with all folders below it, in the user's cache folder.
+
+    It is one SQLite file. What was made is saved again and again, so that it survives its process,
+    and several processes may make and use it at once. Its journal is SQLite's plain one, which
+    unlike a write-ahead log works on network disks, too.
+
+    Args:
+        folder (str | os.PathLike): The folder; it is only read.
+
+    Raises:
+        UserError: If it is none, or the index cannot be written.
+    """
+
+    def __init__(self, folder: str | os.PathLike) -> None:
+        self.folder = Path(folder).expanduser()
+        if not self.folder.is_dir():
+            raise UserError(f'no such folder to find references in: {folder}')
+        self.file = _index_file(self.folder)
+        try:
+            self.file.parent.mkdir(parents=True, exist_ok=True)
+            try:
+                self._create()
+            except sqlite3.DatabaseError as error:
+                if isinstance(error, sqlite3.OperationalError):
+                    raise
+                self.file.unlink()  # not a database any more
+                self._create()
+        except (OSError, sqlite3.Error) as error:
+            raise self._unwritable(error) from error
+
+    def _unwritable(self, error: Exception) -> UserError:
+        return UserError(
+            f'the index of {self.folder} cannot be kept in {self.file}: {error}; free some space, '
+            'or name another cache folder in XDG_CACHE_HOME'
+        )
+
+    def _open(self) -> closing[sqlite3.Connection]:
+        return closing(sqlite3.connect(self.file, timeout=PATIENCE))
+
+    def _create(self) -> None:
+        with self._open() as index, index:
+            index.execute('BEGIN IMMEDIATE')
+            [(version,)] = index.execute('PRAGMA user_version')
+            if version != VERSION:
+                index.execute('DROP TABLE IF EXISTS images')
+                index.execute(
+                    'CREATE TABLE images (path TEXT PRIMARY KEY, bytes INTEGER, changed INTEGER, '
+                    'width INTEGER, height INTEGER, words BLOB, points BLOB, problem TEXT)'
+                )
+                index.execute(f'PRAGMA user_version = {VERSION}')
+
+    def update(self, shown: bool = True) -> list[str]:
+        """Look at what is new or changed, forget what is gone; return a line on each broken file.
+
+        A bar on the terminal shows how far it is.
+
+        Args:
+            shown (bool): Whether to draw it. Default: True.
+
+        Returns:
+            list[str]: Of files that cannot be read, each time that they have changed.
+
+        Raises:
+            UserError: If a folder cannot be read, there are no images, or the disk is full.
+        """
+        from rich.console import Console
+        from rich.progress import track
+
+        files = {str(path.relative_to(self.folder)): path for path in self._files()}
+        if not files:
+            raise UserError(f'no image files in the folder {self.folder}')
+        states = {name: _state(path) for name, path in files.items()}
+        self.__dict__.pop('_codes', None)
+        try:
+            with self._open() as index:
+                known = _known(index)
+                with index:
+                    gone = [(name,) for name in known.keys() - files.keys()]
+                    index.executemany('DELETE FROM images WHERE path = ?', gone)
+                ahead = [name for name, state in states.items() if known.get(name) != state]
+                random.shuffle(ahead)  # so that two processes at once help each other
+                console = Console(stderr=True)
+                bar = track(
+                    self._look(index, ahead, states),
+                    f'Looking at {self.folder}',
+                    len(ahead),
+                    console=console,
+                    transient=True,
+                    disable=not (ahead and shown and console.is_terminal),
+                )
+                return [f'{why}; left out of the album' for _, why in bar if why]
+        except sqlite3.Error as error:
+            raise self._unwritable(error) from error
+
+    def _files(self) -> list[Path]:
+        """Return the images of the folder without results of the command beside their photos."""
+        files = images_in(self.folder, recursive=True)
+        stems = {path.stem for path in files}
+        made = (RESULT.match(path.stem) for path in files)
+        return [path for path, found in zip(files, made) if not (found and found[1] in stems)]
+
+    def _look(
+        self, index: sqlite3.Connection, names: Sequence[str], states: dict[str, tuple[int, int]]
+    ) -> Iterator[tuple[str, str | None]]:
+        """Put images into the index; yield their names, and why one cannot be used."""
+        names = iter(names)
+        with ThreadPoolExecutor(_cores()) as pool:
+            while batch := list(islice(names, BATCH)):
+                known = _known(index)
+                new = [name for name in batch if known.get(name) != states[name]]
+                rows = list(pool.map(lambda name: _describe(self.folder / name), new))
+                with index:
+                    index.executemany(
+                        'INSERT OR REPLACE INTO images VALUES (?, ?, ?, ?, ?, ?, ?, ?)',
+                        [(name, *states[name], *row) for name, row in zip(new, rows)],
+                    )
+                yield from ((name, None) for name in batch if name not in new)
+                yield from ((name, row[-1]) for name, row in zip(new, rows))
+
+    def find(
+        self,
+        photo: ImageInput,
+        count: int = 3,
+        scale: int = 4,
+        without: Sequence[str | os.PathLike] = (),
+    ) -> list[FoundReference]:
+        """Find the best references of a photo in the index as it is.
+
+        Args:
+            photo (ImageInput): The LR photo.
+            count (int): How many at most. Default: 3.
+            scale (int): How many times larger the result will be. Default: 4.
+            without (Sequence[str | os.PathLike]): Files that are no references, as the photo
+                itself. Default: none.
+
+        Returns:
+            list[FoundReference]: The best one first; copies of one picture count once. Empty if
+            nothing shows what the photo shows in more detail.
+
+        Raises:
+            UserError: If the photo or the index cannot be read.
+        """
+        lq = in_bits(as_photo(photo).visible(), 8)
+        points = keypoints.detect(lq, scale, PHOTO_POINTS)
+        position = (points.position + 0.5) * scale - 0.5
+        points = points._replace(position=position, size=points.size * scale)
+        shown = _Entry(points, (lq.shape[0] * scale, lq.shape[1] * scale))
+        found = []
+        try:
+            with self._open() as index:
+                for name in self._short_list(index, points):
+                    path = self.folder / name
+                    if path.is_file() and not any(_is_same_file(path, other) for other in without):
+                        entry = _entry(index, name)
+                        reference = _verify(shown, entry, path, scale)
+                        found += [(reference, entry)] if reference else []
+        except sqlite3.Error as error:
+            raise UserError(f'{self.file}: the index cannot be read: {error}') from error
+        found.sort(key=lambda item: _worth(item[0], scale), reverse=True)
+        return _different(found, count)
+
+    def _short_list(self, index: sqlite3.Connection, points: KeyPoints) -> list[str]:
+        """Return the images that share most words with a photo, whose key points are alike, too.
+
+        Hamming embedding (Jégou et al., 2008): each word of a key point has a list of the images'
+        key points with that word, which count by how few bits of their signatures differ.
+        """
+        names, image, starts, signatures, norms = self._codes
+        if len(names) <= SHORT_LIST or not len(points.position):
+            return names if len(points.position) else []
+        votes = np.zeros(len(names))
+        words = _nearest_words(points.descriptor, WORDS_OF_A_POINT)
+        own = _signatures(np.repeat(points.descriptor, WORDS_OF_A_POINT, axis=0), words.ravel())
+        for word in np.unique(words):
+            some = slice(starts[word], starts[word + 1])
+            if some.start == some.stop:
+                continue
+            # Of vectors of 1 and -1 the dot product tells how many differ.
+            bits = (64 - _signs(own[words.ravel() == word]) @ _signs(signatures[some]).T) / 2
+            near = bits <= FAR
+            weight = np.exp(-((bits[near] / SPREAD) ** 2))
+            rarity = math.log(len(image) / (some.stop - some.start)) ** 2
+            votes += rarity * np.bincount(image[some][np.nonzero(near)[1]], weight, len(names))
+        order = np.argsort(-votes * norms, kind='stable')[:SHORT_LIST]
+        return [names[i] for i in order if votes[i]]
+
+    @cached_property
+    def _codes(self) -> tuple[list[str], np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+        """The key points of all images, sorted by word.
+
+        The images' names; of each key point its image (n,) and signature (n, 8); where each word
+        begins; and by what the votes of an image are multiplied.
+        """
+        with self._open() as index:
+            rows = index.execute(
+                'SELECT path, words FROM images WHERE problem IS NULL ORDER BY path'
+            ).fetchall()
+        names = [name for name, _ in rows]
+        codes = [np.frombuffer(blob, _CODE) for _, blob in rows]
+        counts = np.array([len(code) for code in codes], int)
+        all_codes = np.concatenate([*codes, np.zeros(0, _CODE)])
+        order = np.argsort(all_codes['word'], kind='stable')
+        image = np.repeat(np.arange(len(names), dtype=np.int32), counts)[order]
+        starts = np.searchsorted(all_codes['word'][order], np.arange(len(_words()) + 1))
+        return names, image, starts, all_codes['signature'][order], np.maximum(counts, 1) ** -0.5
+
+
+def find_references(
+    photo: ImageInput, folder: str | os.PathLike, count: int = 3, scale: int = 4
+) -> list[FoundReference]:
+    """Find the photos of a folder, or below it, that serve a photo best as references.
+
+    The folder is looked through once, and its index kept in the user's cache folder; later calls
+    look only at what is new or changed.
+
+    Args:
+        photo (ImageInput): The photo: a path, a Pillow image or an array.
+        folder (str | os.PathLike): The folder.
+        count (int): How many references at most. Default: 3.
+        scale (int): How many times larger the result will be. Default: 4.
+
+    Returns:
+        list[FoundReference]: The best one first; empty if there is none, where the photo serves
+        best as its own reference.
+
+    Raises:
+        UserError: If the photo or the folder cannot be read, or the index cannot be written.
+
+    Examples:
+        >>> references = find_references('blurry.jpg', '~/Pictures')
+        >>> sr = MASAInferencer()('blurry.jpg', [found.path for found in references])
+    """
+    album = Album(folder)
+    album.update()
+    itself = [photo] if isinstance(photo, (str, os.PathLike)) else []
+    return album.find(photo, count, scale, itself)
+
+
+_CODE = np.dtype([('word', np.uint16), ('signature', np.uint8, 8)])
+
+
+def _index_file(folder: Path) -> Path:
+    """Return the file of a folder's index."""
+    from platformdirs import user_cache_path
+
+    digest = hashlib.sha256(os.fsencode(os.path.realpath(folder))).hexdigest()[:16]
+    return user_cache_path('masasr_mm', False) / 'albums' / f'{digest}.sqlite'
+
+
+def _known(index: sqlite3.Connection) -> dict[str, tuple[int, int]]:
+    """Return what the index holds, and when it was as large."""
+    rows = index.execute('SELECT path, bytes, changed FROM images')
+    return {name: (size, changed) for name, size, changed in rows}
+
+
+def _state(path: Path) -> tuple[int, int]:
+    """Return by what it is told whether a file has changed; of one that has gone, what no has."""
+    try:
+        status = path.stat()
+    except OSError:
+        return -1, -1
+    return status.st_size, status.st_mtime_ns
+
+
+def _cores() -> int:
+    return len(os.sched_getaffinity(0)) if hasattr(os, 'sched_getaffinity') else os.cpu_count()
+
+
+def _is_same_file(path: Path, other: str | os.PathLike) -> bool:
+    try:
+        return os.path.samefile(path, other)
+    except OSError:
+        return False
+
+
+def _describe(path: Path) -> tuple[int, int, bytes, bytes, str | None]:
+    """Return an image's row without path and state: size, words, key points; or the problem."""
+    try:
+        width, height = read_header(path)[:2]
+        factor = min(1.0, math.sqrt(PIXELS / (width * height)))
+        size = max(1, round(width * factor)), max(1, round(height * factor))
+        image = decode_rgb(read_bytes(path), str(path), min(size))
+        image = np.asarray(Image.fromarray(image).resize(size, Image.Resampling.BOX))
+        points = keypoints.detect(image, most=POINTS)
+    except UserError as error:
+        return 0, 0, b'', b'', str(error)
+    words = _nearest_words(points.descriptor, 1)[:, 0]
+    codes = np.zeros(len(words), _CODE)
+    codes['word'], codes['signature'] = words, _signatures(points.descriptor, words)
+    return width, height, codes.tobytes(), _packed(size, points), None
+
+
+def _packed(size: tuple[int, int], points: KeyPoints) -> bytes:
+    """Return key points in few bytes: descriptors in 6 bits, which zlib finds, the rest in 32."""
+    place = np.column_stack([points.position, points.size, points.angle]).astype(np.float32)
+    descriptor = np.round(points.descriptor * 63).astype(np.uint8)
+    return zlib.compress(np.uint32(size).tobytes() + place.tobytes() + descriptor.tobytes(), 1)
+
+
+def _entry(index: sqlite3.Connection, name: str) -> _Entry:
+    """Return an image of the index."""
+    [(full_width, packed)] = index.execute(
+        'SELECT width, points FROM images WHERE path = ?', (name,)
+    )
+    content = zlib.decompress(packed)
+    width, height = np.frombuffer(content, np.uint32, 2).tolist()
+    count = (len(content) - 8) // (4 * 4 + 128)
+    place = np.frombuffer(content, np.float32, 4 * count, 8).reshape(-1, 4)
+    descriptor = np.frombuffer(content, np.uint8, offset=8 + place.nbytes).reshape(-1, 128) / 63
+    descriptor /= np.maximum(np.linalg.norm(descriptor, axis=1, keepdims=True), 1e-7)
+    points = KeyPoints(place[:, :2], place[:, 2], place[:, 3], descriptor.astype(np.float32))
+    return _Entry(points, (height, width), full_width / width)
+
+
+@lru_cache(1)
+def _words() -> np.ndarray:
+    """Return the words: descriptors of which each stands for those that it is the nearest of."""
+    with resources.files(__package__).joinpath('album_words.npy').open('rb') as file:
+        return np.load(file).astype(np.float32) / 255
+
+
+def _nearest_words(descriptor: np.ndarray, count: int) -> np.ndarray:
+    """Return the nearest words of descriptors (n, 128): (n, count), nearest first."""
+    words = _words()
+    distance = (words**2).sum(axis=1) - 2 * descriptor @ words.T
+    some = np.argpartition(distance, range(count), axis=1)[:, :count]
+    return some.astype(np.uint16)
+
+
+def _signatures(descriptor: np.ndarray, words: np.ndarray) -> np.ndarray:
+    """Return on which sides of 64 planes through their words descriptors (n, 128) lie: (n, 8)."""
+    # Python's generator, whose numbers stay the same in all versions
+    signs = np.frombuffer(random.Random(0).randbytes(64 * 128), np.uint8).reshape(128, 64) & 1
+    planes = signs.astype(np.float32) * 2 - 1
+    return np.packbits((descriptor - _words()[words]) @ planes > 0, axis=1)
+
+
+def _signs(signatures: np.ndarray) -> np.ndarray:
+    """Return the bits of signatures (n, 8) as 1 and -1: (n, 64), float32."""
+    return np.unpackbits(signatures, axis=1).astype(np.float32) * 2 - 1
+
+
+def _verify(photo: _Entry, entry: _Entry, path: Path, scale: int) -> FoundReference | None:
+    """Return an image as a reference; None if it does not show the photo, or no finer.
+
+    Key points of the photo are given in the SR frame.
+    """
+    first, second = keypoints.match(photo.points, entry.points).T
+    points = photo.points.take(first), entry.points.take(second)
+    fit, matches = homography.estimate(*points, photo.size, entry.size, scale)
+    if fit is None or matches < LEAST_MATCHES:
+        return None
+    factor, _ = homography.scale_and_angle(fit.similarity[:2, :2])
+    gain = float(scale * entry.finer / factor)
+    if gain < FINER:
+        return None
+    covered = seen(entry.size, fit.matrix, photo.size)
+    return FoundReference(path, matches, covered, gain, _is_one_picture(photo, entry))
+
+
+def _is_one_picture(first: _Entry, second: _Entry) -> bool:
+    """Whether two images are copies of one picture, of any size: what matches is in one place."""
+    places = [
+        entry.points.position[index] / entry.size[::-1]
+        for entry, index in zip((first, second), keypoints.match(first.points, second.points).T)
+    ]
+    moved = np.abs(places[0] - places[1]).max(axis=1)
+    same = np.count_nonzero(moved < SAME_PLACE)
+    return same >= max(LEAST_MATCHES, SAME_PART * len(moved))
+
+
+def _worth(found: FoundReference, scale: int) -> float:
+    """Return by what references are ranked: finer pixels, more of the photo, more matches."""
+    gain = math.log(min(found.gain, scale), scale)
+    return found.original + gain * found.covered * found.matches / (found.matches + MANY)
+
+
+def _different(found: Sequence[tuple[FoundReference, _Entry]], count: int) -> list[FoundReference]:
+    """Return the first few that are no copies of one before."""
+    kept: list[tuple[FoundReference, _Entry]] = []
+    for reference, entry in found:
+        if len(kept) == count:
+            break
+        if not any(_is_one_picture(entry, other) for _, other in kept):
+            kept.append((reference, entry))
+    return [reference for reference, _ in kept]
