@@ -117,23 +117,7 @@ def machine_rows() -> list[tuple[str, str]]:
         package = import_module('masasr_mm')
     except Exception as error:
         return [*rows, ('masasr_mm', f'cannot be imported: {type(error).__name__}: {error}')]
-    rows.append(('masasr_mm', package.__version__))
-    rows += [(f'placeholder for {what}', state) for what, state in placeholders().items()]
-    return rows
-
-
-def placeholders() -> dict[str, str]:
-    """Return which parts of other packages are replaced, once masasr_mm is imported."""
-    operators = import_module('mmcv.ops.nms').ext_module
-    detector = sys.modules.get('controlnet_aux.mediapipe_face')
-    return {
-        "mmcv's compiled operators": 'in use: mmcv-lite has none, and MASA needs none'
-        if type(operators).__module__.startswith('masasr_mm')
-        else 'not in use, they are there',
-        "mediapipe's old face detector": 'in use: MASA does not need it'
-        if detector is not None and getattr(detector, '__file__', None) is None
-        else 'not in use',
-    }
+    return [*rows, ('masasr_mm', package.__version__)]
 
 
 def main() -> int:

@@ -74,6 +74,9 @@ install() {
         grep -q 'Retrying (Retry(' "$log" && reason="no package registry can be reached; $reason"
         fail "pip failed: $reason (all of it: $log)"
     fi
+    # Compiled here, once, it is not compiled anew by every process of the tests.
+    env -u PYTHONDONTWRITEBYTECODE "$VENV/bin/python" -c 'import masasr_mm.components, pytest' \
+        >/dev/null 2>&1 || true
     fingerprint >"$STATE"
 }
 

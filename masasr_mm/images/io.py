@@ -42,6 +42,7 @@ RAW_STARTS = re.compile(
     re.DOTALL,
 )
 TIFF_STARTS = (b'II*\0', b'MM\0*')
+JPEG_2000_START = b'\xff\x4f\xff\x51'
 DNG_VERSION, COLOR_FILTER_ARRAY, LINEAR_RAW = 50706, 32803, 34892
 #: Pillow's modes with at most 8 bits a channel that have one meaning as RGB.
 EIGHT_BIT_MODES = ('1', 'L', 'LA', 'P', 'PA', 'RGB', 'RGBA', 'RGBa', 'RGBX', 'CMYK', 'YCbCr')
@@ -419,8 +420,8 @@ def _bits(image: Image.Image, content: bytes) -> int:
         bits = image.info.get('bit_depth', 8)
     elif image.format == 'AVIF' and (box := content.find(b'av1C')) > 0:
         bits = 10 if content[box + 6] & 0x40 else 8
-    elif image.format == 'JPEG2000':
-        bits = 1 + (content[content.index(b'\xff\x4f\xff\x51') + 42] & 0x7F)
+    elif image.format == 'JPEG2000' and (start := content.find(JPEG_2000_START)) >= 0:
+        bits = 1 + (content[start + 42] & 0x7F)
     return max(bits, 8)
 
 
@@ -439,7 +440,7 @@ def _deep_pixels(image: Image.Image, content: bytes, page: int, bits: int) -> np
     if image.format == 'HEIF':
         import pillow_heif
 
-        file = pillow_heif.open_heif(content, convert_hdr_to_8bit=False, bgr_mode=True)
+        file = pillow_heif.open_heif(io.BytesIO(content), convert_hdr_to_8bit=False, bgr_mode=True)
         return stretch(np.asarray(file[page]), 0, ((1 << bits) - 1) << (16 - bits))
     if image.format == 'JPEG2000' and image.mode == 'LA':
         return None

@@ -10,8 +10,6 @@ import torch
 
 from masasr_mm import system
 from masasr_mm.apis import MASAInferencer
-from masasr_mm.cli.photo_command import make_inferencer
-from masasr_mm.cli.photo_options import parse_args
 from masasr_mm.compat import cpu_has_bfloat16_units
 from masasr_mm.system import (
     fastest_dtype,
@@ -117,20 +115,6 @@ def test_without_units_float32_is_faster_and_the_user_is_told(cpu, capsys):
     assert not capsys.readouterr().err
     warn_of_emulation('--amp', 'bfloat16', 'cpu:0')
     assert '--amp bfloat16 is many times slower' in capsys.readouterr().err
-
-
-@pytest.mark.parametrize(
-    ('supported', 'given', 'dtype', 'warned'),
-    [
-        (TESTS[:1], [], 'bfloat16', False),
-        ((), ['--dtype', 'bfloat16'], 'bfloat16', True),
-    ],
-)
-def test_the_photo_command(cpu, capsys, monkeypatch, supported, given, dtype, warned):
-    cpu(*supported)
-    monkeypatch.setattr('sys.argv', ['masasr', 'a.png', '--self-ref', '--device', 'cpu', *given])
-    assert make_inferencer(parse_args()[0]).dtype == dtype
-    assert ('--dtype bfloat16 is many times slower' in capsys.readouterr().err) == warned
 
 
 @pytest.mark.parametrize(('supported', 'dtype'), [(TESTS[:1], 'bfloat16'), ((), 'float32')])

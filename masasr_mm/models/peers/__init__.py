@@ -3,7 +3,7 @@
 import lazy_loader
 
 # All are made of mmagic's models, which take long to import.
-__getattr__, __dir__, _ = lazy_loader.attach(
+__getattr__, __dir__, __all__ = lazy_loader.attach(
     __name__,
     submod_attrs={
         'crossnet': ['CrossNet'],
@@ -16,15 +16,3 @@ __getattr__, __dir__, _ = lazy_loader.attach(
         'wrappers': ['FromBicubic', 'SingleImageNetwork', 'super_image_network'],
     },
 )
-__all__ = [
-    'CrossNet',
-    'ENetGenerator',
-    'FromBicubic',
-    'MDSRNet',
-    'PeerEditor',
-    'PeerNetwork',
-    'SRNTT',
-    'SingleImageNetwork',
-    'TTSRNetwork',
-    'super_image_network',
-]

@@ -15,6 +15,7 @@ from PIL import Image, ImageFile
 from PIL.ExifTags import Base
 
 from masasr_mm.apis import MASAInferencer
+from masasr_mm.demo import service as service_module
 from masasr_mm.demo.service import (
     MAX_WAITING,
     Job,
@@ -41,8 +42,10 @@ def files(photos, tmp_path):
 
 
 @pytest.fixture
-def make(small_checkpoint, tmp_path):
-    """A service with other limits than usual."""
+def make(small_checkpoint, tmp_path, monkeypatch, request):
+    """A service with other limits than usual, which draws where the test looks at the picture."""
+    if request.node.name != 'test_the_result_is_the_apis':
+        monkeypatch.setattr(service_module, 'draw_matches', lambda lq, *_: lq)
     (tmp_path / 'results').mkdir()
     return lambda **limits: Service(
         str(small_checkpoint), None, tmp_path / 'results', Limits(**limits)

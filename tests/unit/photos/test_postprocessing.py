@@ -19,14 +19,6 @@ def photo():
     return Photo(SR[::4, ::4], alpha, b'profile', True, Metadata(xmp=b'<rdf:RDF>'))
 
 
-def test_as_the_network_made_it(photo):
-    result, problems = postprocess(photo, SR, 'png')
-    assert result.rgb is SR
-    assert result.alpha.shape == (40, 60)
-    assert result._replace(rgb=None, alpha=None) == photo._replace(rgb=None, alpha=None)
-    assert problems == []
-
-
 def test_a_smaller_result_is_reduced_and_a_larger_one_told(photo):
     result, problems = postprocess(photo, SR, 'png', FinalSize(times=2))
     expected = np.asarray(Image.fromarray(SR).resize((30, 20), Image.Resampling.LANCZOS))
