@@ -27,7 +27,7 @@ from ..alignment.keypoints import KeyPoints
 from ..alignment.warping import seen
 from ..errors import UserError
 from ..images.io import ImageInput, as_photo, decode_rgb, read_bytes, read_header
-from ..images.pixels import in_bits
+from ..images.pixels import in_bits, resize, to_grey
 from .jobs import images_in
 
 VERSION = 1
@@ -45,6 +45,10 @@ PATIENCE = 60.0
 """Seconds to wait for another process that saves."""
 LEAST_MATCHES = 12
 MANY = 20
+LEAST_DETAIL, FROM_GAIN = 0.45, 2.0
+"""Sharp photos have 0.47 and more as much contrast in what the LR photo cannot hold as in the next
+octave, enlarged and blurred ones at most 0.46 (98 of 100, 46 photographs): where it is less, pixels
+that are so many times finer than the photo's hold no more."""
 SAME_PLACE, SAME_PART = 0.01, 0.5
 """Two images are one picture if so many of their matches are no further apart, of their size."""
 RESULT = re.compile(r'(.+)_x\d+(_compare|_matches)?$')
@@ -124,7 +128,7 @@ class Album:
             if version != VERSION:
                 index.execute('DROP TABLE IF EXISTS images')
                 index.execute(
-                    'CREATE TABLE images (path TEXT PRIMARY KEY, bytes INTEGER, changed INTEGER, '
+                    'CREATE TABLE images (path BLOB PRIMARY KEY, bytes INTEGER, changed INTEGER, '
                     'width INTEGER, height INTEGER, words BLOB, points BLOB, problem TEXT)'
                 )
                 index.execute(f'PRAGMA user_version = {VERSION}')
@@ -146,16 +150,18 @@ class Album:
         from rich.console import Console
         from rich.progress import track
 
-        files = {str(path.relative_to(self.folder)): path for path in self._files()}
-        if not files:
+        # File names are bytes, and not always text.
+        states = {
+            os.fsencode(path.relative_to(self.folder)): _state(path) for path in self._files()
+        }
+        if not states:
             raise UserError(f'no image files in the folder {self.folder}')
-        states = {name: _state(path) for name, path in files.items()}
         self.__dict__.pop('_codes', None)
         try:
             with self._open() as index:
                 known = _known(index)
                 with index:
-                    gone = [(name,) for name in known.keys() - files.keys()]
+                    gone = [(name,) for name in known.keys() - states.keys()]
                     index.executemany('DELETE FROM images WHERE path = ?', gone)
                 ahead = [name for name, state in states.items() if known.get(name) != state]
                 random.shuffle(ahead)  # so that two processes at once help each other
@@ -168,7 +174,7 @@ class Album:
                     transient=True,
                     disable=not (ahead and shown and console.is_terminal),
                 )
-                return [f'{why}; left out of the album' for _, why in bar if why]
+                return [f'{why}; left out of the album' for why in bar if why]
         except sqlite3.Error as error:
             raise self._unwritable(error) from error
 
@@ -180,22 +186,28 @@ class Album:
         return [path for path, found in zip(files, made) if not (found and found[1] in stems)]
 
     def _look(
-        self, index: sqlite3.Connection, names: Sequence[str], states: dict[str, tuple[int, int]]
-    ) -> Iterator[tuple[str, str | None]]:
-        """Put images into the index; yield their names, and why one cannot be used."""
+        self,
+        index: sqlite3.Connection,
+        names: Sequence[bytes],
+        states: dict[bytes, tuple[int, int]],
+    ) -> Iterator[str | None]:
+        """Put images into the index; yield for each why it cannot be used, or None."""
         names = iter(names)
         with ThreadPoolExecutor(_cores()) as pool:
             while batch := list(islice(names, BATCH)):
-                known = _known(index)
+                known = _known(index, batch)
                 new = [name for name in batch if known.get(name) != states[name]]
-                rows = list(pool.map(lambda name: _describe(self.folder / name), new))
+                rows = list(pool.map(lambda name: _describe(self._path(name)), new))
                 with index:
                     index.executemany(
                         'INSERT OR REPLACE INTO images VALUES (?, ?, ?, ?, ?, ?, ?, ?)',
                         [(name, *states[name], *row) for name, row in zip(new, rows)],
                     )
-                yield from ((name, None) for name in batch if name not in new)
-                yield from ((name, row[-1]) for name, row in zip(new, rows))
+                yield from [None] * (len(batch) - len(new))
+                yield from (row[-1] for row in rows)
+
+    def _path(self, name: bytes) -> Path:
+        return self.folder / os.fsdecode(name)
 
     def find(
         self,
@@ -229,17 +241,23 @@ class Album:
         try:
             with self._open() as index:
                 for name in self._short_list(index, points):
-                    path = self.folder / name
-                    if path.is_file() and not any(_is_same_file(path, other) for other in without):
-                        entry = _entry(index, name)
-                        reference = _verify(shown, entry, path, scale)
-                        found += [(reference, entry)] if reference else []
+                    path, entry = self._path(name), _entry(index, name)
+                    if reference := _verify(shown, entry, path, scale):
+                        found.append((reference, entry))
         except sqlite3.Error as error:
             raise UserError(f'{self.file}: the index cannot be read: {error}') from error
         found.sort(key=lambda item: _worth(item[0], scale), reverse=True)
-        return _different(found, count)
+        kept: list[tuple[FoundReference, _Entry]] = []
+        for reference, entry in found:
+            if len(kept) == count:
+                break
+            copy = any(_is_one_picture(entry, other) for _, other in kept)
+            itself = any(_is_same_file(reference.path, other) for other in without)
+            if not copy and not itself and _has_detail(reference, entry, scale):
+                kept.append((reference, entry))
+        return [reference for reference, _ in kept]
 
-    def _short_list(self, index: sqlite3.Connection, points: KeyPoints) -> list[str]:
+    def _short_list(self, index: sqlite3.Connection, points: KeyPoints) -> list[bytes]:
         """Return the images that share most words with a photo, whose key points are alike, too.
 
         Hamming embedding (Jégou et al., 2008): each word of a key point has a list of the images'
@@ -265,7 +283,7 @@ class Album:
         return [names[i] for i in order if votes[i]]
 
     @cached_property
-    def _codes(self) -> tuple[list[str], np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+    def _codes(self) -> tuple[list[bytes], np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
         """The key points of all images, sorted by word.
 
         The images' names; of each key point its image (n,) and signature (n, 8); where each word
@@ -327,9 +345,15 @@ def _index_file(folder: Path) -> Path:
     return user_cache_path('masasr_mm', False) / 'albums' / f'{digest}.sqlite'
 
 
-def _known(index: sqlite3.Connection) -> dict[str, tuple[int, int]]:
-    """Return what the index holds, and when it was as large."""
-    rows = index.execute('SELECT path, bytes, changed FROM images')
+def _known(
+    index: sqlite3.Connection, names: Sequence[bytes] | None = None
+) -> dict[bytes, tuple[int, int]]:
+    """Return the states in which the index holds images, all or those of some names."""
+    query = 'SELECT path, bytes, changed FROM images'
+    if names is None:
+        rows = index.execute(query)
+    else:
+        rows = index.execute(f'{query} WHERE path IN ({",".join("?" * len(names))})', names)
     return {name: (size, changed) for name, size, changed in rows}
 
 
@@ -377,7 +401,7 @@ def _packed(size: tuple[int, int], points: KeyPoints) -> bytes:
     return zlib.compress(np.uint32(size).tobytes() + place.tobytes() + descriptor.tobytes(), 1)
 
 
-def _entry(index: sqlite3.Connection, name: str) -> _Entry:
+def _entry(index: sqlite3.Connection, name: bytes) -> _Entry:
     """Return an image of the index."""
     [(full_width, packed)] = index.execute(
         'SELECT width, points FROM images WHERE path = ?', (name,)
@@ -455,12 +479,28 @@ def _worth(found: FoundReference, scale: int) -> float:
     return found.original + gain * found.covered * found.matches / (found.matches + MANY)
 
 
-def _different(found: Sequence[tuple[FoundReference, _Entry]], count: int) -> list[FoundReference]:
-    """Return the first few that are no copies of one before."""
-    kept: list[tuple[FoundReference, _Entry]] = []
-    for reference, entry in found:
-        if len(kept) == count:
-            break
-        if not any(_is_one_picture(entry, other) for _, other in kept):
-            kept.append((reference, entry))
-    return [reference for reference, _ in kept]
+def _has_detail(found: FoundReference, entry: _Entry, scale: int) -> bool:
+    """Whether a file, in pixels of the SR frame, holds what the photo's pixels cannot.
+
+    A file that cannot be read any more does not.
+    """
+    if found.gain < FROM_GAIN:
+        return True
+    factor = min(found.gain, scale)
+    height, width = (side * entry.finer * factor / found.gain for side in entry.size)
+    try:
+        image = decode_rgb(read_bytes(found.path), str(found.path), round(min(height, width)))
+    except UserError:
+        return False
+    grey = resize(to_grey(image), round(width), round(height), Image.Resampling.BOX)
+    fine, next_octave = (grey - _without_detail(grey, f) for f in (factor, 2 * factor))
+    fine, coarse = fine.std(), (next_octave - fine).std()
+    return fine > LEAST_DETAIL * coarse
+
+
+def _without_detail(grey: np.ndarray, factor: float) -> np.ndarray:
+    """Return pixels (H, W) reduced and enlarged again, float32."""
+    height, width = grey.shape
+    size = max(1, round(width / factor)), max(1, round(height / factor))
+    small = resize(grey, *size, Image.Resampling.BOX)
+    return resize(small, width, height).astype(np.float32)

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from PIL import Image
+from PIL import Image, ImageFilter
 from skimage import data
 
 from masasr_mm.apis import find_references
@@ -64,7 +64,7 @@ def names(found) -> list[str]:
     return [reference.path.name for reference in found]
 
 
-def held(album: Album) -> set[str]:
+def held(album: Album) -> set[bytes]:
     with sqlite3.connect(album.file) as index:
         return {name for (name,) in index.execute('SELECT path FROM images')}
 
@@ -104,6 +104,25 @@ def test_the_photo_and_what_is_as_coarse_are_no_references(folder):
     assert set(names(find_references(photo, folder, 9))) == {'near.jpg', 'part.jpg', 'turned.jpg'}
 
 
+def test_what_is_enlarged_or_blurred_is_no_reference(folder):
+    """However many pixels it has; the same view of a sharp lens is."""
+    for path in folder.rglob('*.jpg'):
+        path.unlink()
+    view = Image.fromarray(SCENE[:260, 15:])
+    small = view.resize((101, 65))
+    small.resize(view.size, Image.Resampling.BICUBIC).save(folder / 'enlarged.jpg', quality=95)
+    view.filter(ImageFilter.GaussianBlur(2.4)).save(folder / 'blurred.jpg', quality=95)
+    assert find_references(PHOTO, folder) == []
+    view.save(folder / 'sharp.jpg', quality=95)
+    assert names(find_references(PHOTO, folder)) == ['sharp.jpg']
+
+
+@pytest.mark.skipif(os.name == 'nt', reason='names of files are text on Windows')
+def test_names_that_are_no_text(folder):
+    os.rename(os.fsencode(folder / 'near.jpg'), os.fsencode(folder) + b'/\xff.jpg')
+    assert '\udcff.jpg' in names(find_references(PHOTO, folder))
+
+
 def test_nothing_similar(folder):
     assert find_references(data.astronaut()[:80, 100:200], folder) == []
     assert find_references(np.full((40, 50, 3), 128, np.uint8), folder) == []
@@ -130,8 +149,7 @@ def test_only_what_is_new_or_changed_is_looked_at(folder, monkeypatch):
     again = Album(folder)
     again.update()
     assert sorted(looked) == ['cup.jpg', 'new.jpg']
-    everything = {'near.jpg', 'new.jpg', 'cat.jpg', 'cup.jpg', 'deeper/part.jpg'}
-    assert held(again) == {str(Path(name)) for name in everything}
+    assert held(again) == {b'near.jpg', b'new.jpg', b'cat.jpg', b'cup.jpg', b'deeper/part.jpg'}
     assert len(again.find(PHOTO, 9)) == 2  # new.jpg is a copy
 
 
