@@ -128,6 +128,6 @@ class PhotoPipeline:
 
 
 def _in_words(found: Sequence[FoundReference]) -> str:
-    """Say which references were found, such as ``found: a.jpg (the photo, larger), b.jpg``."""
-    names = [f'{ref.path.name}{" (the photo, larger)" if ref.original else ""}' for ref in found]
+    """Say what was found, such as ``found: a.jpg (the original), b.jpg``."""
+    names = [f'{ref.path.name}{" (the original)" if ref.original else ""}' for ref in found]
     return f'found: {", ".join(names)}'
