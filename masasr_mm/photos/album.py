@@ -11,7 +11,7 @@ import sqlite3
 import zlib
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import closing
+from contextlib import closing, contextmanager, suppress
 from functools import cached_property, lru_cache
 from importlib import resources
 from itertools import islice
@@ -87,46 +87,24 @@ class _Entry(NamedTuple):
 
 
 class Album:
-    """The index of a folder with all folders below it, in the user's cache folder.
+    """The index of a folder, and of all below it, in the user's cache folder: one SQLite file.
 
-    It is one SQLite file. What was made is saved again and again, so that it survives its process,
-    and several processes may make and use it at once. Its journal is SQLite's plain one, which
-    unlike a write-ahead log works on network disks, too.
-
-    Args:
-        folder (str | os.PathLike): The folder; it is only read.
-
-    Raises:
-        UserError: If it is none, or the index cannot be written.
+    What was made is saved again and again, so that it survives its process, and several processes
+    may make and use it at once. Its journal is SQLite's plain one, which unlike a write-ahead log
+    works on network disks, too.
     """
 
     def __init__(self, folder: str | os.PathLike) -> None:
+        from platformdirs import user_cache_path
+
         self.folder = Path(folder).expanduser()
         if not self.folder.is_dir():
             raise UserError(f'no such folder to find references in: {folder}')
-        self.file = _index_file(self.folder)
-        try:
-            self.file.parent.mkdir(parents=True, exist_ok=True)
-            try:
-                self._create()
-            except sqlite3.DatabaseError as error:
-                if isinstance(error, sqlite3.OperationalError):
-                    raise
-                self.file.unlink()  # not a database any more
-                self._create()
-        except (OSError, sqlite3.Error) as error:
-            raise self._unwritable(error) from error
-
-    def _unwritable(self, error: Exception) -> UserError:
-        return UserError(
-            f'the index of {self.folder} cannot be kept in {self.file}: {error}; free some space, '
-            'or name another cache folder in XDG_CACHE_HOME'
-        )
-
-    def _open(self) -> closing[sqlite3.Connection]:
-        return closing(sqlite3.connect(self.file, timeout=PATIENCE))
-
-    def _create(self) -> None:
+        digest = hashlib.sha256(os.fsencode(os.path.realpath(self.folder))).hexdigest()[:16]
+        self.file = user_cache_path('masasr_mm', False) / 'albums' / f'{digest}.sqlite'
+        with suppress(OSError), open(self.file, 'rb') as file:
+            if file.read(6) not in (b'', b'SQLite'):
+                self.file.unlink()
         with self._open() as index, index:
             index.execute('BEGIN IMMEDIATE')
             [(version,)] = index.execute('PRAGMA user_version')
@@ -138,19 +116,22 @@ class Album:
                 )
                 index.execute(f'PRAGMA user_version = {VERSION}')
 
+    @contextmanager
+    def _open(self) -> Iterator[sqlite3.Connection]:
+        try:
+            self.file.parent.mkdir(parents=True, exist_ok=True)
+            with closing(sqlite3.connect(self.file, timeout=PATIENCE)) as index:
+                yield index
+        except (OSError, sqlite3.Error) as error:
+            raise UserError(
+                f'{self.file}: the index of {self.folder} cannot be used: {error}; delete it, free '
+                'some space, or name another cache folder in XDG_CACHE_HOME'
+            ) from error
+
     def update(self, shown: bool = True) -> list[str]:
         """Look at what is new or changed, forget what is gone; return a line on each broken file.
 
-        A bar on the terminal shows how far it is.
-
-        Args:
-            shown (bool): Whether to draw it. Default: True.
-
-        Returns:
-            list[str]: Of files that cannot be read, each time that they have changed.
-
-        Raises:
-            UserError: If a folder cannot be read, there are no images, or the disk is full.
+        A bar on the terminal shows how far it is, unless it is not to be shown.
         """
         from rich.console import Console
         from rich.progress import track
@@ -162,26 +143,23 @@ class Album:
         if not states:
             raise UserError(f'no image files in the folder {self.folder}')
         self.__dict__.pop('_codes', None)
-        try:
-            with self._open() as index:
-                known = _known(index)
-                with index:
-                    gone = [(name,) for name in known.keys() - states.keys()]
-                    index.executemany('DELETE FROM images WHERE path = ?', gone)
-                ahead = [name for name, state in states.items() if known.get(name) != state]
-                random.shuffle(ahead)  # so that two processes at once help each other
-                console = Console(stderr=True)
-                bar = track(
-                    self._look(index, ahead, states),
-                    f'Looking at {self.folder}',
-                    len(ahead),
-                    console=console,
-                    transient=True,
-                    disable=not (ahead and shown and console.is_terminal),
-                )
-                return [f'{why}; left out of the album' for why in bar if why]
-        except sqlite3.Error as error:
-            raise self._unwritable(error) from error
+        with self._open() as index:
+            known = _known(index)
+            with index:
+                gone = [(name,) for name in known.keys() - states.keys()]
+                index.executemany('DELETE FROM images WHERE path = ?', gone)
+            ahead = [name for name, state in states.items() if known.get(name) != state]
+            random.shuffle(ahead)  # so that two processes at once help each other
+            console = Console(stderr=True)
+            bar = track(
+                self._look(index, ahead, states),
+                f'Looking at {self.folder}',
+                len(ahead),
+                console=console,
+                transient=True,
+                disable=not (ahead and shown and console.is_terminal),
+            )
+            return [f'{why}; left out of the album' for why in bar if why]
 
     def _files(self) -> list[Path]:
         """Return the images of the folder without results of the command beside their photos."""
@@ -189,6 +167,9 @@ class Album:
         stems = {path.stem for path in files}
         made = (RESULT.match(path.stem) for path in files)
         return [path for path, found in zip(files, made) if not (found and found[1] in stems)]
+
+    def _path(self, name: bytes) -> Path:
+        return self.folder / os.fsdecode(name)
 
     def _look(
         self,
@@ -198,7 +179,7 @@ class Album:
     ) -> Iterator[str | None]:
         """Put images into the index; yield for each why it cannot be used, or None."""
         names = iter(names)
-        with ThreadPoolExecutor(_cores()) as pool:
+        with ThreadPoolExecutor() as pool:
             while batch := list(islice(names, BATCH)):
                 known = _known(index, batch)
                 new = [name for name in batch if known.get(name) != states[name]]
@@ -211,9 +192,6 @@ class Album:
                 yield from [None] * (len(batch) - len(new))
                 yield from (row[-1] for row in rows)
 
-    def _path(self, name: bytes) -> Path:
-        return self.folder / os.fsdecode(name)
-
     def find(
         self,
         photo: ImageInput,
@@ -221,36 +199,18 @@ class Album:
         scale: int = 4,
         without: Sequence[str | os.PathLike] = (),
     ) -> list[FoundReference]:
-        """Find the best references of a photo in the index as it is.
-
-        Args:
-            photo (ImageInput): The LR photo.
-            count (int): How many at most. Default: 3.
-            scale (int): How many times larger the result will be. Default: 4.
-            without (Sequence[str | os.PathLike]): Files that are no references, as the photo
-                itself. Default: none.
-
-        Returns:
-            list[FoundReference]: The best one first; copies of one picture count once. Empty if
-            nothing shows what the photo shows in more detail.
-
-        Raises:
-            UserError: If the photo or the index cannot be read.
-        """
+        """Do what :func:`find_references` does with the index as it is, without some files."""
         lq = in_bits(as_photo(photo).visible(), 8)
         points = keypoints.detect(lq, scale, PHOTO_POINTS)
         position = (points.position + 0.5) * scale - 0.5
         points = points._replace(position=position, size=points.size * scale)
         shown = _Entry(points, (lq.shape[0] * scale, lq.shape[1] * scale))
         found = []
-        try:
-            with self._open() as index:
-                for name in self._short_list(index, points):
-                    path, entry = self._path(name), _entry(index, name)
-                    if reference := _verify(shown, entry, path, scale):
-                        found.append((reference, entry))
-        except sqlite3.Error as error:
-            raise UserError(f'{self.file}: the index cannot be read: {error}') from error
+        with self._open() as index:
+            for name in self._short_list(points):
+                path, entry = self._path(name), _entry(index, name)
+                if entry and (reference := _verify(shown, entry, path, scale)):
+                    found.append((reference, entry))
         found.sort(key=lambda item: _worth(item[0], scale), reverse=True)
         kept: list[tuple[FoundReference, _Entry]] = []
         for reference, entry in found:
@@ -262,7 +222,7 @@ class Album:
                 kept.append((reference, entry))
         return [reference for reference, _ in kept]
 
-    def _short_list(self, index: sqlite3.Connection, points: KeyPoints) -> list[bytes]:
+    def _short_list(self, points: KeyPoints) -> list[bytes]:
         """Return the images that share most words with a photo, whose key points are alike, too.
 
         Hamming embedding (Jégou et al., 2008): each word of a key point has a list of the images'
@@ -342,14 +302,6 @@ def find_references(
 _CODE = np.dtype([('word', np.uint16), ('signature', np.uint8, 8)])
 
 
-def _index_file(folder: Path) -> Path:
-    """Return the file of a folder's index."""
-    from platformdirs import user_cache_path
-
-    digest = hashlib.sha256(os.fsencode(os.path.realpath(folder))).hexdigest()[:16]
-    return user_cache_path('masasr_mm', False) / 'albums' / f'{digest}.sqlite'
-
-
 def _known(
     index: sqlite3.Connection, names: Sequence[bytes] | None = None
 ) -> dict[bytes, tuple[int, int]]:
@@ -369,10 +321,6 @@ def _state(path: Path) -> tuple[int, int]:
     except OSError:
         return -1, -1
     return status.st_size, status.st_mtime_ns
-
-
-def _cores() -> int:
-    return len(os.sched_getaffinity(0)) if hasattr(os, 'sched_getaffinity') else os.cpu_count()
 
 
 def _is_same_file(path: Path, other: str | os.PathLike) -> bool:
@@ -412,12 +360,12 @@ def _packed(size: tuple[int, int], points: KeyPoints) -> bytes:
     return zlib.compress(np.uint32(size).tobytes() + place.tobytes() + descriptor.tobytes(), 1)
 
 
-def _entry(index: sqlite3.Connection, name: bytes) -> _Entry:
-    """Return an image of the index."""
-    [(full_width, packed)] = index.execute(
-        'SELECT width, points FROM images WHERE path = ?', (name,)
-    )
-    content = zlib.decompress(packed)
+def _entry(index: sqlite3.Connection, name: bytes) -> _Entry | None:
+    """Return an image of the index, unless another process has found it gone."""
+    row = index.execute('SELECT width, points FROM images WHERE path = ?', (name,)).fetchone()
+    if not (row and row[1]):
+        return None
+    full_width, content = row[0], zlib.decompress(row[1])
     height, width = np.frombuffer(content, np.uint32, 2).tolist()
     count = (len(content) - 8) // (4 * 4 + 128)
     place = np.frombuffer(content, np.float32, 4 * count, 8).reshape(-1, 4)

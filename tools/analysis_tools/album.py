@@ -45,13 +45,13 @@ def measure(photos, folder: Path) -> None:
     start, album = time.perf_counter(), Album(folder)
     album.update()
     seconds, count = time.perf_counter() - start, len(list(folder.iterdir()))
-    size = album.file.stat().st_size
-    print(f'{count} images: {seconds / count:.3f} s and {size // count} bytes each')
+    print(
+        f'{count} images: {seconds / count:.3f} s, {album.file.stat().st_size // count} bytes each'
+    )
     right, wrong, times = [], [], []
     for number, photo in enumerate(photos):
         content = io.BytesIO()
-        small = Image.fromarray(resize(view(photo), WIDTH, HEIGHT))
-        small.save(content, 'JPEG', quality=75)
+        Image.fromarray(resize(view(photo), WIDTH, HEIGHT)).save(content, 'JPEG', quality=75)
         start = time.perf_counter()
         found = album.find(Image.open(content))
         times.append(time.perf_counter() - start)
@@ -72,10 +72,8 @@ def train(photos):
     from masasr_mm.images.pixels import resize
     from masasr_mm.photos.album import POINTS, looked_at
 
-    seen = [looked_at(image) for photo in photos for image in (photo, view(photo))]
-    small = [resize(photo, WIDTH, HEIGHT) for photo in photos]
-    points = [detect(image, 1, POINTS) for image in seen]
-    points += [detect(image, 4, POINTS) for image in small]
+    points = [detect(looked_at(image), 1, POINTS) for p in photos for image in (p, view(p))]
+    points += [detect(resize(photo, WIDTH, HEIGHT), 4, POINTS) for photo in photos]
     data = np.concatenate([found.descriptor for found in points])
     cv2.setRNGSeed(0)
     criteria = (cv2.TERM_CRITERIA_MAX_ITER, 10, 0)
