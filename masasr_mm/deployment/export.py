@@ -10,7 +10,6 @@ from pathlib import Path
 from types import ModuleType
 
 import torch
-from mmagic.registry import MODELS
 from mmengine.config import Config
 from torch import Tensor, nn
 from torch.export import Dim, ExportedProgram
@@ -18,7 +17,7 @@ from torch.onnx import ONNXProgram
 
 from ..checkpoints.formats import PREFIX
 from ..checkpoints.hub import files_of
-from ..checkpoints.loading import load_generator
+from ..checkpoints.loading import build_generator
 from ..config import config_files
 from ..errors import UserError
 from ..files import check_outputs, written_whole
@@ -74,10 +73,13 @@ def export(
         _import_onnx()
     if kind == 'openvino':
         import_openvino()
-    network = load_network(config, checkpoint)
+    network, generator = build_generator(checkpoint, config.filename)
+    if not isinstance(network, MASANet):
+        raise UserError(f'{config.filename}: its generator is no MASANet, so it cannot be exported')
+    network.eval()
     if kind == 'safetensors':
         weights = {PREFIX + key: value for key, value in network.state_dict().items()}
-        stored = Config(dict(model=dict(generator=config.model.generator.to_dict())))
+        stored = Config(dict(model=dict(generator=dict(generator))))
         write_tensors(dict(state_dict=weights, meta=dict(cfg=stored.pretty_text)), out)
         return None
     interface = Interface.of(network, *sizes)
@@ -89,17 +91,6 @@ def export(
     save = save_onnx if kind == 'onnx' else save_openvino
     save(to_onnx(program, network.matching.patch_size**2), interface, out)
     return interface
-
-
-def load_network(config: Config, checkpoint: str | os.PathLike) -> MASANet:
-    """Build the generator of a config with the weights of a checkpoint, on the CPU."""
-    model = config.get('model') or {}
-    if (model.get('generator') or {}).get('type') != 'MASANet':
-        raise UserError(f'{config.filename}: its model has no generator of type MASANet')
-    networks = dict(discriminator=None, gan_loss=None, perceptual_loss=None)
-    editor = MODELS.build(dict(model, **networks))
-    load_generator(editor, checkpoint)
-    return editor.generator.eval()
 
 
 class _Traced(nn.Module):
