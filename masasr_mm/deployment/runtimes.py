@@ -115,7 +115,6 @@ class ExportedGenerator(BaseModule):
         path (str | os.PathLike): The file.
         text (str, optional): What the file holds of :class:`.Interface`.
         in_main_memory (bool): Whether the network runs in the main memory, too. Default: True.
-        init_cfg (dict, optional): Not used. Default: None.
 
     Raises:
         UserError: If the file does not hold its sizes.
@@ -129,9 +128,8 @@ class ExportedGenerator(BaseModule):
         path: str | os.PathLike,
         text: str | None,
         in_main_memory: bool = True,
-        init_cfg: dict | None = None,
     ) -> None:
-        super().__init__(init_cfg)
+        super().__init__()
         self.path = str(path)
         self.interface = Interface.from_text(text, self.path)
         self.scale = self.interface.scale
@@ -221,7 +219,6 @@ class ONNXGenerator(ExportedGenerator):
         path (str | os.PathLike): The file.
         device (str, optional): 'cpu', 'cuda' or 'dml', with a number if there are several, such as
             'cuda:1'; None is the best there is. Default: 'cpu'.
-        init_cfg (dict, optional): Not used. Default: None.
 
     Raises:
         UserError: If onnxruntime is missing or cannot use the device, or the file is no such file.
@@ -231,11 +228,10 @@ class ONNXGenerator(ExportedGenerator):
         self,
         path: str | os.PathLike,
         device: str | None = 'cpu',
-        init_cfg: dict | None = None,
     ) -> None:
         session = open_session(str(path), device)
         text = session.get_modelmeta().custom_metadata_map.get(KEY)
-        super().__init__(path, text, session.get_providers()[0] == ON_CPU, init_cfg)
+        super().__init__(path, text, session.get_providers()[0] == ON_CPU)
         self.session = session
 
     def run(self, feeds: dict[str, np.ndarray]) -> list[np.ndarray]:  # noqa: D102
@@ -298,7 +294,6 @@ class OpenVINOGenerator(ExportedGenerator):
         device (str): 'cpu', or another that OpenVINO has, such as 'gpu'. Default: 'cpu'.
         dtype (str): Of all but the matching: 'float32', 'bfloat16' or 'float16', or 'auto', which
             is bfloat16 on a device that has units for it, else float32. Default: 'float32'.
-        init_cfg (dict, optional): Not used. Default: None.
 
     Raises:
         UserError: If openvino is missing, has no such device or the device no such type, or the
@@ -310,7 +305,6 @@ class OpenVINOGenerator(ExportedGenerator):
         path: str | os.PathLike,
         device: str = 'cpu',
         dtype: str = 'float32',
-        init_cfg: dict | None = None,
     ) -> None:
         model, text = read_openvino(path)
         available = import_openvino().Core().available_devices
@@ -319,7 +313,7 @@ class OpenVINOGenerator(ExportedGenerator):
             raise UserError(
                 f'device {device} cannot be used: OpenVINO finds {", ".join(available).lower()}'
             )
-        super().__init__(path, text, name == 'CPU', init_cfg)
+        super().__init__(path, text, name == 'CPU')
         self.device_name = name
         self.dtype = choose_dtype(dtype, name)
         self._matching, self._compiled = match_subgraph(model), {}

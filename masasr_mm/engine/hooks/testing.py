@@ -167,27 +167,21 @@ class MatchVisualizationHook(Hook):
     first one draws its own images.
 
     Args:
-        interval (int): Every how many batches; 1 draws all images. Default: 25.
-        on_val (bool): Draw during validation. Default: True.
-        on_test (bool): Draw during test. Default: True.
+        interval (int): Every how many batches of a validation or test; 1 draws all. Default: 25.
 
     Example:
         >>> custom_hooks = [dict(type='MatchVisualizationHook', interval=25)]
     """
 
-    def __init__(self, interval: int = 25, on_val: bool = True, on_test: bool = True) -> None:
+    def __init__(self, interval: int = 25) -> None:
         self.interval = interval
-        self.on_val = on_val
-        self.on_test = on_test
 
     @master_only
     def _after_iter(
         self, runner: Runner, batch_idx: int, data_batch=None, outputs=None, mode: str = 'train'
     ) -> None:
         """Draw the images of one batch of a validation or a test."""
-        if not dict(train=False, val=self.on_val, test=self.on_test)[mode]:
-            return
-        if batch_idx % self.interval:
+        if mode == 'train' or batch_idx % self.interval:
             return
         for sample in outputs or ():
             if sample.output.get('matches') is None:
