@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import torch
 from mmagic.registry import MODELS
 from mmengine.model import BaseModule
 from torch import Tensor, nn
@@ -73,5 +74,6 @@ class DualResidualAggregationModule(BaseModule):
         """Return the LR feature, enlarged, with refined details (Eq. 13), shape (N, C, 2H, 2W)."""
         if self.lr_branch is None:
             return upsample(lr)
-        residual = lr - F.relu(self.lr_branch.down(ref), inplace=True)
-        return F.relu(self.lr_branch.up(lr + residual), inplace=True)
+        coarse = F.relu(self.lr_branch.down(ref), inplace=True)
+        # lr + (lr - coarse), in one operation
+        return F.relu(self.lr_branch.up(torch.lerp(coarse, lr, 2.0)), inplace=True)

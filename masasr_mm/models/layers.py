@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import copy
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from weakref import WeakKeyDictionary
 
+import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
@@ -92,3 +96,52 @@ def initialize(module: nn.Module) -> None:
         if isinstance(part, ResidualBlock):
             for conv in (part.conv1, part.conv2):
                 conv.weight.data.mul_(0.1)
+
+
+_CAST = (nn.Conv2d, nn.ConvTranspose2d, nn.Linear)
+_copies: WeakKeyDictionary[nn.Module, nn.Module] = WeakKeyDictionary()
+
+
+@contextmanager
+def autocast(net: nn.Module, device: torch.device, dtype: torch.dtype) -> Iterator[nn.Module]:
+    """Yield a network to be run under autocast, without gradients, its weights cast beforehand.
+
+    Autocast alone casts the weights of one convolution after another, an operation each; those of
+    the copy, which stays as long as the network, are cast together.
+    """
+    low = _copies.get(net)
+    if low is None or _structure(low, dtype) != _structure(net, dtype):
+        _copies[net] = low = _copied(net, dtype, {})
+    weights, cast = [], []
+    for part, twin in zip(net.modules(), low.modules()):
+        own = ('_modules', '_parameters') if isinstance(part, _CAST) else ('_modules',)
+        vars(twin).update((name, value) for name, value in vars(part).items() if name not in own)
+        if isinstance(part, _CAST):
+            weights += part.parameters(recurse=False)
+            cast += twin.parameters(recurse=False)
+    with torch.no_grad():
+        torch._foreach_copy_(cast, weights)
+    with torch.autocast(device.type, dtype):
+        yield low
+
+
+def _copied(part: nn.Module, dtype: torch.dtype, known: dict) -> nn.Module:
+    """Copy a module but for what it holds, whose convolutions have weights of a type."""
+    if part not in known:
+        known[part] = twin = copy.copy(part)
+        children = part._modules.items()
+        vars(twin)['_modules'] = {name: _copied(child, dtype, known) for name, child in children}
+        if isinstance(part, _CAST):
+            weights = {name: weight.detach().to(dtype) for name, weight in part._parameters.items()}
+            vars(twin)['_parameters'] = weights
+    return known[part]
+
+
+def _structure(net: nn.Module, dtype: torch.dtype) -> list:
+    """Return what a copy of a network has to have in common with it, but that it was cast."""
+    weights = [
+        (weight.shape, weight.device, weight.dtype == dtype or isinstance(part, _CAST))
+        for part in net.modules()
+        for weight in part.parameters(recurse=False)
+    ]
+    return [type(part) for part in net.modules()] + weights

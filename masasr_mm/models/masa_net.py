@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import torch
@@ -169,9 +169,10 @@ class MASANet(BaseModule):
         feature, matches = self.match(lq, ref_down)
         with stage('encode Ref'):
             ref_features = self.encode(ref)
+        textures = self.matching.extract(ref_features, matches)
         for index in range(len(self.refinements)):
             # Held by no name, so that each of them is freed as soon as it has been used.
-            feature = self.fuse(index, feature, self._extract(index, ref_features, matches))
+            feature = self.fuse(index, feature, self._extracted(index, textures))
         return self.residual_image(feature) + self.enlarge(lq), matches
 
     def encode(self, image: Tensor, num_levels: int | None = None) -> list[Tensor]:
@@ -223,9 +224,10 @@ class MASANet(BaseModule):
         """Raise ValueError if the network takes no images of these sizes."""
         SizeRequirements.of(self).check(lq.shape[2:], ref.shape[2:], ref_down.shape[2:])
 
-    def _extract(self, index: int, ref_features: list[Tensor], matches: Matches) -> Tensor:
+    @staticmethod
+    def _extracted(index: int, textures: Iterator[Tensor]) -> Tensor:
         with stage(f'extract {2**index}×'):
-            return self.matching.extract(ref_features.pop(), matches)
+            return next(textures)
 
     def _run(self, name: str, part: nn.Module, *inputs: Any, **options: Any) -> Any:
         """Call a part of the network, by gradient checkpointing if that is asked for."""

@@ -120,7 +120,9 @@ def matching_costs(
         matches = matching(lr, ref_down)
         grid = matching.block_grid(lr, ref_down)
         coarse = multiply_adds(matching.coarse_match, lr, ref_down, grid)
-        fine = multiply_adds(matching.fine_match, lr, ref_down, matches.coarse_index, grid)
+        fine = multiply_adds(
+            matching.fine_match, lr, ref_down, grid.centres(matches.coarse_index), grid
+        )
     dy, dx = grid.ref_block
     patch = matching.patch_size**2 * channels
     candidates = grid.number_of_blocks * math.prod(ref_down_size) * len(matching.dilations)

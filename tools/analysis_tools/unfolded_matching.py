@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import torch
 from torch import Tensor
 from torch.nn import functional as F
@@ -28,17 +30,14 @@ class UnfoldedMatching(MatchExtractionModule):
     def coarse_match(self, lr: Tensor, ref_down: Tensor, grid: BlockGrid) -> Tensor:
         """Do Stage 1 with all dilated patches of Ref↓ unfolded (Eq. 1)."""
         similarity = 0
-        for dilation in self.dilations:
-            patches = centre_patches(lr, grid, dilation).flatten(2)
+        for dilation, patches in zip(self.dilations, centre_patches(lr, grid).unbind(1)):
             candidates = F.unfold(
                 ref_down, self.patch_size, dilation, padding=dilation * grid.radius
             )
-            similarity = similarity + patches @ F.normalize(candidates, dim=1, eps=EPS)
+            similarity = similarity + patches.flatten(2) @ F.normalize(candidates, dim=1, eps=EPS)
         return similarity.argmax(dim=2)
 
-    def fine_match(
-        self, lr: Tensor, ref_down: Tensor, coarse_index: Tensor, grid: BlockGrid
-    ) -> Tensor:
+    def fine_match(self, lr: Tensor, ref_down: Tensor, centre: Tensor, grid: BlockGrid) -> Tensor:
         """Do Stage 2 with all patches of both blocks unfolded (Eq. 2–3)."""
         (ky, kx), margin = grid.block, grid.patch_size - 1
         padded = F.pad(lr, [grid.radius] * 4, mode='replicate')
@@ -46,20 +45,26 @@ class UnfoldedMatching(MatchExtractionModule):
         lr_blocks = cut.permute(0, 2, 3, 1, 4, 5).flatten(0, 2)
         lr_patches, ref_patches = (
             F.normalize(F.unfold(blocks, self.patch_size), dim=1, eps=EPS)
-            for blocks in (lr_blocks, _ref_blocks(ref_down, coarse_index, grid))
+            for blocks in (lr_blocks, _ref_blocks(ref_down, centre, grid))
         )
         index = (lr_patches.transpose(1, 2) @ ref_patches).argmax(dim=2)
-        return index.view(*coarse_index.shape, *grid.block)
+        return index.view(*centre.shape, *grid.block)
 
-    def extract(self, ref: Tensor, matches: Matches) -> Tensor:
+    def extract(self, refs: list[Tensor], matches: Matches) -> Iterator[Tensor]:
         """Do Stage 3 with all patches of 3s×3s pixels unfolded, then folded (Eq. 5)."""
+        while refs:
+            yield self._texture(refs.pop(), matches)
+
+    def _texture(self, ref: Tensor, matches: Matches) -> Tensor:
         scale = ref.shape[2] // matches.grid[0]
         lr = tuple(matches.position.shape[1:])
         grid = BlockGrid.of(
             lr, matches.grid, self.block_size, self.ref_block_ratio, self.patch_size
         )
         patch, margin = self.patch_size * scale, grid.radius * scale
-        patches = F.unfold(_ref_blocks(ref, matches.coarse_index, grid), patch, stride=scale)
+        patches = F.unfold(
+            _ref_blocks(ref, grid.centres(matches.coarse_index), grid), patch, stride=scale
+        )
         chosen = matches.fine_index.flatten(0, 1).flatten(1)[:, None]
         patches = patches.gather(2, chosen.expand(-1, patches.shape[1], -1))
         size = [scale * (n + self.patch_size - 1) for n in grid.block]
@@ -70,15 +75,17 @@ class UnfoldedMatching(MatchExtractionModule):
         return texture.flatten(4, 5).flatten(2, 3) * enlarged_similarity(matches, scale)
 
 
-def _ref_blocks(ref: Tensor, coarse_index: Tensor, grid: BlockGrid) -> Tensor:
+def _ref_blocks(ref: Tensor, centre: Tensor, grid: BlockGrid) -> Tensor:
     """Cut the reference blocks with their margins out of a feature of some scale."""
     scale = ref.shape[2] // grid.ref[0]
     rows, columns = (
-        corner.flatten()[:, None] * scale
-        + torch.arange(scale * (size + grid.patch_size - 1), device=ref.device)
-        for corner, size in zip(grid.corners(coarse_index), grid.ref_block)
+        (place.flatten()[:, None] - size // 2) * scale
+        + torch.arange(scale * size, device=ref.device)
+        for place, size in zip(
+            (centre // grid.ref[1], centre % grid.ref[1]), grid.with_margin(grid.ref_block)
+        )
     )
     sample = torch.arange(len(ref), device=ref.device)
-    sample = sample.repeat_interleave(coarse_index.shape[1])[:, None, None]
+    sample = sample.repeat_interleave(centre.shape[1])[:, None, None]
     pixels = ref.permute(0, 2, 3, 1)[sample, rows[:, :, None], columns[:, None, :]]
     return pixels.permute(0, 3, 1, 2)

@@ -107,7 +107,7 @@ def operations(net: MASANet, lq: Tensor, ref: Tensor, tile: int | None) -> dict[
     preparing, [ref_down] = _counted(sized.encode, image(*grid_size), 1)
     grid = sized.matching.block_grid(levels[0], ref_down)
     coarse, index = _counted(sized.matching.coarse_match, levels[0], ref_down, grid)
-    fine, _ = _counted(sized.matching.fine_match, levels[0], ref_down, index, grid)
+    fine, _ = _counted(sized.matching.fine_match, levels[0], ref_down, grid.centres(index), grid)
     counts = {
         ENCODING_PHOTO: encoding + merging,
         MATCHING: preparing + coarse + fine,

@@ -14,7 +14,7 @@ from torch.nn import functional as F
 from ..masa_net import MASANet
 from ..matching import Matches
 from ..matching.blocks import groups, pixel_unshuffle
-from ..matching.stages import extract, sources, weigh
+from ..matching.stages import extract, find_sources, weigh
 from ..profiling import stage
 from .memory import MappedBuffers
 from .tiling import Region, Tile, Track, at, with_halo
@@ -82,7 +82,7 @@ class ReferenceCache:
         for group in groups(rows, n * block * width * patch_size**2, SOURCES_AT_ONCE):
             part = self.matches.crop(group, slice(0, columns))
             # Sources without weight stand for another place.
-            total.index_add_(0, *(found.flatten() for found in sources(part, patch_size)))
+            total.index_add_(0, *(found.flatten() for found in find_sources(part, patch_size)))
         return (total > 0).view(n, height, grid_width).any(dim=0)
 
     def _encode(self, ref: Tensor, tile: Tile) -> Iterator[Tensor]:
@@ -114,7 +114,8 @@ class FeatureCache(ReferenceCache):
         """Extract the texture of some blocks."""
         with stage(f'extract {2**index}×'):
             matches = self.matches.crop(*blocks)
-            return extract(self.levels[index], matches, self.net.matching.patch_size)
+            sources = find_sources(matches, self.net.matching.patch_size)
+            return extract(self.levels[index], matches, sources)
 
 
 class TextureCache(ReferenceCache):
@@ -122,7 +123,7 @@ class TextureCache(ReferenceCache):
 
     @cached_property
     def _sources(self) -> tuple[Tensor, Tensor]:
-        return sources(self.matches, self.net.matching.patch_size)
+        return find_sources(self.matches, self.net.matching.patch_size)
 
     def take(self, ref: Tensor, tile: Tile) -> None:
         """Encode a tile and add its share to the texture."""

@@ -15,7 +15,7 @@ from torch.nn import functional as F
 
 from ...errors import UserError
 from ..adaptation import Moments, whole_image_moments
-from ..layers import upsample
+from ..layers import autocast, upsample
 from ..masa_net import MASANet
 from ..matching import Matches, MatchMaps, match_maps
 from ..matching.blocks import Size
@@ -130,9 +130,9 @@ def super_resolve(
         if options.examine and matches is not None:
             options.examine(maps_of(matches))
 
-    with _autocast(lq.device, options.dtype):
-        first, others = _runs(generator, *images[:2], options, examine)
-        places = _block_places(generator, images[0], (height, width), options.places)
+    with _in_dtype(generator, lq.device, options.dtype) as network:
+        first, others = _runs(network, *images[:2], options, examine)
+        places = _block_places(network, images[0], (height, width), options.places)
         sr, matches = first(*images, places)
         if options.ensemble:
             sr = _ensemble(sr, others, images, places)
@@ -169,11 +169,13 @@ def _padded(
     return lq, pad_to(ref, *ref_size), ref_down
 
 
-def _autocast(device: torch.device, dtype: str | None) -> AbstractContextManager:
-    """Return what convolutions are computed in; without a type it is as it is."""
+def _in_dtype(
+    generator: nn.Module, device: torch.device, dtype: str | None
+) -> AbstractContextManager[nn.Module]:
+    """Return the network as its convolutions are computed; without a type it is as it is."""
     if dtype in (None, 'float32'):
-        return nullcontext()
-    return torch.autocast(device.type, getattr(torch, dtype))
+        return nullcontext(generator)
+    return autocast(generator, device, getattr(torch, dtype))
 
 
 def _runs(

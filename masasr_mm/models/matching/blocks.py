@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from collections.abc import Callable, Sequence
+from functools import lru_cache, wraps
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor
@@ -93,27 +95,95 @@ class BlockGrid(NamedTuple):
         """How far the most dilated patch reaches from its centre."""
         return max(self.dilations) * self.radius
 
-    def corners(self, coarse_index: Tensor) -> tuple[Tensor, Tensor]:
-        """Return first rows and columns of Ref↓ blocks with their margin, shifted into the grid.
+    def with_margin(self, block: Size) -> Size:
+        """Return the size of a block with a margin as wide as patches reach."""
+        return block[0] + self.patch_size - 1, block[1] + self.patch_size - 1
 
-        The block of each centre, (N, K), has a margin as wide as patches reach.
+    def centres(self, coarse_index: Tensor) -> Tensor:
+        """Return the centres of Ref↓ blocks, shifted into the grid: flat indices, (N, K).
+
+        The block of each centre has a margin as wide as patches reach.
         """
-        height, width = (size + self.patch_size - 1 for size in self.ref_block)
-        top = (coarse_index // self.ref[1] - height // 2).clamp(0, self.ref[0] - height)
-        left = (coarse_index % self.ref[1] - width // 2).clamp(0, self.ref[1] - width)
-        return top, left
+        height, width = self.with_margin(self.ref_block)
+        y, x = coarse_index // self.ref[1], coarse_index % self.ref[1]
+        y = y.clamp(height // 2, self.ref[0] - height + height // 2)
+        return y * self.ref[1] + x.clamp(width // 2, self.ref[1] - width + width // 2)
 
-    def lr_corners(self, block: Tensor) -> tuple[Tensor, Tensor]:
-        """Return first rows and columns of LR blocks, by number, with their margin."""
-        top = block // self.blocks[1] * self.block[0] - self.radius
-        return top, block % self.blocks[1] * self.block[1] - self.radius
-
-    def positions(self, fine_index: Tensor, coarse_index: Tensor) -> Tensor:
+    def positions(self, fine_index: Tensor, centre: Tensor) -> Tensor:
         """Return where on the Ref↓ grid the candidates D, (N, K, ky, kx), lie: flat, (N, h, w)."""
-        top, left = (corner[..., None, None] for corner in self.corners(coarse_index))
-        y = top + fine_index // self.ref_block[1] + self.radius
-        x = left + fine_index % self.ref_block[1] + self.radius
-        return from_blocks(y * self.ref[1] + x, self.blocks)
+        candidates = window(*self.ref_block, self.ref[1], like=fine_index).flatten()[fine_index]
+        return from_blocks(candidates + centre[..., None, None], self.blocks)
+
+
+def kept(make: Callable) -> Callable:
+    """Keep the last tensors that a function of sizes made, for the device of a tensor.
+
+    Not where the network is compiled, exported or run without data: there they may not be kept.
+    """
+
+    @lru_cache(maxsize=32)
+    def remembered(*sizes: Any, device: torch.device) -> Any:
+        with torch.inference_mode(False):
+            return make(*sizes, device=device)
+
+    @wraps(make)
+    def given(*sizes: Any, like: Tensor) -> Any:
+        known = type(like) is Tensor and not torch.compiler.is_compiling()
+        return (remembered if known else make)(*sizes, device=like.device)
+
+    return given
+
+
+@kept
+def window(height: int, width: int, row_length: int, device: torch.device) -> Tensor:
+    """Return flat indices around a position in rows of a length, (height, width)."""
+    rows, columns = (
+        torch.arange(-(size // 2), size - size // 2, device=device) for size in (height, width)
+    )
+    return rows[:, None] * row_length + columns
+
+
+@kept
+def first_positions(n: int, size: Size, device: torch.device) -> Tensor:
+    """Return where each of n images begins if their positions are numbered on and on, (n, 1)."""
+    return torch.arange(n, device=device)[:, None] * (size[0] * size[1])
+
+
+@kept
+def lr_windows(
+    n: int, lr: Size, blocks: Size, margin: int, device: torch.device
+) -> tuple[Tensor, Tensor, Tensor]:
+    """Return where the LR blocks of n images lie with a margin, the border repeated.
+
+    Samples, (n·K, 1, 1), rows, (n·K, ky + 2·margin, 1), and columns, (n·K, 1, kx + 2·margin).
+    """
+    (py, px), (ky, kx) = blocks, (lr[0] // blocks[0], lr[1] // blocks[1])
+    pair = torch.arange(n * py * px, device=device)
+    sample, block = pair // (py * px), pair % (py * px)
+    rows, columns = (
+        first[:, None] + torch.arange(-margin, side + margin, device=device)
+        for first, side in ((block // px * ky, ky), (block % px * kx, kx))
+    )
+    rows, columns = rows.clamp(0, lr[0] - 1), columns.clamp(0, lr[1] - 1)
+    return sample[:, None, None], rows[:, :, None], columns[:, None]
+
+
+@kept
+def centre_pixels(
+    lr: Size, blocks: Size, dilations: tuple[int, ...], radius: int, device: torch.device
+) -> tuple[Tensor, Tensor]:
+    """Return where the pixels of the dilated centre patches lie, the border repeated.
+
+    Rows, (dilations, py, 1, patch, 1), and columns, (dilations, 1, px, 1, patch).
+    """
+    steps = torch.arange(-radius, radius + 1, device=device)
+    reach = torch.stack([dilation * steps for dilation in dilations])[:, None]
+    rows, columns = (
+        torch.arange(count, device=device)[:, None] * (size // count) + size // count // 2 + reach
+        for size, count in zip(lr, blocks)
+    )
+    rows, columns = rows.clamp(0, lr[0] - 1), columns.clamp(0, lr[1] - 1)
+    return rows[:, :, None, :, None], columns[:, None, :, None]
 
 
 def to_blocks(image: Tensor, blocks: Size) -> Tensor:
@@ -142,6 +212,16 @@ def pixel_shuffle(unshuffled: Tensor) -> Tensor:
     n, h, w, scale, _, channels = unshuffled.shape
     rows = unshuffled.transpose(2, 3).reshape(n, h * scale, w * scale, channels)
     return rows.permute(0, 3, 1, 2)
+
+
+def patches_of(pixels: Tensor, patch_size: int) -> Tensor:
+    """View the patches of (N, H, W, …) that lie inside as (N, h, w, …, patch, patch)."""
+    return pixels.unfold(1, patch_size, 1).unfold(2, patch_size, 1)
+
+
+def joined(parts: Sequence[Tensor], dim: int) -> Tensor:
+    """Return parts one behind another, which are not copied if there is one."""
+    return torch.cat(parts, dim=dim) if len(parts) > 1 else parts[0]
 
 
 def groups(

@@ -114,8 +114,9 @@ class MatchExtractionModule(BaseModule):
                 with stage('coarse matching'):
                     coarse_index = self.coarse_match(lr, ref_down, grid)
                 with stage('fine matching'):
-                    fine_index = self.fine_match(lr, ref_down, coarse_index, grid)
-                    position = grid.positions(fine_index, coarse_index)
+                    centre = grid.centres(coarse_index)
+                    fine_index = self.fine_match(lr, ref_down, centre, grid)
+                    position = grid.positions(fine_index, centre)
             with stage('similarity'):
                 similarity = self.similarity(lr, ref_down, position, grid)
         return Matches(coarse_index, fine_index, position, similarity, grid.blocks, grid.ref)
@@ -144,19 +145,20 @@ class MatchExtractionModule(BaseModule):
             return self.search == 'pruned'
         return grid.number_of_blocks * math.prod(grid.ref) > EXACT_UP_TO
 
-    def extract(self, ref: Tensor, matches: Matches) -> Tensor:
-        """Do Stage 3 with a feature of the reference (Eq. 5).
+    def extract(self, refs: list[Tensor], matches: Matches) -> Iterator[Tensor]:
+        """Do Stage 3 with features of the reference (Eq. 5).
 
         Args:
-            ref (Tensor): F_Ref^s, shape (N, C, s·H, s·W).
+            refs (list[Tensor]): F_Ref^s, shape (N, C, s·H, s·W), finest first; used up.
             matches (Matches): What the matching found.
 
-        Returns:
-            Tensor: M^s, shape (N, C, s·h, s·w).
+        Yields:
+            Tensor: M^s, shape (N, C, s·h, s·w), coarsest first, each when it is asked for.
         """
-        unshuffled = pixel_unshuffle(ref, ref.shape[2] // matches.grid[0])
-        del ref  # which frees a feature that the caller has no name for
-        return stages.extract(unshuffled, matches, self.patch_size)
+        sources = stages.find_sources(matches, self.patch_size)
+        while refs:
+            scale = refs[-1].shape[2] // matches.grid[0]
+            yield stages.extract(pixel_unshuffle(refs.pop(), scale), matches, sources)
 
 
 _lock = threading.Lock()

@@ -47,7 +47,7 @@ def coarse_match(lr: Tensor, ref_down: Tensor, grid: BlockGrid) -> Tensor:
     Does what :func:`.stages.coarse_match` does with a small part of its products; of equal
     positions that were looked at the lowest is taken.
     """
-    centres = [centre_patches(lr, grid, dilation) for dilation in grid.dilations]
+    centres = centre_patches(lr, grid).unbind(1)
     ref = DilatedPatches.of(ref_down, grid)
     basis = low_rank_basis(sample(ref_down, ref), RANK)
     patch = (ref_down.shape[1], grid.patch_size, grid.patch_size)

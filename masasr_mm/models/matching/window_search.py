@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from .blocks import BlockGrid, groups
-from .stages import _cut, best_in_windows, centre_patches, dilated_norm
+from .stages import best_in_windows, centre_patches, patch_norms
 
 RADIUS = 8
 """How far from its own place the centre of a block is looked for, in positions of Ref↓."""
@@ -52,9 +52,8 @@ class _Blocks:
 
     def __init__(self, lr: Tensor, ref_down: Tensor, grid: BlockGrid) -> None:
         self.lr, self.ref_down, self.grid = lr, ref_down, grid
-        centres = [centre_patches(lr, grid, dilation) for dilation in grid.dilations]
-        self.patches = torch.stack(centres, dim=2)
-        self.norms = [dilated_norm(ref_down, grid.patch_size, d) for d in grid.dilations]
+        self.patches = centre_patches(lr, grid).transpose(1, 2)
+        self.norms = patch_norms(ref_down, grid.patch_size, grid.dilations).split(1, dim=1)
         self.pixels = ref_down.permute(0, 2, 3, 1).contiguous()
 
     def best(self, number: Tensor, top: Tensor, left: Tensor, side: int) -> tuple[Tensor, Tensor]:
@@ -90,8 +89,10 @@ def strip(lr: Tensor, number: Tensor, grid: BlockGrid) -> tuple[Tensor, BlockGri
     side, pixels = 2 * grid.reach + 1, lr.permute(0, 2, 3, 1)
     top = number // grid.blocks[1] * grid.block[0] + grid.block[0] // 2 - grid.reach
     left = number % grid.blocks[1] * grid.block[1] + grid.block[1] // 2 - grid.reach
-    n, count = len(lr), len(number)
-    sample = torch.arange(n, device=lr.device).repeat_interleave(count)
-    cut = _cut(pixels, sample, top.repeat(n), left.repeat(n), (side, side))
-    few = cut.unflatten(0, (n, count)).permute(0, 4, 2, 1, 3).flatten(3)
+    count, reach = len(number), torch.arange(side, device=lr.device)
+    rows, columns = (
+        (first[:, None] + reach).clamp(0, size - 1) for first, size in zip((top, left), grid.lr)
+    )
+    cut = pixels[:, rows[:, :, None], columns[:, None, :]]
+    few = cut.permute(0, 4, 2, 1, 3).flatten(3)
     return few, grid._replace(lr=(side, side * count), blocks=(1, count), places=None)

@@ -8,7 +8,14 @@ import weakref
 import pytest
 import torch
 
-from masasr_mm.models.layers import JointConvolution, convolution, initialize, residual_blocks
+from masasr_mm.models.layers import (
+    JointConvolution,
+    autocast,
+    convolution,
+    initialize,
+    residual_blocks,
+)
+from tests.small_networks import images, network
 
 
 def test_weights_have_the_released_deviation():
@@ -75,3 +82,21 @@ def test_a_joint_convolution_holds_one_feature_at_a_time():
 
     with torch.no_grad():
         JointConvolution(4, count=3)(features())
+
+
+@torch.no_grad()
+def test_weights_that_are_cast_together_are_those_of_autocast_as_they_are_now():
+    net, given = network(), images(16, 16, 16, 16)
+    for change in (
+        lambda: None,
+        lambda: [weight.data.mul_(0.9) for weight in net.parameters()],
+        lambda: setattr(net, 'to_image', torch.nn.Conv2d(4, 3, 1)),
+        lambda: setattr(net.matching, 'max_elements', 100),
+        lambda: net.encoder.register_forward_hook(lambda module, inputs, out: [f * 2 for f in out]),
+    ):
+        change()
+        with torch.autocast('cpu', torch.bfloat16):
+            expected = net(*given)
+        with autocast(net, torch.device('cpu'), torch.bfloat16) as low:
+            assert torch.equal(low(*given), expected)
+        assert {weight.dtype for weight in net.parameters()} == {torch.float32}

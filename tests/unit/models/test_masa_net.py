@@ -39,13 +39,14 @@ def test_forward_is_the_wiring_of_figure_2a():
         ref4, ref2, ref1 = net.encoder(ref)
         matches = net.matching(lr1, net.encoder(ref_down)[0])
         f0 = net.lr_pyramid([lr1, lr2, lr3])
-        r = net.adaptation(f0, net.matching.extract(ref1, matches))
+        textures = net.matching.extract([ref4, ref2, ref1], matches)
+        r = net.adaptation(f0, next(textures))
         merge = net.merge[0]
         merged = F.conv2d(torch.cat((r, f0), 1), merge.weight, merge.bias, padding=1).relu()
         f = net.refinements[0](merged)
-        for index, feature in enumerate((ref2, ref4)):
+        for index, texture in enumerate(textures):
             enlarged = F.interpolate(f, scale_factor=2, mode='bilinear')
-            r = net.adaptation(enlarged, net.matching.extract(feature, matches))
+            r = net.adaptation(enlarged, texture)
             f = net.refinements[index + 1](net.aggregations[index](f, r))
         need = net.to_image(f) + F.interpolate(lq, scale_factor=4, mode='bicubic')
     torch.testing.assert_close(have, need, rtol=1e-4, atol=1e-4)

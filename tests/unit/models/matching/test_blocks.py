@@ -46,7 +46,8 @@ def test_the_papers_blocks():
 def test_ref_blocks_are_shifted_into_the_grid():
     grid = BlockGrid.of((16, 16), (20, 24), ref_block_ratio=1.0)
     height, width = (size + 2 for size in grid.ref_block)
-    top, left = grid.corners(torch.arange(20 * 24)[None])
+    centre = grid.centres(torch.arange(20 * 24)[None])
+    top, left = centre // 24 - height // 2, centre % 24 - width // 2
     for index in range(20 * 24):
         y, x = divmod(index, 24)
         assert top[0, index] == min(max(y - height // 2, 0), 20 - height)
@@ -58,8 +59,13 @@ def test_positions_are_those_of_the_candidates():
     coarse = torch.tensor([[0, 10 * 24 + 12]])
     dy, dx = grid.ref_block
     fine = torch.randint(dy * dx, (1, 2, 8, 8), generator=torch.Generator().manual_seed(0))
-    position = to_blocks(grid.positions(fine, coarse), grid.blocks)
-    top, left = grid.corners(coarse)
+    position = to_blocks(grid.positions(fine, grid.centres(coarse)), grid.blocks)
+    top, left = (
+        place - (size + 2) // 2
+        for place, size in zip(
+            (grid.centres(coarse) // 24, grid.centres(coarse) % 24), grid.ref_block
+        )
+    )
     for block in range(2):
         v, u = fine[0, block] // dx, fine[0, block] % dx
         y, x = top[0, block] + 1 + v, left[0, block] + 1 + u  # behind the margin
