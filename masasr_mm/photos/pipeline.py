@@ -69,7 +69,7 @@ class PhotoPipeline:
         found = None
         if self.album:
             job, found = self._with_references(job, lq)
-        itself = job.refs == (job.lq,)
+        itself = not options.ref and job.refs == (job.lq,)
         refs = [lq] if itself else self.read_references(job.refs)
         bits = options.depth or photo.bits
         prediction = self.infer.predict(lq, refs, bits if self.kind in DEEP_FORMATS else 8)
