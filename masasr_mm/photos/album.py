@@ -55,7 +55,10 @@ LEAST_DETAIL, FROM_GAIN = 0.45, 2.0
 octave, enlarged and blurred ones at most 0.46 (98 of 100, 46 photographs): where it is less, pixels
 that are so many times finer than the photo's hold no more."""
 SAME_PLACE, SAME_PART = 0.01, 0.5
-"""Two images are one picture if so many of their matches are no further apart, of their size."""
+"""Two images count as copies if so many of their matches are no further apart, of their size."""
+EXACT, EXACT_PART = 1 / 3, 0.45
+"""A photo's original has so many in the same place, but for this part of a pixel; the next frame of
+a film, from a camera that stands still, has fewer."""
 RESULT = re.compile(r'(.+)_x\d+(_compare|_matches)?$')
 """What the command calls its results."""
 
@@ -418,18 +421,22 @@ def _verify(photo: _Entry, entry: _Entry, path: Path, scale: int) -> FoundRefere
     if gain < FINER:
         return None
     covered = seen(entry.size, fit.matrix, photo.size)
-    return FoundReference(path, matches, covered, gain, _is_one_picture(photo, entry))
+    exact = EXACT / min(photo.size[1] / scale, entry.size[1])
+    original = _is_one_picture(photo, entry, exact, EXACT_PART)
+    return FoundReference(path, matches, covered, gain, original)
 
 
-def _is_one_picture(first: _Entry, second: _Entry) -> bool:
+def _is_one_picture(
+    first: _Entry, second: _Entry, place: float = SAME_PLACE, part: float = SAME_PART
+) -> bool:
     """Whether two images are copies of one picture, of any size: what matches is in one place."""
     places = [
         entry.points.position[index] / entry.size[::-1]
         for entry, index in zip((first, second), keypoints.match(first.points, second.points).T)
     ]
     moved = np.abs(places[0] - places[1]).max(axis=1)
-    same = np.count_nonzero(moved < SAME_PLACE)
-    return same >= max(LEAST_MATCHES, SAME_PART * len(moved))
+    same = np.count_nonzero(moved < place)
+    return same >= max(LEAST_MATCHES, part * len(moved))
 
 
 def _worth(found: FoundReference, scale: int) -> float:

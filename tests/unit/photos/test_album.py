@@ -92,6 +92,11 @@ def test_copies_count_once_and_a_larger_original_comes_first(folder):
     assert first.original
     assert first.gain == pytest.approx(4, rel=0.03)
     assert set(names(others)) == {'near.jpg', 'part.jpg', 'turned.jpg'}
+    for path in folder.glob('copy*'):
+        path.unlink()
+    Image.fromarray(SCENE[30:254, 45:381]).save(folder / 'next.jpg', quality=90)
+    assert 'next.jpg' in names(found := find_references(PHOTO, folder))
+    assert not any(reference.original for reference in found)
 
 
 def test_the_photo_and_what_is_as_coarse_are_no_references(folder):
