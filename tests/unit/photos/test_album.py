@@ -105,8 +105,11 @@ def test_the_photo_and_what_is_as_coarse_are_no_references(folder):
     Image.fromarray(PHOTO).save(folder / 'same.jpg')
     Image.fromarray(PHOTO).resize((63, 42)).save(folder / 'small.png')
     Image.fromarray(SCENE).resize((105, 70)).save(folder / 'coarse.png')
-    Image.fromarray(PHOTO).resize((336, 224)).save(folder / 'photo_x4.png')  # what the command made
+    for name in ('photo_x4.png', 'photo_1920px.jpg'):  # what the command makes
+        Image.fromarray(SCENE[10:270, :400]).save(folder / name)
     assert set(names(find_references(photo, folder, 9))) == {'near.jpg', 'part.jpg', 'turned.jpg'}
+    without = [folder / 'near.jpg', folder / 'missing.jpg']
+    assert set(names(Album(folder).find(PHOTO, 9, without=without))) == {'part.jpg', 'turned.jpg'}
 
 
 def test_what_is_enlarged_or_blurred_is_no_reference(folder):
