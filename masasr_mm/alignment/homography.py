@@ -37,7 +37,7 @@ def estimate(
     plausible explains them; and how many of them the best attempt explained.
     """
     most = 0
-    for method, least in ((_homography, LEAST_FOR_HOMOGRAPHY), (_similarity, LEAST_MATCHES)):
+    for method, least in ((most_explained, LEAST_FOR_HOMOGRAPHY), (_similarity, LEAST_MATCHES)):
         if len(photo.position) < least:
             continue
         matrix, inliers = method(ref.position, photo.position, INLIER_DISTANCE * scale)
@@ -48,7 +48,7 @@ def estimate(
         most = max(most, matches)
         spread = photo.position[inliers].std(axis=0).max() if matches else 0.0
         if matches >= least and spread > LEAST_SPREAD * scale:
-            similarity = _nearest_similarity(ref.position[inliers], photo.position[inliers])
+            similarity = nearest_similarity(ref.position[inliers], photo.position[inliers])
             return Fit(matrix, similarity, matches), matches
     return None, most
 
@@ -73,7 +73,7 @@ def is_plausible(matrix: np.ndarray, size: tuple[int, int], ref_size: tuple[int,
     return seen(ref_size, matrix, size) >= LEAST_OVERLAP
 
 
-def _homography(
+def most_explained(
     ref: np.ndarray, photo: np.ndarray, distance: float
 ) -> tuple[np.ndarray | None, np.ndarray]:
     """Return a homography and which matches it explains, by MAGSAC++."""
@@ -99,7 +99,7 @@ def _similarity(
     return matrix, _flags(inliers, len(ref))
 
 
-def _nearest_similarity(ref: np.ndarray, photo: np.ndarray) -> np.ndarray:
+def nearest_similarity(ref: np.ndarray, photo: np.ndarray) -> np.ndarray:
     """Return the similarity with the least squared error, by complex numbers: photo = a·ref + b."""
     ref, photo = (points @ np.array([1, 1j]) for points in (ref, photo))
     about = ref - ref.mean()

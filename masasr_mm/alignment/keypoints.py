@@ -64,20 +64,16 @@ def detect(image: np.ndarray, enlarge: int = 1, most: int = MOST_KEY_POINTS) -> 
 
 
 class KeyPointCache:
-    """Key points of references, which are not sought again while the same references come."""
+    """What is known of references, while the same ones come."""
 
     def __init__(self) -> None:
-        self._known: dict[tuple, KeyPoints] = {}
+        self._known: dict[tuple, dict] = {}
 
-    def detect(self, images: Sequence[np.ndarray]) -> list[KeyPoints]:
-        """Return the key points of images (H, W, 3); those of other images are forgotten."""
+    def known(self, images: Sequence[np.ndarray]) -> list[dict]:
+        """Return what is known of images (H, W, 3), to be added to; that of others is forgotten."""
         keys = [(i.shape, hashlib.blake2b(np.ascontiguousarray(i)).digest()) for i in images]
-        before, known = self._known, {}
-        for key, image in zip(keys, images):
-            if key not in known:
-                known[key] = before[key] if key in before else detect(image)
-        self._known = known
-        return [known[key] for key in keys]
+        self._known = {key: self._known.get(key, {}) for key in keys}
+        return [self._known[key] for key in keys]
 
 
 def match(first: KeyPoints, second: KeyPoints) -> np.ndarray:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import cv2
@@ -57,6 +58,11 @@ def turning(factor: float, angle: float) -> np.ndarray:
     """Return a similarity about the first pixel; angles are in radians, counter-clockwise."""
     cosine, sine = factor * np.cos(angle), factor * np.sin(angle)
     return np.array([[cosine, sine, 0], [-sine, cosine, 0], [0, 0, 1.0]])
+
+
+def shift(step: Sequence[float]) -> np.ndarray:
+    """Return the matrix that moves by a step (x, y)."""
+    return np.array([[1, 0, step[0]], [0, 1, step[1]], [0, 0, 1.0]])
 
 
 def warp(

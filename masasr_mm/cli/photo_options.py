@@ -126,9 +126,11 @@ def parse_args(arguments: Sequence[str] | None = None) -> tuple[NetworkOptions, 
     )
     parser.add_argument(
         '--align',
-        choices=('auto', 'off'),
+        choices=('auto', 'sift', 'learned', 'off'),
         default='auto',
-        help="bring references of another size or angle to the photo's frame (default: auto)",
+        help="bring references of another size, angle or viewpoint to the photo's frame, by key "
+        'points of SIFT or learned ones (extra matchers; default: auto, learned ones where they '
+        'are installed and SIFT is not sure)',
     )
     parser.add_argument(
         '--tile',

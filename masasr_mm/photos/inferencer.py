@@ -13,7 +13,7 @@ import torch
 from mmengine.device import get_device
 from torch import Tensor, nn
 
-from ..alignment import KeyPointCache, Places
+from ..alignment import METHODS, KeyPointCache, Places, require_matchers
 from ..checkpoints.hub import files_of, pretrained_folder, save_pretrained
 from ..checkpoints.loading import build_generator, interpolated_weights
 from ..errors import UserError
@@ -27,7 +27,7 @@ from ..weights import DEFAULT, FAITHFUL, SHARP
 from .prediction import Prediction
 from .references import stack
 
-ALIGN = ('auto', 'off')
+ALIGN = (*METHODS, 'off')
 ALIGNING = 'aligning the references'
 DTYPES = ('auto', 'float32', 'bfloat16', 'float16')
 
@@ -53,7 +53,8 @@ class MASAInferencer:
         align (str): 'auto' brings references to the photo's frame before they are matched, see
             :func:`masasr_mm.alignment.align`, and leaves them out where they have no key points
             in common with the photo and show so little of it that it is better off with itself as
-            its reference; 'off' takes them as they are. Default: 'auto'.
+            its reference; 'sift' and 'learned' do so by key points of one kind alone, of which
+            'learned' needs the extra ``matchers``; 'off' takes them as they are. Default: 'auto'.
         sharpness (float, optional): From 0, the faithful results of 'photos', to 1, the sharp ones
             of 'sharp', which invents more; weights between the two are interpolated. For these two
             checkpoints alone, without a config. Default: None, those of the checkpoint.
@@ -85,6 +86,8 @@ class MASAInferencer:
     ) -> None:
         if align not in ALIGN:
             raise UserError(f'align must be one of {", ".join(ALIGN)}, not {align}')
+        if align == 'learned':
+            require_matchers()
         self.align = align
         self._key_points = KeyPointCache()
         if dtype not in DTYPES:
@@ -227,20 +230,20 @@ class MASAInferencer:
         ]
         deep = photo.visible()
         image = in_bits(deep, 8)
-        run = partial(self._predict, image, deep=deep, bits=bits)
+        run = partial(self._predict, image, align=self.align, deep=deep, bits=bits)
         if self.align == 'off' or all(np.array_equal(image, other) for other in references):
-            return run(references, align=self.align == 'auto')
+            return run(references)
         try:
-            return run(references, align=True, leave_out=True)
+            return run(references, leave_out=True)
         except LowAgreementError as unlike:
             low = unlike.agreement
-        return run([image], align=False)._replace(left_out=low)
+        return run([image], align='off')._replace(left_out=low)
 
     def _predict(
         self,
         image: np.ndarray,
         references: Sequence[np.ndarray],
-        align: bool,
+        align: str,
         deep: np.ndarray,
         bits: int,
         leave_out: bool = False,
@@ -250,7 +253,7 @@ class MASAInferencer:
         ``image`` are the 8 bits of ``deep``. References with key points of it show the scene,
         however little.
         """
-        track = self.test_cfg.get('track') if align else None
+        track = self.test_cfg.get('track') if align != 'off' else None
         try:
             for given in track([references], ALIGNING) if track else [references]:
                 stacked = stack(image, given, self.scale, align, self._key_points)

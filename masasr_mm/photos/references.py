@@ -34,7 +34,7 @@ def stack(
     lq: np.ndarray,
     references: Sequence[np.ndarray],
     scale: int,
-    align: bool,
+    align: str,
     cache: KeyPointCache | None = None,
 ) -> StackedReferences:
     """Do what ``configs/_base_/inference.py`` has mmagic's transforms do, without importing them.
@@ -43,16 +43,16 @@ def stack(
         lq (np.ndarray): The LR image, shape (h, w, 3), uint8, RGB.
         references (Sequence[np.ndarray]): Its references, each (H, W, 3), uint8, RGB; at least one.
         scale (int): How many times larger the result will be.
-        align (bool): Bring the references to the frame of the LR image first, see
-            :func:`masasr_mm.alignment.align`.
+        align (str): How to bring the references to the frame of the LR image first, one of the
+            ``METHODS`` of :func:`masasr_mm.alignment.align`, or 'off'.
         cache (KeyPointCache, optional): Key points of the references before. Default: None.
 
     Returns:
         StackedReferences: For the network.
     """
     alignments, parts = (), list(references)
-    if align:
-        alignments, parts = align_all(lq, parts, scale, cache)
+    if align != 'off':
+        alignments, parts = align_all(lq, parts, scale, cache, align)
     layout = arrange([part.shape[:2] for part in parts])
     packed = dict(ref=pack(parts, layout))
     ref = PadToMultiple('ref', scale, position='bottom_right')(packed)['ref']

@@ -66,7 +66,7 @@ def parse_args() -> argparse.Namespace:
         help='give the first N references of each photo (default: 1)',
     )  # fmt: skip
     add(
-        '--align', choices=['auto', 'off'], default='off',
+        '--align', choices=['auto', 'sift', 'learned', 'off'], default='off',
         help="bring the references to the photo's frame first, for all methods (default: off)",
     )  # fmt: skip
     add('--limit', type=whole_number(1), metavar='N', help='the first N photos of each folder')

@@ -7,7 +7,7 @@ import tracemalloc
 import numpy as np
 import pytest
 
-from masasr_mm.alignment import KeyPointCache, align
+from masasr_mm.alignment import KeyPointCache, align, align_all, keypoints
 from masasr_mm.alignment.keypoints import MOST_KEY_POINTS, KeyPoints, detect, match
 
 
@@ -77,10 +77,15 @@ def test_the_second_nearest_counts_for_the_ratio(distinct):
     np.testing.assert_array_equal(np.sort(pairs[:, 0]), np.arange(10, len(distinct)))
 
 
-def test_key_points_of_a_reference_are_found_once_for_a_folder_of_photos():
+def test_key_points_of_a_reference_are_found_once_for_a_folder_of_photos(monkeypatch):
     cache, first, second = KeyPointCache(), dots(64, 32), stripes(64, 8)
-    [points] = cache.detect([first])
-    assert cache.detect([second, first.copy()])[1] is points
+    lq, looked = np.zeros((16, 16, 3), np.uint8), []
+    monkeypatch.setattr(
+        keypoints, 'detect', lambda image, *_: (looked.append(image), detect(image))[1]
+    )
     changed = first.copy()
     changed[0, 0] = 0
-    assert cache.detect([changed])[0] is not points
+    for references, times in (([first], 1), ([second, first.copy()], 1), ([changed], 1)):
+        looked.clear()
+        align_all(lq, references, 4, cache)
+        assert sum(image is not lq for image in looked) == times

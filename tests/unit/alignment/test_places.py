@@ -23,7 +23,7 @@ def test_the_photo_is_seen_there(scene, degrees, cut, parts):
     lq = np.array(Image.fromarray(scene).resize((80, 60), Image.Resampling.BICUBIC))
     turned = Image.fromarray(scene).rotate(degrees, Image.Resampling.BICUBIC)
     given = np.asarray(turned)[:, 4 * cut :]
-    stacked = stack(lq, [lq, given], 4, align=True)
+    stacked = stack(lq, [lq, given], 4, align='sift')
     assert [len(done.parts) for done in stacked.alignments] == [1, parts]
     points = np.stack(np.mgrid[:60, :80], axis=-1)
     [found] = Places(stacked.alignments, stacked.layout, 4)(points)
@@ -38,5 +38,5 @@ def test_the_photo_is_seen_there(scene, degrees, cut, parts):
 
 
 def test_without_key_points_nothing_is_known(scene):
-    stacked = stack(scene[:60, :80], [scene[100:160, 100:180]], 4, align=False)
+    stacked = stack(scene[:60, :80], [scene[100:160, 100:180]], 4, align='off')
     assert Places(stacked.alignments, stacked.layout, 4)(np.zeros((5, 6, 2))).shape == (0, 5, 6, 2)

@@ -182,9 +182,11 @@ def test_references_are_aligned_by_default(small_checkpoint):
     assert near.mean() > 0.5
 
 
-def test_align_is_auto_or_off(small_checkpoint):
-    with pytest.raises(UserError, match='align must be one of auto, off, not on'):
+def test_align_is_one_of_four(small_checkpoint):
+    with pytest.raises(UserError, match='align must be one of auto, sift, learned, off, not on'):
         MASAInferencer(small_checkpoint, device='cpu', align='on')
+    with pytest.raises(UserError, match=r'the extra matchers: pip install'):
+        MASAInferencer(small_checkpoint, device='cpu', align='learned')
 
 
 def test_a_reference_of_something_else_is_left_out(small_checkpoint, infer, photos):
@@ -266,7 +268,7 @@ def test_black_and_white_stays_so(infer, photos):
 
 def by_colour(infer, lq, ref):
     """What the network makes of it."""
-    stacked = inferencer.stack(lq, [ref], 4, align=False)
+    stacked = inferencer.stack(lq, [ref], 4, align='off')
     sr, _ = infer._run(lq, stacked.ref, stacked.ref_down)
     return np.uint8(np.round(np.clip(sr.permute(1, 2, 0).numpy() * 255, 0, 255)))
 

