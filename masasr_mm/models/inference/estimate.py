@@ -11,7 +11,9 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor
 
+from ...system import held_memory
 from ..masa_net import MASANet
+from ..matching.window_search import SAMPLES, strip
 from .memory import needed, needed_on_disk
 from .reference_cache import ENCODING_REFERENCE
 from .tiling import fusion_halo, fusion_tiles, lr_tiles, overlap_factor
@@ -23,6 +25,8 @@ RUNS_OF_ENSEMBLE = 8
 WORTH_A_PROBE = 2**23
 """Pixels of SR image and reference from which the time is worth estimating: where the probe takes
 some hundredths of it."""
+SEARCHED = 1 / 16
+"""About how many of the blocks that have places are searched elsewhere."""
 PROBE = 64
 """Height and width of the LR image and of Ref↓ that the machine's speed is measured with, or a
 little more where the network takes no such size."""
@@ -36,7 +40,7 @@ tile, whose features lie in the processor's cache and in memory that was used be
 
 
 class Estimate(NamedTuple):
-    """What a run will take: bytes of memory besides the images, and of files on the disk.
+    """What a run will take: bytes that the process holds at most, and of files on the disk.
 
     ``steps`` are seconds by the names that ``track`` is called with, but for statistics in tiles;
     ``runs`` is how many times all of them are done: 8 for an ensemble.
@@ -71,28 +75,40 @@ def estimate(
     tile: int | None,
     ref_dtype: torch.dtype | str | None = None,
     ensemble: bool = False,
+    aligned: int = 0,
 ) -> Estimate | None:
-    """Say what (N, 3, h, w) and (N, 3, scale·H, scale·W) will take; None for small images."""
-    pixels = len(lq) * (lq.shape[2:].numel() * net.scale**2 + ref.shape[2:].numel())
-    if pixels < WORTH_A_PROBE:
+    """Say what (N, 3, h, w) and (N, 3, scale·H, scale·W) will take; None for small images.
+
+    Blocks have places in so many ``aligned`` references.
+    """
+    if not is_large(net, lq, ref):
         return None
     try:
-        counts = operations(net, lq, ref, tile)
+        counts = operations(net, lq, ref, tile, aligned)
     except RuntimeError:  # a part of one's own that does something that depends on values
         return None
     seconds = (1 if tile else SLOWER_WHOLE) / measured_speed(net, lq)
     steps = {name: seconds * count for name, count in counts.items()}
     disk = needed_on_disk(net, lq, ref, ref_dtype) if tile else 0
-    memory = needed(net, lq, ref, tile, ensemble)
+    memory = held_memory(lq.device) + needed(net, lq, ref, tile, ensemble)
     return Estimate(tile, memory, steps, RUNS_OF_ENSEMBLE if ensemble else 1, disk)
 
 
+def is_large(net: MASANet, lq: Tensor, ref: Tensor) -> bool:
+    """Whether images are so large that their time and memory are worth some thought."""
+    pixels = lq.shape[2:].numel() * net.scale**2 + ref.shape[2:].numel()
+    return len(lq) * pixels >= WORTH_A_PROBE
+
+
 @torch.no_grad()
-def operations(net: MASANet, lq: Tensor, ref: Tensor, tile: int | None) -> dict[str, float]:
+def operations(
+    net: MASANet, lq: Tensor, ref: Tensor, tile: int | None, aligned: int = 0
+) -> dict[str, float]:
     """Count what convolutions and matrix products of each step do, halos of tiles among it.
 
     Nothing is computed: on the device ``meta`` tensors have sizes alone. All of the reference
-    counts as encoded.
+    counts as encoded, of aligned ones what shows the photo, and as searched by all blocks, or by
+    ``SEARCHED`` of those that have places.
     """
     (n, _, h, w), scale = lq.shape, net.scale
     sized = copy.deepcopy(net).to('meta')
@@ -106,13 +122,22 @@ def operations(net: MASANet, lq: Tensor, ref: Tensor, tile: int | None) -> dict[
     grid_size = (length // scale for length in ref.shape[2:])
     preparing, [ref_down] = _counted(sized.encode, image(*grid_size), 1)
     grid = sized.matching.block_grid(levels[0], ref_down)
-    coarse, index = _counted(sized.matching.coarse_match, levels[0], ref_down, grid)
+    searched, searched_grid = levels[0], grid
+    if aligned:
+        count = min(SAMPLES + int(SEARCHED * grid.number_of_blocks), grid.number_of_blocks)
+        number = torch.empty(count, dtype=torch.long, device='meta')
+        searched, searched_grid = strip(levels[0], number, grid)
+    coarse, _ = _counted(sized.matching.coarse_match, searched, ref_down, searched_grid)
+    index = torch.empty(n, grid.number_of_blocks, dtype=torch.long, device='meta')
     fine, _ = _counted(sized.matching.fine_match, levels[0], ref_down, grid.centres(index), grid)
     counts = {
         ENCODING_PHOTO: encoding + merging,
         MATCHING: preparing + coarse + fine,
         ENCODING_REFERENCE: _counted(sized.encode, image(*ref.shape[2:]))[0],
     }
+    if aligned:
+        shown = aligned * h * w * scale**2 / ref.shape[2:].numel()
+        counts[ENCODING_REFERENCE] *= min(1, (1 + SEARCHED) * shown)
     for index in range(len(net.refinements)):
         texture = image(h * 2**index, w * 2**index, feature.shape[1])
         counts[fusing(2**index)], feature = _counted(sized.fuse, index, feature, texture)

@@ -18,17 +18,20 @@ from torch import Tensor
 from ...errors import UserError
 from ...system import folder_on_disk, free_memory, lies_in_memory
 from ..masa_net import MASANet
+from .tiling import fusion_halo
 
 DEFAULT_TILE = 128
 """Height and width of a tile in LR pixels."""
 MIN_REF_TILE = 256
-# Features of the SR image's size, of what is encoded of the reference at once, and of Ref↓'s size,
-# that the network holds; measured as added memory at LR 128² with Ref 512², and at 160×120 with
-# Ref 2668×2000.
-FEATURES_AT_ONCE = 9
+# Features that the network holds at once: of the size of the SR image, or of a tile of it; of what
+# is encoded of the reference; and of Ref↓'s size in float32, while it is matched.
+FEATURES_AT_ONCE = 8
 REF_FEATURES_AT_ONCE = 4
-MATCHING_BYTES = 64
-"""For each LR pixel, of what the matching found and makes of it."""
+MATCHED_FEATURES = 4
+MATCHING_BYTES, SOURCE_BYTES = 64, 350
+"""For each LR pixel, of what the matching found, and of what textures are made by."""
+MAX_WHOLE = 0.5
+"""Of the memory that is free, so much may the whole take; above it tiles are chosen."""
 MAX_SHARE = 1 / 8
 """Of the memory that is free; a buffer that takes more of it lies in a file."""
 CHUNK = 2**24
@@ -121,7 +124,7 @@ def choose_tile(net: MASANet, lq: Tensor, ref: Tensor, ensemble: bool = False) -
     Both encode the same of the reference, so that the whole is always faster: tiles compute their
     halos as well.
     """
-    fits = needed(net, lq, ref, None, ensemble) < 0.8 * free_memory(lq.device)
+    fits = needed(net, lq, ref, None, ensemble) < MAX_WHOLE * free_memory(lq.device)
     return None if fits else DEFAULT_TILE
 
 
@@ -160,48 +163,73 @@ def check_disk(
 
 
 def needed(net: MASANet, lq: Tensor, ref: Tensor, tile: int | None, ensemble: bool = False) -> int:
-    """Estimate the bytes that images take, in tiles or whole, once or as an ensemble."""
-    sr_pixels, ref_pixels = lq.shape[2:].numel() * net.scale**2, ref.shape[2:].numel()
+    """Estimate the bytes that images take besides what is held already, at the time of the most.
+
+    Once or as an ensemble, in tiles or whole: while it is matched, while the reference is encoded,
+    and at each scale. Features of a size that lies in files do not count.
+    """
+    n, (lr, ref_down), scale = len(lq), _grids(net, lq, ref), net.scale
+    feature = n * net.to_image.in_channels * _dtype(lq).itemsize
+    kept, made = _features(net, lq, ref, None)
     if tile:
-        # Features of the whole size may lie in files.
-        side = min(tile, max(lq.shape[2:])) * net.scale
-        features = FEATURES_AT_ONCE * (side + tile) ** 2
-        images = 2 * (sr_pixels + ref_pixels) * lq[:, :, 0, 0].numel() * lq.element_size()
-        extra = images + len(lq) * lq.shape[2:].numel() * MATCHING_BYTES
-    else:
-        halo = getattr(net.encoder, 'halo', None) or max(ref.shape)
-        at_once = ref_tile(lq, tile) * net.scale + 2 * halo
-        encoded = math.prod(min(size, at_once) for size in ref.shape[2:])
-        features = FEATURES_AT_ONCE * sr_pixels + REF_FEATURES_AT_ONCE * encoded
-        extra = 0
-    features += REF_FEATURES_AT_ONCE * ref_pixels // net.scale**2
+        limit = free_memory(lq.device) * MAX_SHARE if lq.device.type == 'cpu' else math.inf
+        kept, made = ([size for size in sizes if size <= limit] for sizes in (kept, made))
+    side = ref_tile(lq, tile) * scale + 2 * (getattr(net.encoder, 'halo', None) or max(ref.shape))
+    encoded = math.prod(min(size, side) for size in ref.shape[2:])
+    halo = max(fusion_halo(net, index) for index in range(len(net.refinements))) if tile else 0
+    fused = min(lr * scale**2, (tile * scale + 2 * halo) ** 2) if tile else lr * scale**2
+    matching = MATCHED_FEATURES * n * net.to_image.in_channels * 4 * ref_down
+    encoding = sum(kept) + REF_FEATURES_AT_ONCE * feature * encoded
+    fusing = FEATURES_AT_ONCE * feature * fused + (sum(kept[-1:] + made[-1:]) if tile else 0)
+    extra = n * lr * (MATCHING_BYTES + SOURCE_BYTES * (lr < ref_down))
+    extra += 2 * lq.numel() * lq.element_size() * scale**2
     if ensemble:
         # It holds the sum of the results, and turned copies of both images and of the reduced one.
         held = lq.numel() * (net.scale**2 + 1) + ref.numel() * (1 + 1 / net.scale**2)
         extra += int(held) * lq.element_size()
-    return features * len(lq) * net.to_image.in_channels * lq.element_size() + extra
+    return int(made[0] if made else 0) + max(matching, encoding, fusing) + extra
 
 
 def needed_on_disk(
     net: MASANet, lq: Tensor, ref: Tensor, ref_dtype: torch.dtype | str | None = None
 ) -> int:
     """Return the bytes of features in tiles that lie in files, at the time when it is most."""
-    kind = lq.device.type
-    if kind != 'cpu':
+    if lq.device.type != 'cpu':
         return 0
-    dtype = torch.get_autocast_dtype(kind) if torch.is_autocast_enabled(kind) else lq.dtype
-    lr_pixels = lq.shape[2:].numel()
-    kept_pixels = min(lr_pixels, ref.shape[2:].numel() // net.scale**2)
-    kept_dtype = getattr(torch, ref_dtype) if isinstance(ref_dtype, str) else ref_dtype or dtype
-    channels, scales = len(lq) * net.to_image.in_channels, range(len(net.refinements))
-    kept = [4**index * kept_pixels * channels * kept_dtype.itemsize for index in scales]
-    # The decoder's features: the first, and one a scale but the last, which becomes the image.
-    made = [4**index * lr_pixels * channels * dtype.itemsize for index in (0, *scales[:-1])]
+    kept, made = _features(net, lq, ref, ref_dtype)
     limit = free_memory(lq.device) * MAX_SHARE
     return max(
         sum(size for size in (*kept[index:], *made[index : index + 2]) if size > limit)
-        for index in scales
+        for index in range(len(kept))
     )
+
+
+def _features(
+    net: MASANet, lq: Tensor, ref: Tensor, ref_dtype: torch.dtype | str | None
+) -> tuple[list[int], list[int]]:
+    """Return the bytes of features of whole sizes: of the reference, and of the decoder.
+
+    Those kept of the reference, at 1×, 2×, …; and the decoder's first, and one a scale but the
+    last, which becomes the image.
+    """
+    dtype, (lr, ref_down) = _dtype(lq), _grids(net, lq, ref)
+    kept_dtype = getattr(torch, ref_dtype) if isinstance(ref_dtype, str) else ref_dtype or dtype
+    channels, scales = len(lq) * net.to_image.in_channels, range(len(net.refinements))
+    kept = [4**index * min(lr, ref_down) * channels * kept_dtype.itemsize for index in scales]
+    made = [4**index * lr * channels * dtype.itemsize for index in (0, *scales[:-1])]
+    return kept, made
+
+
+def _grids(net: MASANet, lq: Tensor, ref: Tensor) -> tuple[int, int]:
+    """Return the pixels of the LR image and of Ref↓."""
+    return lq.shape[2:].numel(), ref.shape[2:].numel() // net.scale**2
+
+
+def _dtype(lq: Tensor) -> torch.dtype:
+    """Return the type that features have."""
+    kind = lq.device.type
+    casts = kind != 'meta' and torch.is_autocast_enabled(kind)
+    return torch.get_autocast_dtype(kind) if casts else lq.dtype
 
 
 def _described(lq: Tensor, ref: Tensor) -> str:

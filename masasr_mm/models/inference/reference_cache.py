@@ -122,27 +122,36 @@ class TextureCache(ReferenceCache):
     """Keeps the texture alone, summed up tile by tile, so that references cost no memory."""
 
     @cached_property
-    def _sources(self) -> tuple[Tensor, Tensor]:
-        return find_sources(self.matches, self.net.matching.patch_size)
+    def _sources(self) -> tuple[Tensor, ...]:
+        """Which positions make up each LR position, their weights, and the box around them."""
+        index, weights = find_sources(self.matches, self.net.matching.patch_size)
+        (height, width), unused = self.matches.grid, weights == 0
+        y, x = index // width % height, index % width
+        low = (side.masked_fill(unused, height + width).amin(dim=1) for side in (y, x))
+        high = (side.masked_fill(unused, -1).amax(dim=1) for side in (y, x))
+        return index, weights, *low, *high
 
     def take(self, ref: Tensor, tile: Tile) -> None:
         """Encode a tile and add its share to the texture."""
-        sources, weights = self._sources
+        sources, weights, top, left, bottom, right = self._sources
         height, width = self.matches.grid
         rows, columns = tile.core
+        near = (top < rows.stop) & (bottom >= rows.start)
+        near &= (left < columns.stop) & (right >= columns.start)
+        touched = near.nonzero().flatten()
+        sources, weights = sources[touched], weights[touched]
         y, x = sources // width % height - rows.start, sources % width - columns.start
         size = rows.stop - rows.start, columns.stop - columns.start
         weights = weights * ((y >= 0) & (y < size[0]) & (x >= 0) & (x < size[1]))
-        touched = weights.sum(dim=1).nonzero().flatten()
         local = (sources // (width * height) * size[0] + y) * size[1] + x
-        local = torch.where(weights > 0, local, 0)[touched]
+        local = torch.where(weights > 0, local, 0)
         for index, unshuffled in enumerate(self._encode(ref, tile)):
             with stage(f'extract {2**index}×'):
                 share = F.embedding_bag(
                     local,
                     unshuffled.flatten(0, 2).flatten(1),
                     mode='sum',
-                    per_sample_weights=weights[touched].to(unshuffled.dtype),
+                    per_sample_weights=weights.to(unshuffled.dtype),
                 )
                 level = self._level(index, unshuffled, self.matches.position.shape[1:])
                 level.flatten(0, 2).flatten(1).index_add_(0, touched, share.to(level.dtype))

@@ -14,6 +14,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from ...errors import UserError
+from ...system import give_freed_memory_back
 from ..adaptation import Moments, whole_image_moments
 from ..layers import autocast, upsample
 from ..masa_net import MASANet
@@ -21,7 +22,15 @@ from ..matching import Matches, MatchMaps, match_maps
 from ..matching.blocks import Size
 from ..profiling import stage
 from ..sizes import SizeRequirements
-from .estimate import ENCODING_PHOTO, MATCHING, Estimate, estimate, fusing, statistics
+from .estimate import (
+    ENCODING_PHOTO,
+    MATCHING,
+    Estimate,
+    estimate,
+    fusing,
+    is_large,
+    statistics,
+)
 from .memory import (
     DEFAULT_TILE,
     MappedBuffers,
@@ -131,8 +140,9 @@ def super_resolve(
             options.examine(maps_of(matches))
 
     with _in_dtype(generator, lq.device, options.dtype) as network:
-        first, others = _runs(network, *images[:2], options, examine)
         places = _block_places(network, images[0], (height, width), options.places)
+        aligned = 0 if places is None else places.shape[1]
+        first, others = _runs(network, *images[:2], options, examine, aligned)
         sr, matches = first(*images, places)
         if options.ensemble:
             sr = _ensemble(sr, others, images, places)
@@ -184,6 +194,7 @@ def _runs(
     ref: Tensor,
     options: InferenceOptions,
     examine: Callable[[Matches | None], None],
+    aligned: int = 0,
 ) -> tuple[Run, Run]:
     """Return how to run the generator for the first time, which is examined, and again."""
     tile = options.tile
@@ -210,7 +221,7 @@ def _runs(
     if tile:
         check_disk(generator, lq, ref, tile, options.ref_dtype)
     if options.announce:
-        expected = estimate(generator, lq, ref, tile, options.ref_dtype, options.ensemble)
+        expected = estimate(generator, lq, ref, tile, options.ref_dtype, options.ensemble, aligned)
         if expected is not None:
             options.announce(expected)
     first, again = (
@@ -317,7 +328,10 @@ class TiledMASANet:
         """
         net = self.net
         net.check_sizes(lq, ref, ref_down)
+        # Between steps, which need memory of other sizes; of small images it would take time.
+        tidy = give_freed_memory_back if is_large(net, lq, ref) else lambda: None
         feature, matches = self._match(lq, ref_down, places)
+        tidy()
         if self.examine:
             self.examine(matches)
         cache = smaller_cache(matches)(
@@ -332,7 +346,9 @@ class TiledMASANet:
         )
         last = len(net.refinements) - 1
         for index in range(last):
+            tidy()
             feature = self._fuse(index, feature, cache)
+        tidy()
         return self._finish(last, feature, cache, lq), matches
 
     def _match(self, lq: Tensor, ref_down: Tensor, places: Tensor | None) -> tuple[Tensor, Matches]:

@@ -106,7 +106,9 @@ class MatchExtractionModule(BaseModule):
         Raises:
             ValueError: If blocks do not divide the LR, or Ref↓ is smaller than a patch.
         """
-        grid = self.block_grid(lr, ref_down)._replace(places=places)
+        grid = self.block_grid(lr, ref_down)
+        if places is not None:
+            grid = grid._replace(places=places)
         exact = nullcontext() if torch.compiler.is_compiling() else exact_products()
         with torch.autocast(lr.device.type, enabled=False), exact:
             lr, ref_down = lr.float(), ref_down.float()

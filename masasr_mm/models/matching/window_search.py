@@ -12,7 +12,7 @@ from .stages import best_in_windows, centre_patches, patch_norms
 
 RADIUS = 8
 """How far from its own place the centre of a block is looked for, in positions of Ref↓."""
-SAMPLES = 128
+SAMPLES = 64
 """Blocks that are searched everywhere to see what may be found."""
 GOLDEN_RATIO = 0.6180339887
 CLEARLY_BETTER = 0.1
@@ -20,31 +20,52 @@ CLEARLY_BETTER = 0.1
 NOWHERE = -(2.0**24)
 
 Search = Callable[[Tensor, Tensor, BlockGrid], Tensor]
+Region = tuple[slice, slice]
+"""Rows and columns."""
 
 
 def coarse_match(lr: Tensor, ref_down: Tensor, grid: BlockGrid, search: Search) -> Tensor:
     """Find the centre of the most relevant Ref↓ block of every LR block around its own places.
 
-    Some samples are searched everywhere, by ``search``. So are the blocks that have no place, those
-    with no more similarity there than a sample that was found clearly better elsewhere, and those
-    with less than any sample. Takes and returns what :func:`.stages.coarse_match` does.
+    A block without one is sought in all that is aligned with the photo. Some samples are searched
+    everywhere, by ``search``; so are the blocks with no more similarity than a sample that is
+    clearly better elsewhere, and those with less than any sample, and they take what they find if
+    it is clearly better, so that the rest of Ref↓ is used only where it has to be. Takes and
+    returns what :func:`.stages.coarse_match` does.
     """
-    blocks = _Blocks(lr, ref_down, grid)
-    reach = torch.arange(grid.number_of_blocks, device=lr.device)
-    corners = grid.places.round().nan_to_num(NOWHERE).long().flatten(3) - RADIUS
-    best, index = blocks.best(reach, *corners.transpose(1, 3).unbind(2), 2 * RADIUS + 1)
+    blocks, (aligned, everywhere) = _Blocks(lr, ref_down, grid), _regions(grid)
+    number = torch.arange(grid.number_of_blocks, device=lr.device)
+    corners = grid.places.round().nan_to_num(NOWHERE).clamp(NOWHERE, -NOWHERE)
+    corners = corners.long().flatten(3) - RADIUS
+    best, index = blocks.best(number, *corners.transpose(1, 3).unbind(2), 2 * RADIUS + 1)
+    lost = (~best.isfinite()).any(dim=0).nonzero().flatten()
+    if len(lost):
+        found = blocks.search(lost, search, aligned)
+        better = ~best[:, lost].isfinite()
+        for here, there in zip((best, index), found):
+            here[:, lost] = torch.where(better, there, here[:, lost])
     count = min(SAMPLES, grid.number_of_blocks)
-    sample = torch.arange(count, device=lr.device) * GOLDEN_RATIO % 1 * grid.number_of_blocks
-    own, (found, _) = best[:, sample.long()], blocks.anywhere(sample.long(), search)
+    sample = (number[:count] * GOLDEN_RATIO % 1 * grid.number_of_blocks).long()
+    own, (found, _) = best[:, sample], blocks.search(sample, search, everywhere)
     low = torch.where(found > own + CLEARLY_BETTER, own, -torch.inf).amax(dim=1)
-    least = torch.where(own.isfinite(), found, torch.inf).amin(dim=1)
-    poor = ~(best > low.maximum(least)[:, None])
-    number = poor.any(dim=0).nonzero().flatten()
-    if len(number):
-        found, elsewhere = blocks.anywhere(number, search)
-        better = ~(found <= best[:, number] + CLEARLY_BETTER)
-        index[:, number] = torch.where(better, elsewhere, index[:, number])
+    limit = low.maximum(found.amin(dim=1))[:, None]
+    poor = (~(best > limit)).any(dim=0).nonzero().flatten()
+    if len(poor):
+        found, elsewhere = blocks.search(poor, search, everywhere)
+        better = ~(found <= best[:, poor] + CLEARLY_BETTER) & ~(best[:, poor] > limit)
+        index[:, poor] = torch.where(better, elsewhere, index[:, poor])
     return index
+
+
+def _regions(grid: BlockGrid) -> tuple[Region, Region]:
+    """Return the rows and columns of Ref↓ that are aligned with the photo, and all of them."""
+    everywhere = tuple(slice(0, length) for length in grid.ref)
+    flat = grid.places.movedim(2, 0).flatten(1)
+    first = flat.nan_to_num(torch.inf).amin(dim=1) - RADIUS
+    last = flat.nan_to_num(-torch.inf).amax(dim=1) + RADIUS + 1
+    bounds = zip(first.tolist(), last.tolist(), grid.ref)
+    aligned = tuple(slice(int(max(0, a)), int(min(b, n))) for a, b, n in bounds if a < n and b > 0)
+    return (aligned if len(aligned) == 2 else everywhere), everywhere
 
 
 class _Blocks:
@@ -75,13 +96,14 @@ class _Blocks:
         best, index = (torch.cat(parts, dim=1) for parts in zip(*found))
         return best, index
 
-    def anywhere(self, number: Tensor, search: Search) -> tuple[Tensor, Tensor]:
-        """Search everywhere: the sums of cosines, and where, (N, B) each."""
+    def search(self, number: Tensor, search: Search, region: Region) -> tuple[Tensor, Tensor]:
+        """Search blocks in a region of Ref↓: the sums of cosines, and where, (N, B) each."""
+        rows, columns = region
         few, grid = strip(self.lr, number, self.grid)
-        index = search(few, self.ref_down, grid)
-        row, column = index // self.grid.ref[1], index % self.grid.ref[1]
-        best, _ = self.best(number, row[..., None], column[..., None], 1)
-        return best, index
+        size = rows.stop - rows.start, columns.stop - columns.start
+        index = search(few, self.ref_down[:, :, rows, columns], grid._replace(ref=size))
+        top, left = index // size[1] + rows.start, index % size[1] + columns.start
+        return self.best(number, top[..., None], left[..., None], 1)
 
 
 def strip(lr: Tensor, number: Tensor, grid: BlockGrid) -> tuple[Tensor, BlockGrid]:

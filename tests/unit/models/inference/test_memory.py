@@ -50,18 +50,23 @@ def _all_in_files(monkeypatch):
 def test_tiles_where_the_whole_would_not_fit(free):
     net, (lq, ref) = MASANet(), shapes(256, 256, 1024, 1024)
     whole = needed(net, lq, ref, None)
-    free(whole / 0.79)
+    free(whole / 0.49)
     assert choose_tile(net, lq, ref) is None
-    free(whole / 0.81)
+    free(whole / 0.51)
     assert choose_tile(net, lq, ref) == memory.DEFAULT_TILE
 
 
-def test_what_tiles_take_hardly_grows_with_the_photo():
+def test_what_tiles_take_hardly_grows_with_the_photo(free):
     net = MASANet()
+    free(8e9)
+
+    def shapes(*sizes):  # without pixels, but on a device whose large features lie in files
+        return [torch.empty(1, 3, 1, 1).expand(1, 3, *size) for size in (sizes[:2], sizes[2:])]
+
     small, large = (
         needed(net, *shapes(h, w, 512, 512), 128) for h, w in ((512, 512), (1024, 1024))
     )
-    assert small < large < 1.5 * small
+    assert small < large < 2 * small
     in_tiles, whole = (needed(net, *shapes(3000, 4000, 3000, 4000), tile) for tile in (128, None))
     assert in_tiles < 12e9 < whole
 
