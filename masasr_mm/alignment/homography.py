@@ -68,7 +68,11 @@ def is_plausible(matrix: np.ndarray, size: tuple[int, int], ref_size: tuple[int,
     if depth.min() * depth.max() <= 0 or np.linalg.det(back) * depth.min() <= 0:
         return False
     stretch = stretches(back, size)
-    if stretch.max() > MOST_STRETCH or stretch.min() < 1 / MOST_STRETCH:
+    # A reference of many megapixels may be seen whole in half of the frame.
+    if (
+        stretch.max() > max(MOST_STRETCH, 2 * max(ref_size) / max(size))
+        or stretch.min() < 1 / MOST_STRETCH
+    ):
         return False
     return seen(ref_size, matrix, size) >= LEAST_OVERLAP
 

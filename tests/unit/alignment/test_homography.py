@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from masasr_mm.alignment.homography import estimate
+from masasr_mm.alignment.homography import estimate, is_plausible
 from masasr_mm.alignment.keypoints import KeyPoints
 from masasr_mm.alignment.warping import seen
 
@@ -53,3 +53,10 @@ def test_how_much_of_a_large_frame_is_seen():
     assert seen(size, quarter, size) == pytest.approx(0.25, abs=0.01)
     quarter[:2, 2] = width * 0.75, 0
     assert seen(size, quarter, size) == pytest.approx(0.125, abs=0.01)
+
+
+def test_a_reference_of_many_megapixels_is_plausible_where_a_small_one_is_not():
+    """One that is twelve times finer than the frame, seen whole; not of so few pixels."""
+    matrix = np.diag([1 / 12, 1 / 12, 1])
+    assert is_plausible(matrix, (480, 640), (5760, 7680))
+    assert not is_plausible(matrix, (480, 640), (2700, 3600))
