@@ -12,7 +12,7 @@ from ..compat import import_without_transformers
 from ..errors import UserError, exit_with_user_errors
 from ..photos.jobs import Plan, plan_jobs
 from ..weights import NAMES
-from .photo_options import NetworkOptions, PhotoOptions, parse_args
+from .photo_options import COMPILE_FROM, NetworkOptions, PhotoOptions, parse_args
 from .processes import Processes, join
 
 if TYPE_CHECKING:
@@ -78,7 +78,13 @@ def _planned(network: NetworkOptions, options: PhotoOptions) -> tuple[Plan, MASA
     reads = [*files_of(network.checkpoint), *([network.config] if network.config else [])]
     if network.backend == 'torch':
         scale = network_scale(network.checkpoint, network.config)
-        return plan_jobs(options, scale, reads), None
+        plan = plan_jobs(options, scale, reads)
+        if network.compile and len(plan.jobs) < COMPILE_FROM:
+            raise UserError(
+                f'--compile pays for {COMPILE_FROM:,} photos of one size or more; here are '
+                f'{len(plan.jobs)}: leave it out'
+            )
+        return plan, None
     infer = make_inferencer(network)
     return plan_jobs(options, infer.scale, reads), infer
 
@@ -141,6 +147,7 @@ def make_inferencer(options: NetworkOptions) -> MASAInferencer:
         test_cfg,
         options.align,
         options.sharpness,
+        options.compile,
     )
     warn_of_emulation('--dtype', infer.dtype, infer.device)
     return infer
@@ -162,6 +169,7 @@ def _exported(options: NetworkOptions) -> MASAInferencer:
         config=options.config,
         tile=options.tile if isinstance(options.tile, int) else None,
         ref_dtype=options.ref_dtype,
+        compile=options.compile or None,
     )
     if backend == 'onnxruntime':
         fixed['dtype'] = None if options.dtype in ('auto', 'float32') else options.dtype

@@ -34,6 +34,9 @@ with --recursive and patterns, what lies in --out is left out, and so are refere
 exit status: 0 all written, 1 some photo failed, 2 wrong use, 130 interrupted
 """
 
+COMPILE_FROM = 1000
+"""Photos of one size from which on compiling pays on a CPU: 94 s for 0.1 of 3.7 s each."""
+
 
 @dataclass(frozen=True)
 class NetworkOptions:
@@ -49,6 +52,7 @@ class NetworkOptions:
     tile: int | str | None
     ref_dtype: str | None
     ensemble: bool
+    compile: bool
 
 
 def parse_args(arguments: Sequence[str] | None = None) -> tuple[NetworkOptions, PhotoOptions]:
@@ -123,6 +127,12 @@ def parse_args(arguments: Sequence[str] | None = None) -> tuple[NetworkOptions, 
         default='auto',
         help='of the convolutions; the matching is always done in float32 (default: auto, bfloat16 '
         'on a CPU that has units for it, else float32)',
+    )
+    parser.add_argument(
+        '--compile',
+        action='store_true',
+        help=f'compile the network, for {COMPILE_FROM:,} photos of one size or more: it takes a '
+        'minute or two, and saves some hundredths of the time of each',
     )
     parser.add_argument(
         '--align',

@@ -58,6 +58,9 @@ class MASAInferencer:
         sharpness (float, optional): From 0, the faithful results of 'photos', to 1, the sharp ones
             of 'sharp', which invents more; weights between the two are interpolated. For these two
             checkpoints alone, without a config. Default: None, those of the checkpoint.
+        compile (bool): Compile the network for each size of photo and reference, which takes a
+            minute or more: for many photos of one size. They are run whole and matched exactly.
+            Default: False.
 
     Attributes:
         generator (MASANet): The network, ready for inference.
@@ -83,12 +86,13 @@ class MASAInferencer:
         test_cfg: dict | None = None,
         align: str = 'auto',
         sharpness: float | None = None,
+        compile: bool = False,
     ) -> None:
         if align not in ALIGN:
             raise UserError(f'align must be one of {", ".join(ALIGN)}, not {align}')
         if align == 'learned':
             require_matchers()
-        self.align = align
+        self.align, self.compile = align, compile
         self._key_points = KeyPointCache()
         if dtype not in DTYPES:
             raise UserError(f'dtype must be one of {", ".join(DTYPES)}, not {dtype}')
@@ -295,7 +299,7 @@ class MASAInferencer:
     ) -> tuple[Tensor, MatchMaps | None]:
         """Run the network on images of 8 or 16 bits; the result is (3, H, W), white is 1."""
         inputs = (self._tensor(image) for image in (lq, ref, ref_down))
-        given = dict(dtype=self.dtype, examine=examine, places=places)
+        given = dict(dtype=self.dtype, compile=self.compile, examine=examine, places=places)
         options = InferenceOptions.of(self.test_cfg, **given)
         sr, [matches] = super_resolve(self.generator, *inputs, options)
         return sr[0], matches

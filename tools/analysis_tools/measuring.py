@@ -8,6 +8,7 @@ import time
 from collections.abc import Callable
 from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
+from contextlib import nullcontext
 from functools import wraps
 from multiprocessing import get_context
 from pathlib import Path
@@ -27,7 +28,7 @@ from masasr_mm.config import load_config
 from masasr_mm.errors import UserError
 from masasr_mm.models import MASANet
 from masasr_mm.models.inference.super_resolve import TiledMASANet
-from masasr_mm.models.layers import convolution
+from masasr_mm.models.layers import autocast, convolution
 from masasr_mm.models.masa_net import CHECKPOINTED
 from masasr_mm.models.peers import PeerNetwork
 from masasr_mm.models.sizes import SizeRequirements
@@ -56,14 +57,16 @@ class Case(NamedTuple):
 class Variant(NamedTuple):
     """One way of running a network.
 
-    ``give_back`` returns freed memory to the system, ``unfolded`` matches in the released way, and
-    ``with_cp`` is gradient checkpointing, for a training step: of all parts or of some.
+    ``graphs`` compiles for replay by CUDA graphs, ``give_back`` returns freed memory to the system,
+    ``unfolded`` matches in the released way, and ``with_cp`` is gradient checkpointing, for a
+    training step: of all parts or of some.
     """
 
     dtype: str = 'float32'
     tile: int | None = None
     layout: str | None = None
     compile: bool = False
+    graphs: bool = False
     with_cp: bool | tuple[str, ...] = False
     give_back: bool = False
     unfolded: bool = False
@@ -77,15 +80,15 @@ class Variant(NamedTuple):
                 changes[key] = int(value)
             elif key == 'with_cp' and given and set(value.split('+')) <= set(CHECKPOINTED):
                 changes[key] = tuple(value.split('+'))
-            elif key in ('compile', 'with_cp', 'give_back', 'unfolded') and not given:
+            elif key in ('compile', 'graphs', 'with_cp', 'give_back', 'unfolded') and not given:
                 changes[key] = True
             elif value in dict(dtype=DTYPES, layout=LAYOUTS).get(key, ()):
                 changes[key] = value
             else:
                 raise UserError(
                     f'variant {text}: {part.strip()} is none of dtype={"|".join(DTYPES)}, tile=N, '
-                    f'layout={"|".join(LAYOUTS)}, compile, with_cp[=PART+PART], give_back, '
-                    'unfolded'
+                    f'layout={"|".join(LAYOUTS)}, compile, graphs, with_cp[=PART+PART], '
+                    'give_back, unfolded'
                 )
         return self._replace(**changes)
 
@@ -175,12 +178,13 @@ def measure_inference(
     net = build_network(config, options).to(place).eval()
     arrange(net, variant)
     images = [image.to(place) for image in random_images(net, case)]
-    forward = torch.compile(net) if variant.compile else net
-    if variant.tile:
-        forward = TiledMASANet(net, variant.tile).super_resolve
-    half = variant.dtype != 'float32'
-    autocast = torch.autocast(place.type, getattr(torch, variant.dtype), enabled=half)
-    with torch.no_grad(), autocast:
+    half, dtype = variant.dtype != 'float32', getattr(torch, variant.dtype)
+    with torch.no_grad(), autocast(net, place, dtype) if half else nullcontext(net) as run:
+        if variant.compile or variant.graphs:
+            mode = 'reduce-overhead' if variant.graphs else None
+            forward = torch.compile(run, mode=mode, dynamic=False)
+        else:
+            forward = TiledMASANet(run, variant.tile).super_resolve if variant.tile else run
         return measure(lambda: forward(*images), place, runs)
 
 
@@ -236,10 +240,10 @@ def measure(run: Callable[[], Any], device: torch.device, runs: int) -> Measurem
     """
 
     def timed() -> float:
-        _wait(device)
+        wait(device)
         start = time.perf_counter()
         run()
-        _wait(device)
+        wait(device)
         return time.perf_counter() - start
 
     seconds: list[float] = []
@@ -248,7 +252,8 @@ def measure(run: Callable[[], Any], device: torch.device, runs: int) -> Measurem
     return Measurement(seconds[0], seconds[1:], stage_seconds(run, device), memory)
 
 
-def _wait(device: torch.device) -> None:
+def wait(device: torch.device) -> None:
+    """Wait until a GPU has done all that it was asked for."""
     if device.type == 'cuda':
         torch.cuda.synchronize(device)
 
@@ -262,7 +267,7 @@ def stage_seconds(run: Callable[[], Any], device: torch.device) -> dict[str, flo
     activities = [ProfilerActivity.CPU, *([ProfilerActivity.CUDA] if on_gpu else [])]
     with profile(activities=activities) as found, record_function(REST):
         run()
-        _wait(device)
+        wait(device)
     events = [
         event
         for event in found.events()

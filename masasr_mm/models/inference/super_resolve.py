@@ -68,6 +68,8 @@ class InferenceOptions:
             autocast; the matching is decided in float32 all the same. Default: None, float32.
         ensemble (bool): Average the results of all eight flips and turns of the images, which
             takes eight times as long and gains some hundredths to tenths of a dB. Default: False.
+        compile (bool): Compile the network for each size of photo and reference, which takes a
+            minute or more; images are run whole and matched exactly. Default: False.
         track (Callable, optional): Called with the list of tiles of each step and what the step
             does; returns what iterates over them, such as a progress bar. Default: None.
         announce (Callable, optional): Called with the :class:`Estimate` of large images before
@@ -83,6 +85,7 @@ class InferenceOptions:
     ref_dtype: str | None = None
     dtype: str | None = None
     ensemble: bool = False
+    compile: bool = False
     track: Track | None = None
     announce: Callable[[Estimate], None] | None = None
     places: Callable[[np.ndarray], np.ndarray] | None = None
@@ -198,16 +201,21 @@ def _runs(
 ) -> tuple[Run, Run]:
     """Return how to run the generator for the first time, which is examined, and again."""
     tile = options.tile
-    if not generator.supports_tiles:
+    if options.compile or not generator.supports_tiles:
         if tile not in (None, 'auto'):
             part = getattr(generator, 'matching', generator)
             name = getattr(generator, 'name', type(part).__name__)
+            name = 'a compiled network' if options.compile else name
             raise UserError(
                 f'tile={tile}: {name} has no tiles; do without (tile=None, --tile none)'
             )
 
+        run_whole = generator.super_resolve
+        if options.compile:
+            run_whole = _compiled(generator, lq.device)
+
         def run(*images: Tensor | None) -> tuple[Tensor, Matches | None]:
-            return generator.super_resolve(*images[:3])
+            return run_whole(*images[:3])
 
         def run_and_examine(*images: Tensor | None) -> tuple[Tensor, Matches | None]:
             sr, matches = run(*images)
@@ -229,6 +237,21 @@ def _runs(
         for call in (examine, None)
     )
     return first.super_resolve, again.super_resolve
+
+
+def _compiled(generator: nn.Module, device: torch.device) -> Run:
+    """Return how a network runs compiled; a GPU replays it for sizes that came before."""
+    mode = 'reduce-overhead' if device.type == 'cuda' else None
+    # torch remembers what it compiled, whoever asks for it again.
+    compiled = torch.compile(generator.super_resolve, mode=mode, dynamic=False)
+
+    def run(*images: Tensor) -> tuple[Tensor, Matches | None]:
+        sr, matches = compiled(*images)
+        if matches is not None:  # what is replayed writes over its results
+            matches = Matches(*(part.clone() for part in matches[:4]), *matches[4:])
+        return sr.clone(), matches
+
+    return run
 
 
 def _block_places(

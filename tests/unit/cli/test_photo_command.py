@@ -85,6 +85,11 @@ def test_one_broken_file_does_not_stop_a_folder(tool, folder, infer, capsys):
     assert failed == [failed[0], f'failed: {failed[0]}']
 
 
+def test_compiling_for_few_photos_is_refused(tool, folder):
+    with pytest.raises(UserError, match='pays for 1,000 photos of one size or more; here are 2'):
+        tool(folder / 'photos', '--ref', folder / 'ref.png', '--compile')
+
+
 def test_an_ensemble_is_the_mean_over_flips_and_turns(tool, folder, small_checkpoint):
     photo, ref = folder / 'photos' / 'a.png', folder / 'ref.png'
     Image.fromarray(read(photo)[:40, :48]).save(photo)  # nothing to pad
