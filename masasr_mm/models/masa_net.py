@@ -169,7 +169,7 @@ class MASANet(BaseModule):
         feature, matches = self.match(lq, ref_down)
         with stage('encode Ref'):
             ref_features = self.encode(ref)
-        textures = self.matching.extract(ref_features, matches)
+        textures = self.matching.textures(ref_features, matches)
         for index in range(len(self.refinements)):
             # Held by no name, so that each of them is freed as soon as it has been used.
             feature = self.fuse(index, feature, self._extracted(index, textures))

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 import torch
 from torch import Tensor
 from torch.nn import functional as F
@@ -50,12 +48,8 @@ class UnfoldedMatching(MatchExtractionModule):
         index = (lr_patches.transpose(1, 2) @ ref_patches).argmax(dim=2)
         return index.view(*centre.shape, *grid.block)
 
-    def extract(self, refs: list[Tensor], matches: Matches) -> Iterator[Tensor]:
+    def extract(self, ref: Tensor, matches: Matches) -> Tensor:
         """Do Stage 3 with all patches of 3s×3s pixels unfolded, then folded (Eq. 5)."""
-        while refs:
-            yield self._texture(refs.pop(), matches)
-
-    def _texture(self, ref: Tensor, matches: Matches) -> Tensor:
         scale = ref.shape[2] // matches.grid[0]
         lr = tuple(matches.position.shape[1:])
         grid = BlockGrid.of(

@@ -46,7 +46,7 @@ def main() -> None:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     add_version(parser)
-    parser.add_argument('pairs', metavar='PAIRS')
+    parser.add_argument('pairs', metavar='PAIRS', help='the folder of make_pairs.py')
     parser.add_argument(
         '--out', type=Path, default=ROOT / 'docs' / 'images', help='default: %(default)s'
     )

@@ -167,21 +167,23 @@ class MatchVisualizationHook(Hook):
     first one draws its own images.
 
     Args:
-        interval (int): Every how many batches of a validation or test; 1 draws all. Default: 25.
+        interval (int): Every how many batches; 1 draws all images. Default: 25.
+        on_test (bool): Draw in tests as well as in validations. Default: True.
 
     Example:
         >>> custom_hooks = [dict(type='MatchVisualizationHook', interval=25)]
     """
 
-    def __init__(self, interval: int = 25) -> None:
+    def __init__(self, interval: int = 25, on_test: bool = True) -> None:
         self.interval = interval
+        self.modes = ('val', 'test') if on_test else ('val',)
 
     @master_only
     def _after_iter(
         self, runner: Runner, batch_idx: int, data_batch=None, outputs=None, mode: str = 'train'
     ) -> None:
         """Draw the images of one batch of a validation or a test."""
-        if mode == 'train' or batch_idx % self.interval:
+        if mode not in self.modes or batch_idx % self.interval:
             return
         for sample in outputs or ():
             if sample.output.get('matches') is None:

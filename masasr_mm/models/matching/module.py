@@ -147,20 +147,32 @@ class MatchExtractionModule(BaseModule):
             return self.search == 'pruned'
         return grid.number_of_blocks * math.prod(grid.ref) > EXACT_UP_TO
 
-    def extract(self, refs: list[Tensor], matches: Matches) -> Iterator[Tensor]:
-        """Do Stage 3 with features of the reference (Eq. 5).
+    def extract(
+        self, ref: Tensor, matches: Matches, sources: tuple[Tensor, Tensor] | None = None
+    ) -> Tensor:
+        """Do Stage 3 with a feature of the reference of any scale (Eq. 5).
 
         Args:
-            refs (list[Tensor]): F_Ref^s, shape (N, C, s·H, s·W), finest first; used up.
+            ref (Tensor): F_Ref^s, shape (N, C, s·H, s·W).
             matches (Matches): What the matching found.
+            sources (tuple[Tensor, Tensor], optional): Where the pixels come from, if that is known
+                from another scale. Default: None.
 
-        Yields:
-            Tensor: M^s, shape (N, C, s·h, s·w), coarsest first, each when it is asked for.
+        Returns:
+            Tensor: M^s, shape (N, C, s·h, s·w).
         """
-        sources = stages.find_sources(matches, self.patch_size)
+        if sources is None:
+            sources = stages.find_sources(matches, self.patch_size)
+        scale = ref.shape[2] // matches.grid[0]
+        return stages.extract(pixel_unshuffle(ref, scale), matches, sources)
+
+    def textures(self, refs: list[Tensor], matches: Matches) -> Iterator[Tensor]:
+        """Extract from features of all scales, finest first, which are used up; coarsest first."""
+        shared = ()
+        if self.supports_tiles:
+            shared = (stages.find_sources(matches, self.patch_size),)
         while refs:
-            scale = refs[-1].shape[2] // matches.grid[0]
-            yield stages.extract(pixel_unshuffle(refs.pop(), scale), matches, sources)
+            yield self.extract(refs.pop(), matches, *shared)
 
 
 _lock = threading.Lock()

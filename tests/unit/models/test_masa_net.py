@@ -39,7 +39,7 @@ def test_forward_is_the_wiring_of_figure_2a():
         ref4, ref2, ref1 = net.encoder(ref)
         matches = net.matching(lr1, net.encoder(ref_down)[0])
         f0 = net.lr_pyramid([lr1, lr2, lr3])
-        textures = net.matching.extract([ref4, ref2, ref1], matches)
+        textures = net.matching.textures([ref4, ref2, ref1], matches)
         r = net.adaptation(f0, next(textures))
         merge = net.merge[0]
         merged = F.conv2d(torch.cat((r, f0), 1), merge.weight, merge.bias, padding=1).relu()

@@ -56,6 +56,7 @@ def test_every_option_has_a_help_text_and_the_version_is_told(tool, monkeypatch,
         raise SystemExit
 
     with monkeypatch.context() as patch:
+        patch.syspath_prepend((REPOSITORY / tool).parent)  # as Python does for a script
         patch.setattr(sys, 'argv', [tool])
         patch.setattr(argparse.ArgumentParser, 'parse_args', stop)
         with pytest.raises(SystemExit):

@@ -28,7 +28,7 @@ def test_texture_is_that_of_the_whole_reference(kind, sizes, whole):
     cache = kind(net, ref, matches, 8, None if whole else net.encoder.halo)
     py, px = matches.blocks
     for index, feature in enumerate(reversed(net.encoder(ref))):
-        expected = next(net.matching.extract([feature], matches))
+        expected = net.matching.extract(feature, matches)
         assert expected.std() > 0.01
         have = cache.texture(index, (slice(0, py), slice(0, px)))
         torch.testing.assert_close(have, expected, rtol=1e-4, atol=1e-5)
@@ -69,7 +69,7 @@ def test_what_was_not_matched_is_not_encoded(kind, monkeypatch):
     cache = kind(net, ref, matches, 32, net.encoder.halo)
     assert sum(rows) <= 4 * (12 + 2 * math.ceil(net.encoder.halo / 4))
     for index, feature in enumerate(reversed(features)):
-        whole = next(net.matching.extract([feature], matches))
+        whole = net.matching.extract(feature, matches)
         torch.testing.assert_close(cache.pop(index), whole, rtol=1e-4, atol=1e-5)
 
 

@@ -121,8 +121,8 @@ class Attention(Wide):
 class OwnExtraction(MatchExtractionModule):
     """A changed Stage 3."""
 
-    def extract(self, refs, matches):
-        return (1 - texture for texture in super().extract(refs, matches))
+    def extract(self, ref, matches):
+        return 1 - super().extract(ref, matches)
 
 
 @pytest.fixture

@@ -51,7 +51,7 @@ def test_matching_and_extraction_follow_the_paper(case):
             similarity, torch.stack(expected['similarity']), rtol=0, atol=1e-6
         )
         for s, ref in refs.items():
-            have = next(module.extract([ref], matches))[sample]
+            have = module.extract(ref, matches)[sample]
             torch.testing.assert_close(have, textures[s], rtol=0, atol=1e-6)
 
 
@@ -62,7 +62,7 @@ def test_gradients_reach_both_features_as_in_the_paper():
     ref = features(1, 3, 18, 18, seed=3).requires_grad_()
     weight = features(3, 16, 16, seed=4)
 
-    texture = next(module.extract([ref], module(lr, ref_down)))
+    texture = module.extract(ref, module(lr, ref_down))
     have = torch.autograd.grad((texture[0] * weight).sum(), (lr, ref_down, ref))
     _, textures = naive_mem.match_and_extract(lr[0], ref_down[0], {2: ref[0]})
     need = torch.autograd.grad((textures[2] * weight).sum(), (lr, ref_down, ref))
