@@ -25,7 +25,7 @@ DEFAULT_TILE = 128
 MIN_REF_TILE = 256
 # Features that the network holds at once: of the size of the SR image, or of a tile of it; of what
 # is encoded of the reference; and of Ref↓'s size in float32, while it is matched.
-FEATURES_AT_ONCE = 8
+FEATURES_AT_ONCE = 5.5
 REF_FEATURES_AT_ONCE = 4
 MATCHED_FEATURES = 4
 MATCHING_BYTES, SOURCE_BYTES = 64, 350

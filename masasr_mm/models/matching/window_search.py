@@ -15,8 +15,11 @@ RADIUS = 8
 SAMPLES = 64
 """Blocks that are searched everywhere to see what may be found."""
 GOLDEN_RATIO = 0.6180339887
-CLEARLY_BETTER = 0.1
-"""By how much a sum of cosines elsewhere must be greater than at a block's own place."""
+BETTER, CLEARLY_BETTER = 0.01, 0.1
+"""By how much a sum of cosines, of up to 3, must be greater elsewhere to be taken: where alignment
+does not hold, and where it does, so that matches do not scatter over all of Ref↓."""
+UNSURE = 1 / 16
+"""The share of samples that are clearly better elsewhere above which alignment does not hold."""
 NOWHERE = -(2.0**24)
 
 Search = Callable[[Tensor, Tensor, BlockGrid], Tensor]
@@ -30,7 +33,7 @@ def coarse_match(lr: Tensor, ref_down: Tensor, grid: BlockGrid, search: Search) 
     A block without one is sought in all that is aligned with the photo. Some samples are searched
     everywhere, by ``search``; so are the blocks with no more similarity than a sample that is
     clearly better elsewhere, and those with less than any sample, and they take what they find if
-    it is clearly better, so that the rest of Ref↓ is used only where it has to be. Takes and
+    it is better by a margin, so that the rest of Ref↓ is used only where it has to be. Takes and
     returns what :func:`.stages.coarse_match` does.
     """
     blocks, (aligned, everywhere) = _Blocks(lr, ref_down, grid), _regions(grid)
@@ -38,21 +41,25 @@ def coarse_match(lr: Tensor, ref_down: Tensor, grid: BlockGrid, search: Search) 
     corners = grid.places.round().nan_to_num(NOWHERE).clamp(NOWHERE, -NOWHERE)
     corners = corners.long().flatten(3) - RADIUS
     best, index = blocks.best(number, *corners.transpose(1, 3).unbind(2), 2 * RADIUS + 1)
-    lost = (~best.isfinite()).any(dim=0).nonzero().flatten()
+    placed = best.isfinite()
+    lost = (~placed).any(dim=0).nonzero().flatten()
     if len(lost):
         found = blocks.search(lost, search, aligned)
-        better = ~best[:, lost].isfinite()
+        better = ~placed[:, lost]
         for here, there in zip((best, index), found):
             here[:, lost] = torch.where(better, there, here[:, lost])
     count = min(SAMPLES, grid.number_of_blocks)
     sample = (number[:count] * GOLDEN_RATIO % 1 * grid.number_of_blocks).long()
     own, (found, _) = best[:, sample], blocks.search(sample, search, everywhere)
-    low = torch.where(found > own + CLEARLY_BETTER, own, -torch.inf).amax(dim=1)
+    clear = found > own + CLEARLY_BETTER
+    unsure = (clear & placed[:, sample]).float().mean(dim=1, keepdim=True) > UNSURE
+    margin = torch.where(placed & unsure, BETTER, CLEARLY_BETTER)
+    low = torch.where(clear, own, -torch.inf).amax(dim=1)
     limit = low.maximum(found.amin(dim=1))[:, None]
     poor = (~(best > limit)).any(dim=0).nonzero().flatten()
     if len(poor):
         found, elsewhere = blocks.search(poor, search, everywhere)
-        better = ~(found <= best[:, poor] + CLEARLY_BETTER) & ~(best[:, poor] > limit)
+        better = ~(found <= (best + margin)[:, poor]) & ~(best[:, poor] > limit)
         index[:, poor] = torch.where(better, elsewhere, index[:, poor])
     return index
 
