@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-import pytest
 import torch
 
 from masasr_mm.models.inference.super_resolve import InferenceOptions, super_resolve
 from tests.small_networks import images, network
 
 
-@pytest.mark.parametrize('dtype', ['float32', 'bfloat16'])
-def test_a_compiled_network_gives_the_same(dtype):
+def test_a_compiled_network_gives_the_same():
     net, given = network(), images(14, 20, 16, 24)
-    expected, [maps] = super_resolve(net, *given, InferenceOptions(dtype=dtype))
-    options = InferenceOptions(dtype=dtype, compile=True)
+    expected, [maps] = super_resolve(net, *given, InferenceOptions(dtype='float32'))
+    options = InferenceOptions(dtype='float32', compile=True)
     for _ in range(2):
         with torch.no_grad():
             have, [found] = super_resolve(net, *given, options)
