@@ -71,8 +71,8 @@ def test_the_matching_against_a_count_by_hand(paper):
     assert fine.formula == 128**2 * 13**2 * 9 * 64
     # The norms of Ref↓'s patches are convolutions of one channel.
     assert coarse.as_run == coarse.formula + 3 * 128**2 * 9
-    # Pixels of rimmed blocks: 10×10 of the LR by 15×15 of Ref↓.
-    assert fine.as_run == 256 * 10**2 * 15**2 * 64
+    # Pixels of rimmed blocks: 10×10 of the LR by 15×15 of Ref↓; and the norms of Ref↓'s patches.
+    assert fine.as_run == 256 * 10**2 * 15**2 * 64 + 128**2 * 9
 
 
 PEERS = dict(
