@@ -133,7 +133,7 @@ def test_table_2_and_figure_5(sweep):
         '350.7141',
         'matching by the formulas: 8.8426 G',
         'encoder: 1.6987 G fewer',
-        'matching, Stage 2: 1.2262 G fewer',
+        'matching, Stage 2: 1.2261 G fewer',
         'Table 2: matching 8.84 G, total 367.93 G (with element-wise work), 4.03 M parameters',
         '(a) LR block',
     ):
