@@ -197,7 +197,7 @@ def _album(options: PhotoOptions) -> list[Path]:
         if options.refs is not None:
             raise UserError('--refs says how many references to take of the folder of --ref-from')
         return []
-    folder = Path(options.ref_from)
+    folder = Path(options.ref_from).expanduser()
     if not folder.is_dir():
         raise UserError(f'--ref-from {folder}: no such folder')
     files = images_in(folder, recursive=True)

@@ -6,6 +6,7 @@ from copy import deepcopy
 from pathlib import Path
 
 import pytest
+import torch
 from mmengine.runner import Runner
 from PIL import Image
 
@@ -55,6 +56,17 @@ def scores(runner: Runner) -> dict[str, float]:
     return {name: runner.message_hub.get_scalar(f'val/{name}').current() for name in names}
 
 
+def train(runner: Runner) -> list[tuple[torch.Size, ...]]:
+    """Train, and return the sizes of what each step gives the generator, and of its result."""
+    shapes = []
+    hook = runner.model.generator.register_forward_hook(
+        lambda module, inputs, output: shapes.append((*(x.shape for x in inputs), output.shape))
+    )
+    runner.train()
+    hook.remove()
+    return shapes
+
+
 def test_a_few_steps_make_better_images(config, small_data, tmp_path):
     untrained = deepcopy(config)
     untrained.default_hooks.checkpoint = None  # it begins with the training
@@ -62,12 +74,7 @@ def test_a_few_steps_make_better_images(config, small_data, tmp_path):
     runner.val()
     before = scores(runner)
     runner = Runner.from_cfg(config)
-    shapes = []
-    hook = runner.model.generator.register_forward_hook(
-        lambda module, inputs, output: shapes.append((*(x.shape for x in inputs), output.shape))
-    )
-    runner.train()
-    hook.remove()
+    shapes = train(runner)
     # Pairs of 96×96, reduced to a half: lq, ref, ref_down and the SR image.
     whole, half = (2, 3, 96, 96), (2, 3, 48, 48)
     assert shapes == [(half, whole, half, whole)] * ITERATIONS
@@ -115,12 +122,7 @@ custom_hooks = []
 """
     )
     runner = Runner.from_cfg(load_config(str(path), work_dir=str(tmp_path / 'work')))
-    shapes = []
-    hook = runner.model.generator.register_forward_hook(
-        lambda module, inputs, output: shapes.append((*(x.shape for x in inputs), output.shape))
-    )
-    runner.train()
-    hook.remove()
+    shapes = train(runner)
     whole, eighth = (2, 3, 64, 64), (2, 3, 8, 8)
     assert shapes == [(eighth, whole, eighth, whole)]
     assert all(value > 0 for value in scores(runner).values())

@@ -27,8 +27,8 @@ class BlockGrid(NamedTuple):
         dilations (tuple[int, ...]): Of the centre patches in Stage 1.
         max_elements (int | None): Numbers that may be held at once; None for all.
         places (Tensor | None): Where in Ref↓ the centre of each LR block should lie, (y, x), for
-            each of P references that are aligned: (N, P, 2, py, px), NaN where one shows it not.
-            None where nothing is known.
+            each of P aligned references: (N, P, 2, py, px), NaN where it is not shown. None where
+            nothing is known.
     """
 
     lr: Size
@@ -145,7 +145,7 @@ def window(height: int, width: int, row_length: int, device: torch.device) -> Te
 
 @kept
 def first_positions(n: int, size: Size, device: torch.device) -> Tensor:
-    """Return where each of n images begins if their positions are numbered on and on, (n, 1)."""
+    """Return the number of the first position of each of n images, counted through, (n, 1)."""
     return torch.arange(n, device=device)[:, None] * (size[0] * size[1])
 
 

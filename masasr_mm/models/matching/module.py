@@ -163,16 +163,19 @@ class MatchExtractionModule(BaseModule):
         """
         if sources is None:
             sources = stages.find_sources(matches, self.patch_size)
-        scale = ref.shape[2] // matches.grid[0]
-        return stages.extract(pixel_unshuffle(ref, scale), matches, sources)
+        unshuffled = pixel_unshuffle(ref, ref.shape[2] // matches.grid[0])
+        del ref  # which frees a feature that the caller has no name for
+        return stages.extract(unshuffled, matches, sources)
 
     def textures(self, refs: list[Tensor], matches: Matches) -> Iterator[Tensor]:
         """Extract from features of all scales, finest first, which are used up; coarsest first."""
-        shared = ()
-        if self.supports_tiles:
-            shared = (stages.find_sources(matches, self.patch_size),)
+        if not self.supports_tiles:
+            while refs:
+                yield self.extract(refs.pop(), matches)
+            return
+        sources = stages.find_sources(matches, self.patch_size)
         while refs:
-            yield self.extract(refs.pop(), matches, *shared)
+            yield self.extract(refs.pop(), matches, sources)
 
 
 _lock = threading.Lock()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import weakref
 
 import pytest
 import torch
@@ -11,6 +12,7 @@ from torch.nn import functional as F
 import masasr_mm  # noqa: F401
 from masasr_mm.compat import precision_switches
 from masasr_mm.models import MatchExtractionModule
+from masasr_mm.models.matching import stages
 from masasr_mm.models.matching.blocks import to_blocks
 from masasr_mm.models.matching.module import exact_products
 from tests import naive_mem
@@ -53,6 +55,22 @@ def test_matching_and_extraction_follow_the_paper(case):
         for s, ref in refs.items():
             have = module.extract(ref, matches)[sample]
             torch.testing.assert_close(have, textures[s], rtol=0, atol=1e-6)
+
+
+def test_each_feature_is_freed_before_its_texture_is_made(monkeypatch):
+    """The finest one is as large as a feature of the result."""
+    module, made = MatchExtractionModule(), stages.extract
+    matches = module(features(1, 4, 16, 16), features(1, 4, 16, 16, seed=1))
+    refs = [features(1, 4, 16 * s, 16 * s) for s in (4, 2, 1)]
+    held, known = [], [weakref.ref(ref) for ref in refs]
+
+    def extract(*arguments):
+        held.append(sum(ref() is not None for ref in known))
+        return made(*arguments)
+
+    monkeypatch.setattr(stages, 'extract', extract)
+    sizes = [texture.shape[-1] for texture in module.textures(refs, matches)]
+    assert (sizes, held) == ([16, 32, 64], [2, 1, 0])
 
 
 def test_gradients_reach_both_features_as_in_the_paper():

@@ -60,6 +60,28 @@ def test_the_best_around_its_own_place_is_chosen_although_a_better_one_is_elsewh
     assert (coarse(lr, ref_down) >= ref_down[0, 0].numel() // 2).float().mean() > 0.3
 
 
+def two_copies():
+    """An LR, and a Ref↓ that shows it a little worse in its first half than in its second."""
+    clean = noise(1, 4, *SIZE)
+    lr = clean[:, :, 3:43, 7:63] + 0.05 * noise(1, 4, 40, 56, seed=1)
+    return lr, torch.cat([clean + 0.25 * noise(1, 4, *SIZE, seed=2), clean], dim=2)
+
+
+def test_a_block_without_a_place_is_sought_in_what_is_aligned_first():
+    lr, ref_down = two_copies()
+    places = places_of(3, 7)
+    places[..., 2] = torch.nan
+    assert (coarse(lr, ref_down, places) < ref_down[0, 0].numel() // 2).all()
+    assert (coarse(lr, ref_down) >= ref_down[0, 0].numel() // 2).all()
+
+
+def test_where_alignment_does_not_hold_what_is_a_little_better_elsewhere_is_taken():
+    lr, ref_down = two_copies()
+    places = places_of(3, 7)
+    places[:, :, 1, :, 4:] -= 25
+    assert torch.equal(coarse(lr, ref_down, places), coarse(lr, ref_down))
+
+
 def test_of_several_places_the_best_one_is_chosen():
     ref_down = noise(1, 4, *SIZE)
     lr = ref_down[:, :, 3:43, 20:76] + 0.1 * noise(1, 4, 40, 56, seed=1)
