@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from skimage import data
 
-from masasr_mm.alignment import align, planes
+from masasr_mm.alignment import align, learned, planes
 from masasr_mm.alignment.warping import transform_points
 from tests.two_planes import BEFORE, BEHIND, BOARD, SCALE, SIZE, Scene, two_planes
 
@@ -79,6 +79,14 @@ def test_learned_key_points_align_both_planes(scene, matchers, turns):
     assert near[~is_board].mean() > 0.3
     assert near.mean() > 0.7 * done.share
     assert images[0].shape == scene.gt.shape
+
+
+def test_learned_key_points_are_not_sought_where_sift_is_sure(monkeypatch):
+    monkeypatch.setattr(learned, 'is_installed', lambda: True)
+    monkeypatch.setattr(learned, 'networks', lambda: pytest.fail('they are loaded'))
+    photo = data.coffee()[:240, :320]
+    done, _ = align(np.ascontiguousarray(photo[::2, ::2]), photo, 2)
+    assert done.matches >= 60
 
 
 def test_without_the_extra_the_line_says_so(scene):

@@ -12,6 +12,7 @@ from mmengine.dataset import Compose, pseudo_collate
 from mmengine.registry import DefaultScope
 
 from masasr_mm.apis import MASAInferencer
+from masasr_mm.engine.hooks import MatchVisualizationHook
 from masasr_mm.visualization.match_picture import draw_matches
 from masasr_mm.visualization.visualizers import draw_sample, picture_name
 from tests.conftest import REPOSITORY
@@ -45,3 +46,14 @@ def test_a_sample_is_drawn_as_a_prediction_is(sample):
     sample, expected = sample
     assert picture_name(sample) == '003_0_matches'
     np.testing.assert_array_equal(draw_sample(sample), expected)
+
+
+def test_validations_are_drawn_and_tests_where_it_is_asked(sample):
+    drawn = []
+    visualizer = SimpleNamespace(add_image=lambda name, *_: drawn.append(name))
+    runner = SimpleNamespace(visualizer=visualizer, iter=0)
+    for on_test in (False, True):
+        hook = MatchVisualizationHook(interval=1, on_test=on_test)
+        hook.after_val_iter(runner, 0, outputs=[sample[0]])
+        hook.after_test_iter(runner, 0, outputs=[sample[0]])
+    assert drawn == 3 * ['003_0_matches']
