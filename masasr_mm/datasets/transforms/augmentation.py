@@ -11,7 +11,7 @@ import numpy as np
 from mmagic.registry import TRANSFORMS
 from mmengine.dataset import Compose
 
-from .loading import PrintedTransform
+from .references import PrintedTransform
 
 _progress: ContextVar[float] = ContextVar('progress', default=1.0)
 

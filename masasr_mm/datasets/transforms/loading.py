@@ -7,20 +7,13 @@ from typing import Any
 import numpy as np
 from mmagic.datasets.transforms import LoadImageFromFile
 from mmagic.registry import TRANSFORMS
-from mmcv.transforms import BaseTransform
 from mmengine.fileio import get_file_backend
 
 from masasr_mm.errors import BrokenFileError
 from masasr_mm.images.io import as_photo, decode_rgb
 from masasr_mm.images.pixels import in_bits, is_neutral
 
-
-class PrintedTransform(BaseTransform):
-    """A transform whose settings are in the log."""
-
-    def __repr__(self) -> str:
-        settings = ', '.join(f'{name}={value!r}' for name, value in vars(self).items())
-        return f'{type(self).__name__}({settings})'
+from .references import PrintedTransform
 
 
 @TRANSFORMS.register_module()

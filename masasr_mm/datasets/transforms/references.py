@@ -6,14 +6,22 @@ import cv2
 import mmcv
 import numpy as np
 from mmagic.registry import TRANSFORMS
+from mmcv.transforms import BaseTransform
 from PIL import Image
 from torchvision.transforms import functional
 
 from masasr_mm.alignment import Places, align_all
 from masasr_mm.errors import UserError
 
-from .loading import PrintedTransform
 from .packing import DIVISOR, arrange, column, pack
+
+
+class PrintedTransform(BaseTransform):
+    """A transform whose settings are in the log."""
+
+    def __repr__(self) -> str:
+        settings = ', '.join(f'{name}={value!r}' for name, value in vars(self).items())
+        return f'{type(self).__name__}({settings})'
 
 
 @TRANSFORMS.register_module()
