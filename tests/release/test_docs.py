@@ -12,7 +12,10 @@ from tests.commands import run_python, succeed
 from tests.conftest import REPOSITORY
 
 EXAMPLES = REPOSITORY / 'demo' / 'mmagic'
-PAGES = [REPOSITORY / 'README.md', *sorted((REPOSITORY / 'docs').glob('*.md'))]
+PAGES = [
+    *(REPOSITORY / name for name in ('README.md', 'CONTRIBUTING.md')),
+    *sorted((REPOSITORY / 'docs').glob('*.md')),
+]
 
 
 def test_the_tutorial_runs(tmp_path):
