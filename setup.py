@@ -17,11 +17,7 @@ FILES = (
 
 
 def copy_files(target: Path) -> None:
-    """Copy what belongs into ``.mim``.
-
-    Args:
-        target (Path): The folder of the package that is built.
-    """
+    """Copy what belongs into ``.mim`` of the package that is built."""
     for source in (path for pattern in FILES for path in ROOT.glob(pattern)):
         copy = target / '.mim' / source.relative_to(ROOT)
         copy.parent.mkdir(parents=True, exist_ok=True)
@@ -29,11 +25,7 @@ def copy_files(target: Path) -> None:
 
 
 def link_folders(target: Path) -> None:
-    """Link what belongs into ``.mim``, for an installation that runs from the checkout.
-
-    Args:
-        target (Path): The folder of the package.
-    """
+    """Link what belongs into ``.mim``, for an installation that runs from the checkout."""
     (target / '.mim').mkdir(exist_ok=True)
     for name in {Path(pattern).parts[0] for pattern in FILES}:
         with suppress(OSError):  # it is there, or Windows does not let everybody link

@@ -1,12 +1,6 @@
 # MASA or MASA-rec tested on CUFED5, Sun80 and Urban100 in one run: their row of Table 1. Sets that
 # are not there are named and left out.
-_base_ = [
-    '_base_/default_runtime.py',
-    '_base_/models/masa-rec.py',
-    '_base_/datasets/benchmarks.py',
-    '_base_/evaluation.py',
-    '_base_/inference.py',
-]
+_base_ = './_base_/tested.py'
 
 sets = dict(CUFED5=_base_.test_dataloader['dataset'], Sun80=_base_.sun80, Urban100=_base_.urban100)
 test_dataloader = [

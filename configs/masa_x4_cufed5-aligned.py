@@ -1,12 +1,6 @@
 # MASA or MASA-rec tested on CUFED5 with its references aligned, which is no protocol of the paper:
 # each is warped onto the photo's frame, and stacked with the whole at its scale and angle.
-_base_ = [
-    '_base_/default_runtime.py',
-    '_base_/models/masa-rec.py',
-    '_base_/datasets/benchmarks.py',
-    '_base_/evaluation.py',
-    '_base_/inference.py',
-]
+_base_ = './_base_/tested.py'
 
 # The LR is made before, since the references are aligned with it.
 aligned_pipeline = [

@@ -1,12 +1,6 @@
 # MASA or MASA-rec tested on CUFED5 with one reference, at each of the five levels of similarity,
 # and with all five: one run, one table.
-_base_ = [
-    '_base_/default_runtime.py',
-    '_base_/models/masa-rec.py',
-    '_base_/datasets/benchmarks.py',
-    '_base_/evaluation.py',
-    '_base_/inference.py',
-]
+_base_ = './_base_/tested.py'
 
 # The same as test_dataloader.dataset.level of masa_x4_cufed5.py, for all of them.
 names = [f'level-{level}' for level in range(1, 6)]

@@ -1,11 +1,5 @@
 # MASA or MASA-rec tested on Urban100 (Table 1).
-_base_ = [
-    '_base_/default_runtime.py',
-    '_base_/models/masa-rec.py',
-    '_base_/datasets/benchmarks.py',
-    '_base_/evaluation.py',
-    '_base_/inference.py',
-]
+_base_ = './_base_/tested.py'
 
 val_dataloader = dict(dataset=_base_.urban100)
 test_dataloader = val_dataloader

@@ -52,13 +52,13 @@ def check_data(config: Config, *kinds: str) -> list[BaseDataset]:
     """Build the datasets of 'train', 'val' or 'test' once, to tell of missing data first."""
     datasets = []
     for kind in kinds:
-        loaders = config.get(f'{kind}_dataloader')
-        if not loaders:
+        loaders = _as_list(config.get(f'{kind}_dataloader'))
+        if not loaders or not all('dataset' in loader for loader in loaders):
             raise UserError(
                 f'{config.filename} has no {kind}_dataloader: it is not made for that; '
                 'configs/masa_x4_cufed5.py trains and tests'
             )
-        datasets += [DATASETS.build(loader['dataset']) for loader in _as_list(loaders)]
+        datasets += [DATASETS.build(loader['dataset']) for loader in loaders]
     return datasets
 
 

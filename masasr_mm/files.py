@@ -52,6 +52,12 @@ def written_whole(path: str | os.PathLike) -> Iterator[Path]:
                 temporary.unlink()
 
 
+def write_text(path: str | os.PathLike, text: str) -> None:
+    """Write text, whole or not at all."""
+    with written_whole(path) as temporary:
+        temporary.write_text(text, 'utf-8')
+
+
 @contextmanager
 def folder_written_whole(out: str | os.PathLike) -> Iterator[Path]:
     """Give a folder that takes the place of ``out``, nothing or empty, if all goes well."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import socket
 import subprocess
 import sys
 from contextlib import suppress
@@ -11,11 +12,7 @@ from tests.conftest import REPOSITORY
 
 
 def run(*command: object, cwd=REPOSITORY, timeout: float = 240, **environment: str):
-    """Run a command in one thread, killed with all its children when the time is over.
-
-    Returns:
-        subprocess.CompletedProcess: With ``stdout`` and ``stderr`` as text.
-    """
+    """Run a command in one thread, killed with all its children when the time is over."""
     environment = {
         **os.environ,
         'OMP_NUM_THREADS': '1',
@@ -43,6 +40,13 @@ def kill_group(pid: int) -> None:
     """End whatever is left of a process group."""
     with suppress(ProcessLookupError):
         os.killpg(pid, 9)
+
+
+def free_port() -> str:
+    """Return a port that nobody uses."""
+    with socket.socket() as server:
+        server.bind(('127.0.0.1', 0))
+        return str(server.getsockname()[1])
 
 
 def run_python(*command: object, **options):

@@ -108,8 +108,7 @@ def random_vgg19(monkeypatch: pytest.MonkeyPatch):
 def small_data(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A CUFED-like set of crops of real photographs: 4 training pairs, 3 test images of odd sizes.
 
-    Returns:
-        Path: The folder with ``train/{input,ref}`` and ``test/CUFED5``.
+    It has the folders ``train/{input,ref}`` and ``test/CUFED5``.
     """
     from PIL import Image
     from skimage import data
@@ -138,8 +137,7 @@ def small_data(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def small_config(small_data: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A config for ``small_data`` that inherits configs/masa_x4_sample.py, with a small network.
 
-    Returns:
-        Path: The config file; trains 4 iterations and validates after each 2.
+    It trains 4 iterations and validates after each 2.
     """
     path = tmp_path_factory.mktemp('small_config') / 'small.py'
     path.write_text(

@@ -18,13 +18,7 @@ plain_configs().start()  # as in the tests' own process
 
 @HOOKS.register_module()
 class DyingRank(Hook):
-    """Kills the process of a rank as an iteration begins, once.
-
-    Args:
-        rank (int): The rank.
-        iteration (int): The iteration, from 0.
-        marker (str): A file that is made at death; while it is there, nobody dies.
-    """
+    """Kills the process of a rank as an iteration begins, once: while there is no ``marker``."""
 
     def __init__(self, rank: int, iteration: int, marker: str) -> None:
         self.rank, self.iteration, self.marker = rank, iteration, Path(marker)

@@ -13,6 +13,7 @@ import pytest
 from masasr_mm.errors import exit_with_user_errors
 
 REPOSITORY = Path(__file__).parents[1]
+SET_BY_TOOLS = ('LOCAL_RANK', 'TORCH_FORCE_WEIGHTS_ONLY_LOAD')
 
 
 def load_tool(path: str) -> ModuleType:
@@ -28,6 +29,9 @@ def load_tool(path: str) -> ModuleType:
 
 def call_tool(module: ModuleType, monkeypatch, *arguments: object) -> int:
     """Call a tool with command line arguments in this process; its exit status."""
+    for name in SET_BY_TOOLS:  # taken back with the rest
+        monkeypatch.setenv(name, '0')
+        monkeypatch.delenv(name)
     monkeypatch.setattr(sys, 'argv', [module.__file__, *map(str, arguments)])
     takes_arguments = inspect.signature(module.main).parameters
     with pytest.raises(SystemExit) as caught:

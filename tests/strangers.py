@@ -23,11 +23,7 @@ class Call:
 
 
 def evil_files(folder: Path, mark: Path) -> dict[str, Path]:
-    """Write files whose code would make the file ``mark`` if it were run.
-
-    Returns:
-        dict[str, Path]: The files, by the way they would do it.
-    """
+    """Write files whose code would make the file ``mark`` if it were run, each in its way."""
     command = f'touch {mark}'
     calls = dict(
         system=Call(os.system, command),

@@ -49,11 +49,7 @@ def make_data(root: Path) -> None:
 def tiny_config(data: Path, work_dir: Path, workers: int = 0, **options: Any) -> Config:
     """Return a config of the GAN stage with augmentation that begins in the fourth iteration.
 
-    Args:
-        data (Path): As :func:`make_data` wrote it.
-        work_dir (Path): Where the checkpoints go.
-        workers (int): Workers of the data loader.
-        **options (Any): Entries by their dotted keys, with ``__`` for the dot.
+    ``options`` are entries by their dotted keys, with ``__`` for the dot.
     """
     config = Config.fromfile(REPOSITORY / 'configs' / 'masa_x4_sample.py')
     config.work_dir = str(work_dir)
@@ -127,8 +123,7 @@ class SignalAt(Hook):
 def train(config: Config, processes: int = 1, hooks: list[Hook] | None = None) -> int:
     """Train in fresh processes, from the newest whole checkpoint if there is one.
 
-    Returns:
-        int: Exit status of the first process that failed; 0 where none did.
+    Returns the exit status of the first process that failed; 0 where none did.
     """
     with tempfile.TemporaryDirectory() as store:
         try:

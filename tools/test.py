@@ -6,19 +6,17 @@ import argparse
 import os
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING
 
-if TYPE_CHECKING:
-    from mmengine.config import Config
+from mmengine.config import Config, DictAction
+
+from masasr_mm.cli.values import tile, whole_number
+from masasr_mm.errors import UserError, exit_with_user_errors
+from masasr_mm.files import check_outputs
+from masasr_mm.version import add_version
 
 
 def parse_args() -> argparse.Namespace:
     """Read the command line."""
-    from mmengine.config import DictAction
-
-    from masasr_mm.cli.values import tile, whole_number
-    from masasr_mm.version import add_version
-
     parser = argparse.ArgumentParser(description=__doc__)
     add_version(parser)
     parser.add_argument('config', metavar='CONFIG', help='config file, such as those in configs/')
@@ -89,8 +87,6 @@ def limit_images(config: Config, count: int) -> None:
 
 def leave_out_absent(config: Config) -> None:
     """Take data sets that are not there out of a config that tests several, and name them."""
-    from masasr_mm.errors import UserError
-
     pairs = list(zip(config.test_dataloader, config.test_evaluator))
     there = [pair for pair in pairs if Path(pair[0].dataset.data_root).exists()]
     absent = [loader.dataset for loader, _ in pairs if (loader, _) not in there]
@@ -108,7 +104,6 @@ def check_written(config: Config, checkpoint: str, datasets: list) -> None:
     from masasr_mm.checkpoints.hub import files_of
     from masasr_mm.config import config_files
     from masasr_mm.engine.hooks.testing import image_file
-    from masasr_mm.files import check_outputs
 
     read = [*config_files(config), *files_of(checkpoint)]
     for dataset in datasets:
@@ -177,7 +172,4 @@ def main(args: argparse.Namespace) -> None:
 
 
 if __name__ == '__main__':
-    arguments = parse_args()
-    from masasr_mm.errors import exit_with_user_errors
-
-    exit_with_user_errors(lambda: main(arguments))
+    exit_with_user_errors(lambda: main(parse_args()))

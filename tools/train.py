@@ -5,18 +5,16 @@ from __future__ import annotations
 import argparse
 import os
 from pathlib import Path
-from typing import TYPE_CHECKING
 
-if TYPE_CHECKING:
-    from mmengine.config import Config
+from mmengine.config import Config, DictAction
+
+from masasr_mm.errors import UserError, exit_with_user_errors
+from masasr_mm.files import check_outputs
+from masasr_mm.version import add_version
 
 
 def parse_args() -> argparse.Namespace:
     """Read the command line."""
-    from mmengine.config import DictAction
-
-    from masasr_mm.version import add_version
-
     parser = argparse.ArgumentParser(description=__doc__)
     add_version(parser)
     parser.add_argument('config', metavar='CONFIG', help='config file, such as those in configs/')
@@ -85,8 +83,6 @@ def use_mixed_precision(optim_wrapper: dict, dtype: str) -> None:
     """Turn every optimizer wrapper of a config into its mixed precision sibling."""
     from mmengine.device import is_cuda_available, is_npu_available
 
-    from masasr_mm.errors import UserError
-
     mixed = dict(type='AutocastOptimWrapper')
     if dtype == 'float16':
         if not (is_cuda_available() or is_npu_available()):
@@ -140,8 +136,6 @@ def check_work_dir(config: Config) -> None:
     """See that what a training writes replaces nothing that it reads."""
     from masasr_mm.checkpoints.hub import files_of
     from masasr_mm.config import config_files
-    from masasr_mm.errors import UserError
-    from masasr_mm.files import check_outputs
 
     start = files_of(config.load_from) if config.load_from else []
     copy = Path(config.work_dir, Path(config.filename).name)
@@ -197,7 +191,4 @@ def main(args: argparse.Namespace) -> None:
 
 
 if __name__ == '__main__':
-    arguments = parse_args()
-    from masasr_mm.errors import exit_with_user_errors
-
-    exit_with_user_errors(lambda: main(arguments))
+    exit_with_user_errors(lambda: main(parse_args()))

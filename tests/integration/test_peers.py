@@ -41,13 +41,6 @@ experiment_name = {tmp_path.name + name!r}
     return write
 
 
-@pytest.fixture(autouse=True)
-def _environment(monkeypatch):
-    for name in ('LOCAL_RANK', 'TORCH_FORCE_WEIGHTS_ONLY_LOAD'):  # what the tools set
-        monkeypatch.setenv(name, '0')
-        monkeypatch.delenv(name)
-
-
 def test_a_checkpoint_of_mmagic_is_tested(config, tmp_path, monkeypatch, capfd):
     torch.manual_seed(0)
     network = MODELS.build(dict(type='SRCNNNet', channels=(3, 4, 4, 3)))

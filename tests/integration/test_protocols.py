@@ -7,9 +7,8 @@ from __future__ import annotations
 
 import csv
 import re
-import runpy
-import sys
 from collections.abc import Iterable
+from contextlib import redirect_stdout
 from io import StringIO
 from pathlib import Path
 from typing import NamedTuple
@@ -25,8 +24,9 @@ from masasr_mm.datasets import Sun80Dataset
 from masasr_mm.models.inference.super_resolve import TiledMASANet
 from tests import transcription as plain
 from tests.conftest import REPOSITORY
+from tests.editors import GENERATOR
+from tests.scripts import call_tool, load_tool
 
-GENERATOR = dict(type='MASANet', channels=4, fusion_blocks=(1, 1, 1), encoder=dict(num_blocks=1))
 SMALL_NETWORK = (
     'model.generator.channels=4',
     'model.generator.fusion_blocks=1,1,1',
@@ -92,26 +92,15 @@ def run_test(checkpoint, tmp_path_factory):
             calls.append(Call(*arrays))
             return result
 
-        with pytest.MonkeyPatch.context() as patch:
+        with pytest.MonkeyPatch.context() as patch, redirect_stdout(StringIO()) as stdout:
             patch.setattr(TiledMASANet, 'super_resolve', watched)
             paths = (REPOSITORY / 'configs' / config, checkpoint)
             folders = ('--work-dir', work / 'work', '--out', work / 'out')
             arguments = (*paths, *folders, '--cfg-options', *SMALL_NETWORK, *options)
-            patch.setattr(sys, 'argv', ['test.py', *map(str, arguments)])
-            stdout = _printed(patch, REPOSITORY / 'tools' / 'test.py')
-        return Run(work / 'out', stdout, calls)
+            assert not call_tool(load_tool('test.py'), patch, *arguments)
+        return Run(work / 'out', stdout.getvalue(), calls)
 
     return run
-
-
-def _printed(patch: pytest.MonkeyPatch, script: Path) -> str:
-    """Run a script that must succeed, and return what it printed."""
-    stdout = StringIO()
-    patch.setattr(sys, 'stdout', stdout)
-    with pytest.raises(SystemExit) as stop:
-        runpy.run_path(str(script), run_name='__main__')
-    assert stop.value.code in (None, 0), stdout.getvalue()
-    return stdout.getvalue()
 
 
 SIZES = [(61, 75), (64, 64), (97, 51), (45, 47), (31, 99)]

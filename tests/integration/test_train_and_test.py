@@ -21,9 +21,10 @@ from mmengine.runner import Runner
 
 from masasr_mm.tensor_files import read_tensors
 from tests.commands import error_line, succeed
+from tests.conftest import REPOSITORY
 from tests.scripts import call_tool, load_tool
 
-SET_BY_TOOLS = ('LOCAL_RANK', 'TORCH_FORCE_WEIGHTS_ONLY_LOAD')
+CONFIGS = REPOSITORY / 'configs'
 
 
 @pytest.fixture(scope='module')
@@ -32,9 +33,6 @@ def trained(small_config, tmp_path_factory) -> Path:
     work_dir, stdout = tmp_path_factory.mktemp('trained'), StringIO()
     options = ['--cfg-options', 'train_cfg.max_iters=2', 'train_dataloader.num_workers=0']
     with pytest.MonkeyPatch.context() as patch, redirect_stdout(stdout):
-        for name in SET_BY_TOOLS:
-            patch.setenv(name, '0')
-            patch.delenv(name)
         train = load_tool('train.py')
         assert not call_tool(train, patch, small_config, '--work-dir', work_dir, *options)
     assert re.search(r'Iter\(train\) \[2/2\].*loss_pix: 0\.\d+', stdout.getvalue())
@@ -45,9 +43,6 @@ def trained(small_config, tmp_path_factory) -> Path:
 @pytest.fixture
 def tool(monkeypatch, capfd, tmp_path) -> Callable[..., CompletedProcess]:
     """Call a tool in this process, with a result as of a command's."""
-    for name in SET_BY_TOOLS:
-        monkeypatch.setenv(name, '0')
-        monkeypatch.delenv(name)
     numbers = itertools.count()
 
     def call(path: str, *arguments: object) -> CompletedProcess:
@@ -119,32 +114,17 @@ def test_test_prints_the_table_and_writes_the_images(tool, trained, small_config
 @pytest.mark.parametrize(
     ('arguments', 'message'),
     [
-        (('tools/train.py', 'configs/none.py'), 'config not found: configs/none.py'),
-        (('tools/train.py', 'configs/masa_x4_sun80.py'), 'has no train_dataloader'),
-        (('tools/test.py', 'configs/masa_x4_sun80.py', 'none.pth'), 'data/Sun80'),
+        (('train.py', 'none.py'), 'config not found: none.py'),
+        (('train.py', CONFIGS / 'masa_x4_sun80.py'), 'has no train_dataloader'),
+        (('train.py', CONFIGS / 'masa_x4_cufed5.py'), 'data/CUFED/train'),
+        (('test.py', CONFIGS / 'masa_x4_sun80.py', 'none.pth'), 'data/Sun80'),
     ],
 )
-def test_mistakes_are_told_in_one_line(arguments, message, tmp_path, monkeypatch, capsys):
-    import runpy
-    import sys
-
-    from tests.conftest import REPOSITORY
-
-    script, config, *rest = arguments
+def test_mistakes_are_told_in_one_line_before_anything_else(
+    tool, arguments, message, tmp_path, monkeypatch
+):
     monkeypatch.chdir(tmp_path)
-    (tmp_path / 'configs').symlink_to(REPOSITORY / 'configs')
-    monkeypatch.setattr(sys, 'argv', [script, config, *rest])
-    with pytest.raises(SystemExit) as stop:
-        runpy.run_path(str(REPOSITORY / script), run_name='__main__')
-    assert stop.value.code == 2
-    [line] = [text for text in capsys.readouterr().err.splitlines() if text.startswith('error: ')]
-    assert message in line
-
-
-def test_no_data_is_told_before_anything_else(tool, tmp_path, monkeypatch):
-    config = Path('configs/masa_x4_cufed5.py').resolve()
-    monkeypatch.chdir(tmp_path)
-    assert 'data/CUFED/train' in error_line(tool('train.py', config))
+    assert message in error_line(tool(*arguments))
     assert list(tmp_path.iterdir()) == []
 
 

@@ -39,24 +39,21 @@ NAMES = sorted(
 )
 PEERS = [name for name in NAMES if name.startswith('peers/')]
 OURS = [name for name in NAMES if name not in PEERS]
-PARTS = dict(
-    encoder='MASAEncoder',
-    matching='MatchExtractionModule',
-    adaptation='SpatialAdaptationModule',
-)
-PARAMETERS = {
-    'masa-rec_x4_cufed5.py': 4_028_291,
-    'masa_x4_cufed5.py': 4_028_291,
-    'ablations/table3_baseline.py': 3_880_643,
-    'ablations/table3_adain.py': 3_880_643,
-    'ablations/table3_spade.py': 3_991_427,
-    'ablations/table3_sam.py': 4_028_291,
-    'ablations/table4_model1.py': 3_732_867,
-    'ablations/table4_model2.py': 3_880_579,
-    'ablations/table4_model3.py': 3_880_579,
-    'ablations/table4_model4.py': 4_028_291,
+SAM = 'SpatialAdaptationModule'
+PARTS = dict(encoder='MASAEncoder', matching='MatchExtractionModule', adaptation=SAM)
+TABLES = {
+    'masa-rec_x4_cufed5': (4_028_291, SAM, True, True),
+    'masa_x4_cufed5': (4_028_291, SAM, True, True),
+    'ablations/table3_baseline': (3_880_643, 'NoAdaptation', True, True),
+    'ablations/table3_adain': (3_880_643, 'AdaptiveInstanceNormalization', True, True),
+    'ablations/table3_spade': (3_991_427, 'SpatiallyAdaptiveNormalization', True, True),
+    'ablations/table3_sam': (4_028_291, SAM, True, True),
+    'ablations/table4_model1': (3_732_867, SAM, False, False),
+    'ablations/table4_model2': (3_880_579, SAM, False, True),
+    'ablations/table4_model3': (3_880_579, SAM, True, False),
+    'ablations/table4_model4': (4_028_291, SAM, True, True),
 }
-
+"""Parameters, adaptation, and whether DRAM has its branches for the reference and the LR."""
 INITIALIZERS = ('kaiming_uniform_', 'kaiming_normal_', 'uniform_', 'normal_', 'zeros_')
 
 
@@ -146,11 +143,9 @@ def test_peers_can_be_trained_as_the_ablations_are_from_the_enlargement(peer):
     assert config.model.pixel_loss == ours.model.pixel_loss
     losses = ('discriminator', 'gan_loss', 'perceptual_loss')
     assert not any(config.model.get(key) for key in losses)
-    assert config.train_dataloader == ours.train_dataloader
-    assert config.train_cfg == ours.train_cfg
-    assert config.optim_wrapper == ours.optim_wrapper
-    assert config.param_scheduler == ours.param_scheduler
-    assert config.randomness == ours.randomness
+    schedule = ('optim_wrapper', 'param_scheduler', 'randomness')
+    for key in ('train_dataloader', 'train_cfg', *schedule):
+        assert config[key] == ours[key]
 
 
 def test_ttsrs_extractor_learns_at_a_tenth_of_the_rate():
@@ -187,61 +182,34 @@ def test_names_only_what_is_registered(name):
         assert config.optim_wrapper.constructor in OPTIM_WRAPPER_CONSTRUCTORS
 
 
-@pytest.mark.parametrize(('name', 'count'), PARAMETERS.items())
-def test_parameters_of_tables_2_to_4(name, count):
-    assert sum(p.numel() for p in model_of(name).generator.parameters()) == count
+@pytest.mark.parametrize('name', TABLES)
+def test_tables_2_to_4(name):
+    net = model_of(f'{name}.py').generator
+    parameters, adaptation, *branches = TABLES[name]
+    assert sum(p.numel() for p in net.parameters()) == parameters
+    assert type(net.adaptation).__name__ == adaptation
+    for part in net.aggregations:
+        assert [part.ref_branch is not None, part.lr_branch is not None] == branches
 
 
-@pytest.mark.parametrize(
-    ('name', 'kind'),
-    [
-        ('baseline', 'NoAdaptation'),
-        ('adain', 'AdaptiveInstanceNormalization'),
-        ('spade', 'SpatiallyAdaptiveNormalization'),
-        ('sam', 'SpatialAdaptationModule'),
-    ],
-)
-def test_table_3(name, kind):
-    net = model_of(f'ablations/table3_{name}.py').generator
-    assert type(net.adaptation).__name__ == kind
-
-
-@pytest.mark.parametrize(
-    ('number', 'ref_branch', 'lr_branch'),
-    [(1, False, False), (2, False, True), (3, True, False), (4, True, True)],
-)
-def test_table_4(number, ref_branch, lr_branch):
-    for part in model_of(f'ablations/table4_model{number}.py').generator.aggregations:
-        assert (part.ref_branch is not None) == ref_branch
-        assert (part.lr_branch is not None) == lr_branch
-
-
-def figure_5() -> list[tuple[str, dict]]:
-    """Return the config of every setting, and what it changes."""
-    return [
-        *(
-            (f'fig5a_lr-block-{size}', dict(block_size=size, **_ref_block(size)))
-            for size in complexity.LR_BLOCKS
-        ),
-        *(
-            (f'fig5b_ref-block-{size}', dict(ref_block_ratio=size / 8))
-            for size in complexity.REF_BLOCKS
-        ),
-        *(
-            (f'fig5c_dilations-{"-".join(map(str, rates))}', dict(dilations=rates))
-            for rates in complexity.DILATIONS
-        ),
-    ]
-
-
-def _ref_block(lr_block: int) -> dict:
+FIGURE_5 = {
     # With blocks of 1×1 there is one candidate, whatever the ratio.
-    return dict(ref_block_ratio=12 / lr_block) if lr_block > 1 else {}
+    'a_lr-block-1': dict(block_size=1),
+    **{
+        f'a_lr-block-{size}': dict(block_size=size, ref_block_ratio=12 / size)
+        for size in complexity.LR_BLOCKS[1:]
+    },
+    **{f'b_ref-block-{size}': dict(ref_block_ratio=size / 8) for size in complexity.REF_BLOCKS},
+    **{
+        f'c_dilations-{"-".join(map(str, rates))}': dict(dilations=rates)
+        for rates in complexity.DILATIONS
+    },
+}
 
 
-@pytest.mark.parametrize(('name', 'change'), figure_5())
+@pytest.mark.parametrize(('name', 'change'), FIGURE_5.items())
 def test_figure_5(name, change):
-    matching = model_of(f'ablations/{name}.py').generator.matching
+    matching = model_of(f'ablations/fig5{name}.py').generator.matching
     paper = dict(block_size=8, ref_block_ratio=1.5, dilations=(1, 2, 3), patch_size=3)
     assert {key: getattr(matching, key) for key in paper} == {**paper, **change}
 
@@ -281,13 +249,8 @@ def test_training_makes_lr_images_that_the_network_takes(name, pair):
 
 @pytest.mark.parametrize('scale', [2, 4, 8])
 def test_the_five_values_of_the_custom_config_decide_the_rest(scale, tmp_path):
-    values = dict(
-        data=str(tmp_path / 'sharp'),
-        references=str(tmp_path / 'others'),
-        scale=scale,
-        iterations=500,
-        batch=3,
-    )
+    values = dict(data=str(tmp_path / 'sharp'), references=str(tmp_path / 'others'))
+    values.update(scale=scale, iterations=500, batch=3)
     for folder in ('sharp', 'others'):
         (tmp_path / folder).mkdir()
         for index in range(11):

@@ -8,12 +8,17 @@ import os
 import time
 from itertools import chain, repeat
 from pathlib import Path
+from statistics import median
 from typing import TYPE_CHECKING
 
+from mmengine.config import Config, DictAction
+
+from masasr_mm.cli.values import whole_number
+from masasr_mm.errors import exit_with_user_errors
+from masasr_mm.files import check_outputs, write_text, written_whole
 from masasr_mm.version import add_version
 
 if TYPE_CHECKING:
-    from mmengine.config import Config
     from pandas import DataFrame
 
 TRAINING_SIZE = (160, 160)
@@ -29,10 +34,6 @@ BATCHES = 50
 
 def parse_args() -> argparse.Namespace:
     """Read the command line."""
-    from mmengine.config import DictAction
-
-    from masasr_mm.cli.values import whole_number
-
     parser = argparse.ArgumentParser(
         description=__doc__,
         epilog='Without --train, --sweep or --loader the forward pass is measured. Every case runs '
@@ -134,8 +135,6 @@ def measure_all(args: argparse.Namespace, planned: list[tuple], device: str) -> 
 
 def spread(seconds: list[float]) -> dict[str, float]:
     """Return the minimum, median and maximum of measurements."""
-    from statistics import median
-
     return dict(minimum=min(seconds), median=median(seconds), maximum=max(seconds))
 
 
@@ -150,26 +149,17 @@ def relative(values):
     return values / values.iloc[0]
 
 
-def comparison_table(rows: DataFrame, baseline: float) -> DataFrame:
-    """Compare variants of one case; ratios are to the first one."""
+def table_of(rows: DataFrame, section: str, baseline: float) -> DataFrame:
+    """Compare variants of one case, or say how it grows; ratios are to the first row."""
     memory = rows['added_peak_bytes'].astype(float)
-    return rows[['label', 'first', 'minimum', 'median', 'maximum']].assign(
-        baselines=rows['median'] / baseline,
-        ratio=relative(rows['median']),
-        added_gib=memory / 2**30,
-        memory_ratio=relative(memory),
-    )
-
-
-def growth_table(rows: DataFrame, section: str) -> DataFrame:
-    """Return how time and memory grow, as multiples of the first row."""
-    memory = rows['added_peak_bytes'].astype(float)
-    return rows[['images']].assign(
-        area=relative(pixels(rows, section)),
-        median=rows['median'],
-        ratio=relative(rows['median']),
-        added_gib=memory / 2**30,
-        memory_ratio=relative(memory),
+    if section in GROWING:
+        area = relative(pixels(rows, section))
+        table = rows[['images']].assign(area=area, median=rows['median'])
+    else:
+        table = rows[['label', 'first', 'minimum', 'median', 'maximum']]
+        table = table.assign(baselines=rows['median'] / baseline)
+    return table.assign(
+        ratio=relative(rows['median']), added_gib=memory / 2**30, memory_ratio=relative(memory)
     )
 
 
@@ -193,13 +183,12 @@ def show(rows: DataFrame, section: str, baseline: dict, stages: bool, out: Path)
     if section in GROWING:
         label = rows['label'].iloc[0]
         print(f'\ngrowth with the area of the {GROWING[section]} ({label}), seconds')
-        print_table(growth_table(rows, section))
-        if len(rows) > 1:
-            logarithms = np.log(pixels(rows, section)), np.log(rows['median'])
-            print(f'time grows with the power {np.polyfit(*logarithms, 1)[0]:.2f}')
     else:
         print(f'\n{section}: {rows["images"].iloc[0]}, seconds')
-        print_table(comparison_table(rows, baseline['median']))
+    print_table(table_of(rows, section, baseline['median']))
+    if section in GROWING and len(rows) > 1:
+        logarithms = np.log(pixels(rows, section)), np.log(rows['median'])
+        print(f'time grows with the power {np.polyfit(*logarithms, 1)[0]:.2f}')
     if stages:
         print(f'\nstages of {section}: {", ".join(dict.fromkeys(rows["images"]))}, seconds')
         print_table(stage_table(rows).reset_index(names='stage'))
@@ -214,8 +203,6 @@ def print_table(table: DataFrame) -> None:
 def plot(rows: DataFrame, section: str, path: Path) -> None:
     """Draw time by stage and memory of all variants, or time and memory against the size."""
     from matplotlib.figure import Figure
-
-    from masasr_mm.files import written_whole
 
     growing = section in GROWING
     figure = Figure(figsize=(12, 4 if growing else 2.5 + 0.5 * len(rows)), layout='constrained')
@@ -283,7 +270,6 @@ def main(args: argparse.Namespace) -> None:
     from mmengine.device import get_device
 
     from masasr_mm.config import check_data, config_files, load_config
-    from masasr_mm.files import check_outputs, written_whole
 
     config, out = load_config(args.config, args.cfg_options), Path(args.out)
     planned = plan(args, config)
@@ -306,13 +292,9 @@ def main(args: argparse.Namespace) -> None:
         content.update(baseline=baseline, rows=json.loads(rows.to_json(orient='records')))
     if args.loader:
         content.update(loader=measure_loader(config, args.runs))
-    with written_whole(out / 'benchmark.json') as part:
-        part.write_text(json.dumps(content, indent=1, ensure_ascii=False), 'utf-8')
+    write_text(out / 'benchmark.json', json.dumps(content, indent=1, ensure_ascii=False))
     print(f'written to {out}')
 
 
 if __name__ == '__main__':
-    arguments = parse_args()
-    from masasr_mm.errors import exit_with_user_errors
-
-    exit_with_user_errors(lambda: main(arguments))
+    exit_with_user_errors(lambda: main(parse_args()))

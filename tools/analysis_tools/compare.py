@@ -7,8 +7,12 @@ import json
 import os
 from collections.abc import Collection, Sequence
 from pathlib import Path
+from statistics import median
 from typing import TYPE_CHECKING
 
+from masasr_mm.cli.values import whole_number
+from masasr_mm.errors import UserError, exit_with_user_errors
+from masasr_mm.files import check_outputs, write_text, written_whole
 from masasr_mm.version import add_version
 
 if TYPE_CHECKING:
@@ -36,8 +40,6 @@ COSTS = {
 
 def parse_args() -> argparse.Namespace:
     """Read the command line."""
-    from masasr_mm.cli.values import whole_number
-
     parser = argparse.ArgumentParser(
         description=__doc__,
         epilog='A method without a checkpoint has no quality, and its cells stay empty; its size, '
@@ -92,8 +94,6 @@ def parse_args() -> argparse.Namespace:
 
 def configs_of(methods: Sequence[str], texts: Sequence[str] = ()) -> dict[str, str]:
     """Return the config files of methods; ``texts``, NAME=FILE each, add to the known ones."""
-    from masasr_mm.errors import UserError
-
     known = {name: str(CONFIGS / file) for name, file in METHODS.items()}
     known.update(_named_files('--configs', texts))
     if list(methods) == ['all']:
@@ -106,8 +106,6 @@ def configs_of(methods: Sequence[str], texts: Sequence[str] = ()) -> dict[str, s
 
 def checkpoints_of(methods: Collection[str], texts: Sequence[str]) -> dict[str, str]:
     """Return the checkpoints, NAME=FILE each, of the methods that are compared."""
-    from masasr_mm.errors import UserError
-
     files = _named_files('--checkpoints', texts)
     for name, file in files.items():
         if name not in methods:
@@ -116,8 +114,6 @@ def checkpoints_of(methods: Collection[str], texts: Sequence[str]) -> dict[str, 
 
 
 def _named_files(option: str, texts: Sequence[str]) -> dict[str, str]:
-    from masasr_mm.errors import UserError
-
     files = {}
     for text in texts:
         name, _, file = text.partition('=')
@@ -130,8 +126,6 @@ def _named_files(option: str, texts: Sequence[str]) -> dict[str, str]:
 def read_sets(args: argparse.Namespace) -> dict:
     """Read the photos of all folders."""
     from quality import read_photos
-
-    from masasr_mm.errors import UserError
 
     sets = {
         Path(folder).resolve().name: read_photos(folder, args.references, args.limit)
@@ -182,8 +176,6 @@ def compare_quality(
 
 def measure_costs(config: str, case: Case, device: str, runs: int) -> dict:
     """Count a method's parameters and operations, and measure its time and memory if it is run."""
-    from statistics import median
-
     from complexity import costs, total
     from measuring import Variant, build_network, in_child, measure_inference
 
@@ -216,8 +208,6 @@ def plot_time(quality: DataFrame, costs: DataFrame, path: Path) -> None:
     """Draw PSNR against time, for the first set of photos, if there is a method with both."""
     from matplotlib.figure import Figure
 
-    from masasr_mm.files import written_whole
-
     name = quality['set'].iloc[0]
     psnr = quality[quality['set'] == name].groupby('method')['psnr'].mean()
     points = costs.reindex(columns=['seconds']).join(psnr).dropna()
@@ -237,8 +227,6 @@ def write_files(
     table: DataFrame, quality: DataFrame, costs: DataFrame, files: dict, about: dict, out: Path
 ) -> None:
     """Write the table as CSV and Markdown, and all numbers as JSON."""
-    from masasr_mm.files import written_whole
-
     records = {name: json.loads(group.drop(columns='method').to_json(orient='records'))
                for name, group in quality.groupby('method')}  # fmt: skip
     content = dict(about, methods=[])
@@ -253,17 +241,14 @@ def write_files(
         text += f'\n\nNo checkpoint was given for {", ".join(missing)}.'
     with written_whole(out / 'comparison.csv') as part:
         table.to_csv(part, index=False)
-    for name, written in (('md', text), ('json', json.dumps(content, indent=1))):
-        with written_whole(out / f'comparison.{name}') as part:
-            part.write_text(written + '\n', 'utf-8')
+    write_text(out / 'comparison.md', text + '\n')
+    write_text(out / 'comparison.json', json.dumps(content, indent=1) + '\n')
 
 
 def draw(drawn: dict, sets: dict, out: Path) -> None:
     """Write the pictures with the crops."""
     from crops import crops
     from PIL import Image
-
-    from masasr_mm.files import written_whole
 
     for (name, pair), results in drawn.items():
         gt = next(photo.gt for photo in sets[name] if photo.name == pair)
@@ -284,7 +269,6 @@ def main(args: argparse.Namespace) -> None:
     from masasr_mm.checkpoints.hub import files_of
     from masasr_mm.checkpoints.loading import read_checkpoint
     from masasr_mm.config import config_files, load_config
-    from masasr_mm.files import check_outputs
     from masasr_mm.system import keep_freed_memory
 
     keep_freed_memory()
@@ -323,7 +307,4 @@ def main(args: argparse.Namespace) -> None:
 
 
 if __name__ == '__main__':
-    arguments = parse_args()
-    from masasr_mm.errors import exit_with_user_errors
-
-    exit_with_user_errors(lambda: main(arguments))
+    exit_with_user_errors(lambda: main(parse_args()))

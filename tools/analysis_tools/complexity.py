@@ -10,6 +10,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from masasr_mm.errors import UserError, exit_with_user_errors
+from masasr_mm.files import check_outputs, write_text, written_whole
 from masasr_mm.version import add_version
 
 if TYPE_CHECKING:
@@ -283,8 +285,6 @@ def plot_sweep(settings: DataFrame, path: Path) -> None:
     """Draw the FLOPs axis of Fig. 5, a panel each; like the paper without LR blocks of 1×1."""
     from matplotlib.figure import Figure
 
-    from masasr_mm.files import written_whole
-
     figure = Figure(figsize=(12, 3.5), layout='constrained')
     shown = settings[(settings['panel'] != 'a') | (settings['label'] != '1×1')]
     for axes, (panel, name) in zip(figure.subplots(1, len(PANELS)), PANELS.items()):
@@ -303,8 +303,6 @@ def main(args: argparse.Namespace) -> None:
     from measuring import Case, build_network, check_case
 
     from masasr_mm.config import config_files, load_config
-    from masasr_mm.errors import UserError
-    from masasr_mm.files import check_outputs, written_whole
     from masasr_mm.models import MASANet
 
     out = args.out or ('work_dirs/complexity' if args.sweep else None)
@@ -335,13 +333,9 @@ def main(args: argparse.Namespace) -> None:
         content['sweep'] = json.loads(settings.to_json(orient='records'))
         plot_sweep(settings, written[1])
     if out:
-        with written_whole(written[0]) as part:
-            part.write_text(json.dumps(content, indent=1, ensure_ascii=False), 'utf-8')
+        write_text(written[0], json.dumps(content, indent=1, ensure_ascii=False))
         print(f'written to {out}')
 
 
 if __name__ == '__main__':
-    arguments = parse_args()
-    from masasr_mm.errors import exit_with_user_errors
-
-    exit_with_user_errors(lambda: main(arguments))
+    exit_with_user_errors(lambda: main(parse_args()))

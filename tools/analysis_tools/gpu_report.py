@@ -14,8 +14,11 @@ import time
 import warnings
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from statistics import median
 from typing import TYPE_CHECKING, Any
 
+from masasr_mm.errors import exit_with_user_errors
+from masasr_mm.files import check_outputs, write_text
 from masasr_mm.version import add_version
 
 if TYPE_CHECKING:
@@ -131,8 +134,6 @@ def host(net: nn.Module, images: list[Tensor], device: str, dtype: str) -> dict:
 
 def measured(work: Callable, *arguments: Any) -> dict:
     """Return seconds of the first run and the others, and the bytes added at the peak."""
-    from statistics import median
-
     found = work(*arguments)
     times = dict(first=found.first, least=min(found.seconds), median=median(found.seconds))
     return dict(times, gigabytes=None if found.memory is None else found.memory / 1e9)
@@ -236,21 +237,15 @@ def main(args: argparse.Namespace) -> None:
     """Measure and write the report."""
     from mmengine.device import get_device
 
-    from masasr_mm.files import check_outputs, written_whole
-
     page = Path(args.out)
     outputs = [page, page.with_suffix('.json')]
     check_outputs(outputs, [CONFIG])
     content = report(args.device or get_device(), args.minutes)
-    texts = as_markdown(content), json.dumps(content, indent=1, ensure_ascii=False, default=float)
-    for path, text in zip(outputs, texts):
-        with written_whole(path) as part:
-            part.write_text(text, 'utf-8')
-    print(texts[0])
+    tables = as_markdown(content)
+    write_text(page, tables)
+    write_text(outputs[1], json.dumps(content, indent=1, ensure_ascii=False, default=float))
+    print(tables)
 
 
 if __name__ == '__main__':
-    arguments = parse_args()
-    from masasr_mm.errors import exit_with_user_errors
-
-    exit_with_user_errors(lambda: main(arguments))
+    exit_with_user_errors(lambda: main(parse_args()))

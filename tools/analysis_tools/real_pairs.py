@@ -7,6 +7,9 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from masasr_mm.cli.values import whole_number
+from masasr_mm.errors import UserError, exit_with_user_errors
+from masasr_mm.files import check_outputs, written_whole
 from masasr_mm.version import add_version
 
 if TYPE_CHECKING:
@@ -28,8 +31,6 @@ DIGITS = dict(psnr=2, ssim=3, lpips=3)
 
 def parse_args() -> argparse.Namespace:
     """Read the command line."""
-    from masasr_mm.cli.values import whole_number
-
     parser = argparse.ArgumentParser(description=__doc__)
     add_version(parser)
     add = parser.add_argument
@@ -56,8 +57,6 @@ def parse_args() -> argparse.Namespace:
 def read_pairs(folder: str) -> list[Photo]:
     """Read photos with a reference of the same scene and one of another."""
     from quality import read_photos
-
-    from masasr_mm.errors import UserError
 
     pairs = read_photos(folder, references=2)
     for pair in pairs:
@@ -107,7 +106,6 @@ def main(args: argparse.Namespace) -> None:
 
     from masasr_mm.apis import MASAInferencer
     from masasr_mm.checkpoints.hub import files_of
-    from masasr_mm.files import check_outputs, written_whole
     from masasr_mm.system import keep_freed_memory
 
     if args.out:
@@ -134,7 +132,4 @@ def main(args: argparse.Namespace) -> None:
 
 
 if __name__ == '__main__':
-    arguments = parse_args()
-    from masasr_mm.errors import exit_with_user_errors
-
-    exit_with_user_errors(lambda: main(arguments))
+    exit_with_user_errors(lambda: main(parse_args()))

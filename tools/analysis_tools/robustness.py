@@ -7,6 +7,11 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
+from mmengine.config import DictAction
+
+from masasr_mm.cli.values import whole_number
+from masasr_mm.errors import UserError, exit_with_user_errors
+from masasr_mm.files import check_outputs, written_whole
 from masasr_mm.version import add_version
 
 if TYPE_CHECKING:
@@ -33,24 +38,16 @@ class Change(NamedTuple):
 
 CHANGES = dict(
     luminance=Change(
-        label='luminance × {:g}',
-        axis='factor of the luminance',
-        neutral=1.0,
-        strengths=(0.4, 0.6, 0.8, 1.0, 1.2, 1.4, 1.6),
+        'luminance × {:g}', 'factor of the luminance', 1.0, (0.4, 0.6, 0.8, 1.0, 1.2, 1.4, 1.6)
     ),
     color=Change(
-        label='hue {:+g}°',
-        axis='turn of the hue (degrees)',
-        neutral=0.0,
-        strengths=(-90.0, -30.0, 0.0, 30.0, 90.0, 180.0),
+        'hue {:+g}°', 'turn of the hue (degrees)', 0.0, (-90.0, -30.0, 0.0, 30.0, 90.0, 180.0)
     ),
     blur=Change(
-        label='Gaussian, σ = {:g} pixels',
-        axis='deviation of the Gaussian (pixels)',
-        neutral=0.0,
-        strengths=(0.0, 1.0, 2.0, 4.0, 8.0),
+        'Gaussian, σ = {:g} pixels', 'deviation of the Gaussian (pixels)', 0.0,
+        (0.0, 1.0, 2.0, 4.0, 8.0),
     ),
-)
+)  # fmt: skip
 RUNS = sum(len(change.strengths) for change in CHANGES.values()) - (len(CHANGES) - 1)
 """How often every image is super-resolved; what changes nothing is computed once."""
 
@@ -72,10 +69,6 @@ class Measured(NamedTuple):
 
 def parse_args() -> argparse.Namespace:
     """Read the command line."""
-    from mmengine.config import DictAction
-
-    from masasr_mm.cli.values import whole_number
-
     parser = argparse.ArgumentParser(description=__doc__)
     add_version(parser)
     add = parser.add_argument
@@ -99,8 +92,6 @@ def load(path: str, checkpoint: str, options: dict | None, written: list[Path]):
     from masasr_mm.checkpoints.hub import files_of
     from masasr_mm.checkpoints.loading import load_generator
     from masasr_mm.config import check_data, config_files, load_config
-    from masasr_mm.errors import UserError
-    from masasr_mm.files import check_outputs
 
     config = load_config(path, options)
     datasets = check_data(config, 'test')
@@ -116,8 +107,6 @@ def load(path: str, checkpoint: str, options: dict | None, written: list[Path]):
 
 def changed_pipeline(pipeline: Sequence[dict], change: str, strength: float) -> list[dict]:
     """Put a change of the reference into a pipeline, right after the reference is there."""
-    from masasr_mm.errors import UserError
-
     for index, step in enumerate(pipeline):
         if step.get('key') == 'ref' or 'ref' in step.get('dst_keys', ()):
             changing = dict(type='ChangeReference', change=change, strength=strength)
@@ -230,8 +219,6 @@ def plot(table: DataFrame, path: Path) -> None:
     """Draw PSNR and SSIM against the strength of every change."""
     from matplotlib.figure import Figure
 
-    from masasr_mm.files import written_whole
-
     figure = Figure(figsize=(12, 6), layout='constrained')
     grid = figure.subplots(2, len(CHANGES), sharey='row')
     for line, metric in zip(grid, ('PSNR', 'SSIM')):
@@ -259,8 +246,6 @@ def draw_examples(measured: dict[str, list[Measured]], path: Path) -> None:
     """Put side by side details of the first image with its reference and with changed ones."""
     from matplotlib.figure import Figure
 
-    from masasr_mm.files import written_whole
-
     keys = [('luminance', 1.0), *((kind, change.strongest) for kind, change in CHANGES.items())]
     by_key = [{(row.change, row.strength): row for row in rows} for rows in measured.values()]
     figure = Figure(figsize=(3 * (2 + len(by_key)), 2.8 * len(keys)), layout='constrained')
@@ -279,8 +264,6 @@ def draw_examples(measured: dict[str, list[Measured]], path: Path) -> None:
 
 def main(args: argparse.Namespace) -> None:
     """Test with changed references."""
-    from masasr_mm.files import written_whole
-
     pairs = [(args.config, args.checkpoint), *([args.baseline] if args.baseline else [])]
     out = Path(args.out or Path('work_dirs/robustness') / Path(args.config).stem)
     written = [out / name for name in ('robustness.json', 'robustness.png', 'examples.png')]
@@ -300,7 +283,4 @@ def main(args: argparse.Namespace) -> None:
 
 
 if __name__ == '__main__':
-    arguments = parse_args()
-    from masasr_mm.errors import exit_with_user_errors
-
-    exit_with_user_errors(lambda: main(arguments))
+    exit_with_user_errors(lambda: main(parse_args()))

@@ -9,7 +9,6 @@ from __future__ import annotations
 import argparse
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
 
 from rich.console import Console
 from rich.progress import track
@@ -22,20 +21,14 @@ from masasr_mm.datasets import (
     Urban100Dataset,
 )
 from masasr_mm.errors import UserError, exit_with_user_errors
-from masasr_mm.images.io import decode_rgb
+from masasr_mm.images.io import read_rgb
 from masasr_mm.version import add_version
 
-DATASETS = {
-    'cufed': CUFEDDataset,
-    'cufed5': CUFED5Dataset,
-    'sun80': Sun80Dataset,
-    'urban100': Urban100Dataset,
-}
 BENCHMARKS = {
-    'cufed': dict(images=11_871, references=1),
-    'cufed5': dict(images=126, references=5),
-    'sun80': dict(images=80, references=1),
-    'urban100': dict(images=100, references=0),
+    'cufed': (CUFEDDataset, dict(images=11_871, references=1)),
+    'cufed5': (CUFED5Dataset, dict(images=126, references=5)),
+    'sun80': (Sun80Dataset, dict(images=80, references=1)),
+    'urban100': (Urban100Dataset, dict(images=100, references=0)),
 }
 """HR images and references each of them has, as the paper's Sec. 4.1 uses them."""
 
@@ -44,7 +37,7 @@ def parse_arguments() -> argparse.Namespace:
     """Return the command line's arguments."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     add_version(parser)
-    parser.add_argument('dataset', choices=DATASETS, help='the layout of the data set')
+    parser.add_argument('dataset', choices=BENCHMARKS, help='the layout of the data set')
     parser.add_argument('root', metavar='ROOT', help='its folder, as data/CUFED/train')
     parser.add_argument(
         '--any-count',
@@ -66,11 +59,9 @@ def counts(dataset: RefSRDataset) -> dict[str, int]:
 def inspect(path: str) -> tuple[int, int] | str:
     """Return the width and height of an image, or what is wrong with it."""
     try:
-        height, width = decode_rgb(Path(path).read_bytes(), path).shape[:2]
+        height, width = read_rgb(path).shape[:2]
     except UserError as error:
         return str(error)
-    except OSError as error:
-        return f'{path}: the image file cannot be read: {error.strerror}'
     return width, height
 
 
@@ -104,12 +95,12 @@ def main() -> int:
     """Check a data set and return the exit status."""
     arguments = parse_arguments()
     console = Console(soft_wrap=True, highlight=False, markup=False)
-    dataset = DATASETS[arguments.dataset](arguments.root)
+    kind, expected = BENCHMARKS[arguments.dataset]
+    dataset = kind(arguments.root)
     results = list(inspect_all(dataset.image_paths(), Console(stderr=True)))
 
     console.print(f'{arguments.root}: {arguments.dataset}')
     bad = report(dataset, results, console)
-    expected = BENCHMARKS[arguments.dataset]
     wrong_count = counts(dataset) != expected and not arguments.any_count
     if wrong_count:
         console.print(

@@ -8,6 +8,8 @@ import os
 from collections.abc import Iterable
 from pathlib import Path
 
+from masasr_mm.errors import UserError, exit_with_user_errors
+from masasr_mm.files import folder_written_whole
 from masasr_mm.version import add_version
 
 FIRST_MAP_SIZE = 2**26
@@ -39,8 +41,6 @@ def pack(paths: Iterable[str], root: str, out: str | os.PathLike, decoded: bool 
     from PIL import Image
 
     from masasr_mm.datasets.lmdb_folder import LISTING, SUFFIX
-    from masasr_mm.errors import UserError
-    from masasr_mm.files import folder_written_whole
     from masasr_mm.images.io import decode_rgb, read_bytes
 
     if Path(out).suffix != SUFFIX:
@@ -98,7 +98,4 @@ def main(args: argparse.Namespace) -> None:
 
 
 if __name__ == '__main__':
-    arguments = parse_args()
-    from masasr_mm.errors import exit_with_user_errors
-
-    exit_with_user_errors(lambda: main(arguments))
+    exit_with_user_errors(lambda: main(parse_args()))

@@ -7,16 +7,15 @@ views and two exposures, rubberwhale are two frames.
 
 from __future__ import annotations
 
-import argparse
 from itertools import chain
 from pathlib import Path
-from typing import TYPE_CHECKING
+
+import numpy as np
+from photo_packages import images_in_folder, new_folder, parse_arguments, scikit_image
+from PIL import Image
 
 from masasr_mm.errors import UserError, exit_with_user_errors
-from masasr_mm.version import add_version
-
-if TYPE_CHECKING:
-    import numpy as np
+from masasr_mm.images.io import decode_rgb
 
 PACKAGE = 'opencv-doc'
 PAIRS = {
@@ -32,30 +31,8 @@ STEREO_WINDOW = (229, 26, 741, 474)
 """Left, top, right and bottom of the part of the motorcycle that the sample data has, too."""
 
 
-def parse_arguments() -> argparse.Namespace:
-    """Return the command line's arguments."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    add_version(parser)
-    parser.add_argument('out', metavar='OUT', type=Path, help='the folder to make')
-    parser.add_argument(
-        '--packages',
-        metavar='FOLDER',
-        type=Path,
-        help=f"folder with Debian's package {PACKAGE} (default: it is fetched with apt-get)",
-    )
-    return parser.parse_args()
-
-
 def read_pairs(packages: Path) -> dict[str, list[np.ndarray]]:
     """Return both photos of every pair, (H, W, 3), uint8 RGB, of even quarters."""
-    import numpy as np
-    from photo_packages import images_in_folder, scikit_image
-    from PIL import Image
-
-    from masasr_mm.images.io import decode_rgb
-
     wanted = set(chain(*PAIRS.values()))
     found = {}
     for image in chain(images_in_folder(packages), scikit_image()):
@@ -83,8 +60,6 @@ def read_pairs(packages: Path) -> dict[str, list[np.ndarray]]:
 
 def build(folder: Path, packages: Path) -> None:
     """Write the pairs of the packages in a folder into another."""
-    from PIL import Image
-
     pairs = read_pairs(packages)
     references = [reference for _, reference in pairs.values()]
     unlike = [*references[1:], references[0]]
@@ -95,13 +70,10 @@ def build(folder: Path, packages: Path) -> None:
 
 def main() -> int:
     """Make the pairs, and return the exit status."""
-    arguments = parse_arguments()
-    out = arguments.out
-    from photo_packages import new_folder
-
-    with new_folder(out, arguments.packages, [PACKAGE]) as (made, packages):
+    arguments = parse_arguments(__doc__, [PACKAGE])
+    with new_folder(arguments.out, arguments.packages, [PACKAGE]) as (made, packages):
         build(made, packages)
-    print(f'{out}: {len(PAIRS)} pairs, each with an unlike reference')
+    print(f'{arguments.out}: {len(PAIRS)} pairs, each with an unlike reference')
     return 0
 
 

@@ -1,45 +1,37 @@
 """Make training patches of the free photographs in some of Debian's packages and scikit-image.
 
-OUT/train/*.png are patches of 256×256 pixels, of which configs/masa-rec_x4_photos.py makes pairs,
-other ones in each epoch; OUT/val/*_{0,1}.png are views of further photographs, laid out as CUFED5.
-OUT/photos.json names every photograph with its package, author, licence and checksum. The same
-packages give the same files, to the byte.
+The packages are 0.4 GB. OUT/train/*.png are patches of 256×256 pixels, of which
+configs/masa-rec_x4_photos.py makes pairs, other ones in each epoch; OUT/val/*_{0,1}.png are views
+of further photographs, laid out as CUFED5. OUT/photos.json names every photograph with its package,
+author, licence and checksum. The same packages give the same files, to the byte.
 """
 
 from __future__ import annotations
 
-import argparse
 import hashlib
 import json
 from itertools import chain
 from pathlib import Path
-from typing import TYPE_CHECKING
+
+import numpy as np
+from photo_packages import (
+    DEBIAN_PACKAGES,
+    Selection,
+    cut_patches,
+    images_in_folder,
+    new_folder,
+    parse_arguments,
+    scikit_image,
+)
+from PIL import Image
+from rich.console import Console
+from rich.progress import track
 
 from masasr_mm.errors import exit_with_user_errors
-from masasr_mm.version import add_version
-
-if TYPE_CHECKING:
-    import numpy as np
 
 MANIFEST = 'photos.json'
 VALIDATE_ON_EVERY = 10
 """Of so many photographs one is not trained on."""
-
-
-def parse_arguments() -> argparse.Namespace:
-    """Return the command line's arguments."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    add_version(parser)
-    parser.add_argument('out', metavar='OUT', type=Path, help='the folder to make')
-    parser.add_argument(
-        '--packages',
-        metavar='FOLDER',
-        type=Path,
-        help='folder with the .deb files (default: they are fetched with apt-get, 0.4 GB)',
-    )
-    return parser.parse_args()
 
 
 def make_views(patch: np.ndarray, number: int) -> dict[str, np.ndarray]:
@@ -54,11 +46,6 @@ def make_views(patch: np.ndarray, number: int) -> dict[str, np.ndarray]:
 
 def build(folder: Path, packages: Path) -> dict[str, int]:
     """Write the data set into a new folder, the manifest last; return how much it has of each."""
-    from photo_packages import Selection, cut_patches, images_in_folder, scikit_image
-    from PIL import Image
-    from rich.console import Console
-    from rich.progress import track
-
     selection, photos = Selection(), []
     counts = dict(photos=0, train=0, val=0)
     images = chain(images_in_folder(packages), scikit_image())
@@ -89,10 +76,8 @@ def build(folder: Path, packages: Path) -> dict[str, int]:
 
 def main() -> int:
     """Make the data set, and return the exit status."""
-    arguments = parse_arguments()
+    arguments = parse_arguments(__doc__, DEBIAN_PACKAGES)
     out = arguments.out
-    from photo_packages import DEBIAN_PACKAGES, new_folder
-
     with new_folder(out, arguments.packages, DEBIAN_PACKAGES) as (made, packages):
         counts = build(made, packages)
     print(

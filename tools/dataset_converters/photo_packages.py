@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 import fnmatch
 import hashlib
 import io
@@ -22,6 +23,7 @@ from PIL import Image
 from masasr_mm.errors import BrokenFileError, UserError
 from masasr_mm.files import folder_written_whole
 from masasr_mm.images.io import decode_rgb
+from masasr_mm.version import add_version
 
 DEBIAN_PACKAGES = (
     'gcompris-qt-data',
@@ -83,6 +85,21 @@ class PackedImage(NamedTuple):
     content: bytes
     author: str
     licence: str
+
+
+def parse_arguments(description: str, names: Sequence[str]) -> argparse.Namespace:
+    """Return the arguments of a tool that makes a folder of images that packages carry."""
+    parser = argparse.ArgumentParser(
+        description=description, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    add_version(parser)
+    parser.add_argument('out', metavar='OUT', type=Path, help='the folder to make')
+    what = f"Debian's package {names[0]}" if len(names) == 1 else 'the .deb files'
+    parser.add_argument(
+        '--packages', metavar='FOLDER', type=Path,
+        help=f'folder with {what} (default: fetched with apt-get)',
+    )  # fmt: skip
+    return parser.parse_args()
 
 
 @contextmanager

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 
+from masasr_mm.errors import exit_with_user_errors
 from masasr_mm.version import add_version
 
 EPILOG = """
@@ -68,7 +69,4 @@ def _size(fixed: tuple[int, int] | None, free: str) -> str:
 
 
 if __name__ == '__main__':
-    arguments = parse_args()
-    from masasr_mm.errors import exit_with_user_errors
-
-    exit_with_user_errors(lambda: main(arguments))
+    exit_with_user_errors(lambda: main(parse_args()))

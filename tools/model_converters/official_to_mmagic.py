@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import argparse
 
+from masasr_mm.errors import exit_with_user_errors
+from masasr_mm.files import check_outputs
 from masasr_mm.version import add_version
 
 
@@ -23,7 +25,6 @@ def main(args: argparse.Namespace) -> None:
     """Convert and report."""
     import masasr_mm
     from masasr_mm.checkpoints.formats import from_released, to_released
-    from masasr_mm.files import check_outputs
     from masasr_mm.tensor_files import read_tensors, weights_of, write_tensors
 
     check_outputs([args.output], [args.input])
@@ -39,7 +40,4 @@ def main(args: argparse.Namespace) -> None:
 
 
 if __name__ == '__main__':
-    arguments = parse_args()
-    from masasr_mm.errors import exit_with_user_errors
-
-    exit_with_user_errors(lambda: main(arguments))
+    exit_with_user_errors(lambda: main(parse_args()))

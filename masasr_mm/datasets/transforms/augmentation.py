@@ -11,7 +11,7 @@ import numpy as np
 from mmagic.registry import TRANSFORMS
 from mmengine.dataset import Compose
 
-from .references import PrintedTransform
+from .references import PrintedTransform, as_list
 
 _progress: ContextVar[float] = ContextVar('progress', default=1.0)
 
@@ -104,26 +104,14 @@ class RandomRotation90(PrintedTransform):
         if np.random.random() >= self.prob:
             return results
         turns = np.random.randint(4)
-        if not all(_is_square(results[key]) for key in self.keys):
+        given = {key: as_list(results[key]) for key in self.keys}
+        if any(image.shape[0] != image.shape[1] for images in given.values() for image in images):
             turns = turns // 2 * 2
-        for key in self.keys:
-            value = results[key]
-            if isinstance(value, list):
-                results[key] = [self._rotate(image, turns) for image in value]
-            else:
-                results[key] = self._rotate(value, turns)
+        for key, images in given.items():
+            # contiguous, as OpenCV and torch need it
+            turned = [np.ascontiguousarray(np.rot90(image, turns)) for image in images]
+            results[key] = turned if isinstance(results[key], list) else turned[0]
         return results
-
-    @staticmethod
-    def _rotate(image: np.ndarray, turns: int) -> np.ndarray:
-        """Return an image after quarter turns, contiguous as OpenCV and torch need it."""
-        return np.ascontiguousarray(np.rot90(image, turns))
-
-
-def _is_square(value: np.ndarray | list[np.ndarray]) -> bool:
-    """Tell whether an image, or every one of a list, is as wide as high."""
-    images = value if isinstance(value, list) else [value]
-    return all(image.shape[0] == image.shape[1] for image in images)
 
 
 @TRANSFORMS.register_module()

@@ -13,7 +13,7 @@ from masasr_mm.errors import BrokenFileError
 from masasr_mm.images.io import as_photo, decode_rgb
 from masasr_mm.images.pixels import in_bits, is_neutral
 
-from .references import PrintedTransform
+from .references import PrintedTransform, as_list
 
 
 @TRANSFORMS.register_module()
@@ -75,15 +75,11 @@ class LoadPhoto(PrintedTransform):
     def transform(self, results: dict) -> dict:
         """Read the files."""
         photo = as_photo(results['img_path'])
-        paths = results['ref_path']
         pixels = photo.visible()
         results.update(
             img=pixels if pixels.dtype == np.uint8 else pixels.astype(np.float32) / 257,
             own_ref=in_bits(pixels, 8),
-            ref=[
-                as_photo(path).in_colors_of(photo)
-                for path in (paths if isinstance(paths, (list, tuple)) else [paths])
-            ],
+            ref=[as_photo(path).in_colors_of(photo) for path in as_list(results['ref_path'])],
             neutral=is_neutral(pixels),
         )
         return results | {f'{key}_channel_order': 'rgb' for key in ('img', 'own_ref', 'ref')}

@@ -89,13 +89,18 @@ def arrange(sizes: Sequence[Size]) -> Layout:
     return min(found, key=lambda layout: layout.pixels)
 
 
+def round_up(length: int, divisor: int) -> int:
+    """Return the lowest multiple of ``divisor`` that is not below ``length``."""
+    return -(-length // divisor) * divisor
+
+
 def column(sizes: Sequence[Size], cell: Size | None = None) -> Layout:
     """Return a layout with every reference in the middle of a cell, one below the other.
 
     Without a size the cell is the least multiple of 16 that holds them all.
     """
     if cell is None:
-        cell = tuple(-(-max(lengths) // DIVISOR) * DIVISOR for lengths in zip(*sizes))
+        cell = tuple(round_up(max(lengths), DIVISOR) for lengths in zip(*sizes))
     pieces = []
     for index, size in enumerate(sizes):
         corner = (index * cell[0], 0)

@@ -13,7 +13,7 @@ from torchvision.transforms import functional
 from masasr_mm.alignment import Places, align_all
 from masasr_mm.errors import UserError
 
-from .packing import DIVISOR, arrange, column, pack
+from .packing import DIVISOR, arrange, column, pack, round_up
 
 
 class PrintedTransform(BaseTransform):
@@ -22,6 +22,11 @@ class PrintedTransform(BaseTransform):
     def __repr__(self) -> str:
         settings = ', '.join(f'{name}={value!r}' for name, value in vars(self).items())
         return f'{type(self).__name__}({settings})'
+
+
+def as_list(value: object) -> list:
+    """Return what is one or several as a list."""
+    return list(value) if isinstance(value, (list, tuple)) else [value]
 
 
 @TRANSFORMS.register_module()
@@ -57,8 +62,7 @@ class AlignReferences(PrintedTransform):
 
     def transform(self, results: dict) -> dict:
         """Align the references, each by itself."""
-        value = results[self.key]
-        references = value if isinstance(value, (list, tuple)) else [value]
+        references = as_list(results[self.key])
         alignments, parts = align_all(results[self.lq_key], references, self.scale)
         places = Places(alignments, arrange([part.shape[:2] for part in parts]), self.scale)
         results.update({'alignments': alignments, 'places': places, self.key: parts})
@@ -98,8 +102,8 @@ class ChangeReference(PrintedTransform):
     def transform(self, results: dict) -> dict:
         """Change the reference, or all of them."""
         value = results[self.key]
-        several = isinstance(value, (list, tuple))
-        results[self.key] = [self._apply(v) for v in value] if several else self._apply(value)
+        changed = [self._apply(image) for image in as_list(value)]
+        results[self.key] = changed if isinstance(value, (list, tuple)) else changed[0]
         return results
 
     def _apply(self, image: np.ndarray) -> np.ndarray:
@@ -182,11 +186,6 @@ class PadToMultiple(PrintedTransform):
         return results
 
 
-def round_up(length: int, divisor: int) -> int:
-    """Return the lowest multiple of ``divisor`` that is not below ``length``."""
-    return -(-length // divisor) * divisor
-
-
 @TRANSFORMS.register_module()
 class StackReferences(PrintedTransform):
     """Make a single reference of several, by default from top to bottom, padded to one size.
@@ -226,9 +225,10 @@ class StackReferences(PrintedTransform):
         value = results[self.key]
         alone = not isinstance(value, (list, tuple))
         if alone and self.size:
-            results[self.key] = self._pad_alone(value)
+            height, width = (round_up(length, DIVISOR) for length in value.shape[:2])
+            results[self.key] = replicate_pad(value, height, width, centered=False)[0]
             return results
-        references = [value] if alone else list(value)
+        references = as_list(value)
         sizes = [reference.shape[:2] for reference in references]
         for index, (height, width) in enumerate(sizes):
             if self.size and (height > self.size[0] or width > self.size[1]):
@@ -241,11 +241,6 @@ class StackReferences(PrintedTransform):
         results[self.key] = pack(references, layout)
         results['num_refs'] = layout.in_a_column
         return results
-
-    def _pad_alone(self, reference: np.ndarray) -> np.ndarray:
-        """Return one reference, padded as the released test of one level does."""
-        height, width = (round_up(length, DIVISOR) for length in reference.shape[:2])
-        return replicate_pad(reference, height, width, centered=False)[0]
 
     def _name(self, results: dict, index: int) -> str:
         """Return the path of a reference, or a name if it has none."""

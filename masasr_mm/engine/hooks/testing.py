@@ -17,7 +17,7 @@ from rich.console import Console
 from rich.table import Table
 
 from ...errors import UserError
-from ...files import written_whole
+from ...files import write_text, written_whole
 from ...visualization.visualizers import draw_sample, picture_name
 
 
@@ -89,9 +89,11 @@ class PerImageMetricsHook(Hook):
         ]
         for metric in runner.test_loop.evaluator.metrics:
             if isinstance(metric, BaseSampleWiseMetric):
-                column = self._column(metric, test_set)
+                # as it is printed, less the name of the data set
+                prefix = '' if metric.prefix in (None, test_set) else f'{metric.prefix}/'
                 for row, result in zip(rows, metric.results[-len(rows) :]):
-                    row[column] = float(result[metric.metric]) * metric.scaling
+                    value = float(result[metric.metric]) * metric.scaling
+                    row[f'{prefix}{metric.metric}'] = value
         self.rows.setdefault(test_set, []).extend(rows)
         self.sizes[test_set] = len(runner.test_loop.dataloader.dataset)
 
@@ -101,31 +103,20 @@ class PerImageMetricsHook(Hook):
         for test_set, size in self.sizes.items():
             # In the order of the data set, without what fills up the last batch of a process.
             rows += collect_results(self.rows[test_set], size) or []
-        if is_main_process():
-            self._write_csv(rows)
-            self._write_json(rows, metrics or {})
-
-    def _write_csv(self, rows: list[dict]) -> None:
-        columns = list(dict.fromkeys(column for row in rows for column in row))
+        if not is_main_process():
+            return
+        columns = dict.fromkeys(name for row in rows for name in row)
         path = self.out_dir / 'metrics.csv'
         with written_whole(path) as part, part.open('w', encoding='utf-8', newline='') as file:
-            writer = csv.DictWriter(file, columns)
+            writer = csv.DictWriter(file, list(columns))
             writer.writeheader()
             writer.writerows(rows)
-
-    def _write_json(self, rows: list[dict], metrics: dict[str, float]) -> None:
         content = dict(
-            mean={name: finite(float(value)) for name, value in metrics.items()},
+            mean={name: finite(float(value)) for name, value in (metrics or {}).items()},
             images=[{name: finite(value) for name, value in row.items()} for row in rows],
         )
-        with written_whole(self.out_dir / 'metrics.json') as part:
-            part.write_text(json.dumps(content, indent=1, ensure_ascii=False), 'utf-8')
-
-    @staticmethod
-    def _column(metric: BaseSampleWiseMetric, test_set: str | None) -> str:
-        """Return the name of a metric as it is printed, less the name of the data set."""
-        prefix = metric.prefix
-        return metric.metric if prefix in (None, test_set) else f'{prefix}/{metric.metric}'
+        text = json.dumps(content, indent=1, ensure_ascii=False)
+        write_text(self.out_dir / 'metrics.json', text)
 
 
 def finite(value: float | str) -> float | str | None:

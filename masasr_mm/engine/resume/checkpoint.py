@@ -12,7 +12,7 @@ from mmengine.model import is_model_wrapper
 from mmengine.runner import Runner
 
 from masasr_mm.engine.whole_files import remove_unfinished
-from masasr_mm.files import written_whole
+from masasr_mm.files import write_text
 
 from .loop import ResumableTrainLoop
 
@@ -87,8 +87,7 @@ class WholeCheckpointHook(CheckpointHook):
         )
         self._saved_step = step
         if is_main_process():
-            with written_whole(Path(runner.work_dir) / 'last_checkpoint') as temporary:
-                temporary.write_text(self.last_ckpt, encoding='utf-8')
+            write_text(Path(runner.work_dir) / 'last_checkpoint', self.last_ckpt)
             for old in outdated:
                 self._remove(
                     self.file_backend.join_path(self.out_dir, self.filename_tmpl.format(old))

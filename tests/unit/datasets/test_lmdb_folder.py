@@ -8,39 +8,48 @@ from mmagic.registry import DATASETS
 from mmengine.fileio import LmdbBackend
 from mmengine.runner import Runner
 
-from masasr_mm.datasets import CUFEDDataset
 from masasr_mm.errors import UserError
-from masasr_mm.images.io import decode_rgb
-from tests.data_folders import make_cufed, write_images
-from tests.scripts import load_tool
+from tests.data_folders import make_cufed, make_cufed5, write_images
+from tests.scripts import call_tool, load_tool
 
 tool = load_tool('dataset_converters/cufed_to_lmdb.py')
 
 LOAD = [dict(type='LoadRGBImage', key='gt'), dict(type='LoadRGBImage', key='ref')]
+LAYOUTS = dict(cufed=(make_cufed, 'CUFEDDataset', 6), cufed5=(make_cufed5, 'CUFED5Dataset', 12))
+
+
+def build(root, kind: str = 'cufed'):
+    return DATASETS.build(dict(type=LAYOUTS[kind][1], data_root=str(root), pipeline=LOAD))
+
+
+@pytest.mark.parametrize('kind', LAYOUTS)
+@pytest.mark.parametrize('decoded', [False, True])
+def test_the_same_items(kind, decoded, tmp_path, monkeypatch, capsys):
+    make, _, count = LAYOUTS[kind]
+    root, out = make(tmp_path / 'data'), tmp_path / 'data.lmdb'
+    options = ['--decoded'] if decoded else []
+    assert not call_tool(tool, monkeypatch, kind, root, out, *options)
+    printed = capsys.readouterr().out
+    assert f'{out}: {count} images' in printed
+    assert f'use data_root=lmdb://{out}' in printed
+    files, database = build(root, kind), build(f'lmdb://{out}', kind)
+    assert len(database) == len(files)
+    paths = [path.replace(f'lmdb://{out}', str(root)) for path in database.image_paths()]
+    assert paths == files.image_paths()
+    for have, need in zip(database, files):
+        assert have['key'] == need['key']
+        for key in ('gt', 'ref'):
+            np.testing.assert_array_equal(have[key], need[key])
+    content = database.file_backend.get(database.image_paths()[0])
+    assert content.startswith(b'P6' if decoded else b'\x89PNG')
 
 
 @pytest.fixture
 def packed(tmp_path):
     """A CUFED folder, and the address of the same in a database."""
     root = make_cufed(tmp_path / 'train')
-    tool.pack(CUFEDDataset(str(root)).image_paths(), str(root), tmp_path / 'train.lmdb')
+    tool.pack(build(root).image_paths(), str(root), tmp_path / 'train.lmdb')
     return root, f'lmdb://{tmp_path}/train.lmdb'
-
-
-def build(root, kind='CUFEDDataset', **options):
-    return DATASETS.build(dict(type=kind, data_root=str(root), pipeline=LOAD, **options))
-
-
-def test_training_pairs(packed):
-    files, database = (build(root) for root in packed)
-    assert len(database) == len(files) == 3
-    for index in range(3):
-        have, need = database[index], files[index]
-        assert have['key'] == need['key']
-        assert have['gt_path'] == f'{packed[1]}/input/{have["key"]}.png'
-        for key in ('gt', 'ref'):
-            np.testing.assert_array_equal(have[key], need[key])
-    assert not np.array_equal(files[0]['gt'], files[1]['gt'])
 
 
 def test_worker_processes(packed):
@@ -60,18 +69,19 @@ def test_worker_processes(packed):
         np.testing.assert_array_equal(have['ref'][0], need['ref'])
 
 
-def test_mistakes_are_told(packed, tmp_path):
+def test_mistakes_of_who_reads_are_told(packed, tmp_path):
     with pytest.raises(UserError, match=r'train\.lmdb/input/none\.png: .* not in the database'):
         build(packed[1]).pipeline(dict(gt_path=f'{packed[1]}/input/none.png', ref_path=''))
-    with pytest.raises(UserError, match=r'none\.lmdb/input: there is no such folder'):
-        build(f'lmdb://{tmp_path}/none.lmdb')
-    with pytest.raises(UserError, match=r'it should look like lmdb://FOLDER\.lmdb'):
-        build(f'lmdb://{tmp_path}/train')
     broken = tmp_path / 'broken.lmdb'
     broken.mkdir()
     (broken / 'data.mdb').write_bytes(b'no database' * 1000)
-    with pytest.raises(UserError, match='the LMDB database cannot be read'):
-        build(f'lmdb://{broken}')
+    for name, message in {
+        'none.lmdb': r'none\.lmdb/input: there is no such folder',
+        'train': r'it should look like lmdb://FOLDER\.lmdb',
+        'broken.lmdb': 'the LMDB database cannot be read',
+    }.items():
+        with pytest.raises(UserError, match=message):
+            build(f'lmdb://{tmp_path}/{name}')
 
 
 @pytest.fixture
@@ -96,43 +106,26 @@ def test_a_database_grows_as_needed(paths, tmp_path, monkeypatch):
     assert left(tmp_path / 'new') == ['x.lmdb']
 
 
-def test_decoded_images_have_the_same_pixels(paths, tmp_path):
-    tool.pack(paths, str(tmp_path / 'images'), tmp_path / 'x.lmdb', decoded=True)
-    backend = LmdbBackend(tmp_path / 'x.lmdb')
-    for path in paths:
-        content = backend.get(path.rpartition('/')[2])
-        assert content.startswith(b'P6')
-        with open(path, 'rb') as file:
-            expected = decode_rgb(file.read(), path)
-        np.testing.assert_array_equal(decode_rgb(content, path), expected)
-
-
-def test_nothing_is_left_of_a_failure(paths, tmp_path):
+def test_mistakes_of_who_writes_leave_nothing(paths, tmp_path):
     def interrupted():
         yield paths[0]
         raise KeyboardInterrupt
 
+    images = tmp_path / 'images'
     with pytest.raises(KeyboardInterrupt):
-        tool.pack(interrupted(), str(tmp_path / 'images'), tmp_path / 'x.lmdb')
-    assert left(tmp_path) == []
-    with open(paths[1], 'r+b') as file:
+        tool.pack(interrupted(), str(images), tmp_path / 'x.lmdb')
+    (tmp_path / 'there.lmdb').touch()
+    write_images(images, ['ü.png', 'half.png'])
+    with (images / 'half.png').open('r+b') as file:
         file.truncate(100)
-    with pytest.raises(UserError, match=r'a\.png: cannot be read as an image'):
-        tool.pack(paths, str(tmp_path / 'images'), tmp_path / 'x.lmdb')
-    with pytest.raises(UserError, match=r'image not found: .*none\.png'):
-        tool.pack([f'{tmp_path}/none.png'], str(tmp_path), tmp_path / 'x.lmdb')
-    assert left(tmp_path) == []
-
-
-def test_mistakes(paths, tmp_path):
-    with pytest.raises(UserError, match=r'x: the name of the database must end in \.lmdb'):
-        tool.pack(paths, str(tmp_path), tmp_path / 'x')
-    (tmp_path / 'x.lmdb').touch()
-    with pytest.raises(UserError, match=r'x\.lmdb: exists'):
-        tool.pack(paths, str(tmp_path), tmp_path / 'x.lmdb')
-    write_images(tmp_path / 'images', ['ü.png'])
-    with pytest.raises(UserError, match=r'ü\.png: LMDB takes names in ASCII alone'):
-        tool.pack([str(tmp_path / 'images' / 'ü.png')], str(tmp_path), tmp_path / 'y.lmdb')
-    with pytest.raises(UserError, match=r'cannot write .*z\.lmdb: File exists'):
-        tool.pack(paths, str(tmp_path), f'{paths[0]}/z.lmdb')
-    assert left(tmp_path) == ['x.lmdb']
+    for given, out, message in (
+        ([images / 'half.png'], 'x.lmdb', r'half\.png: cannot be read as an image'),
+        ([images / 'none.png'], 'x.lmdb', r'image not found: .*none\.png'),
+        ([images / 'ü.png'], 'x.lmdb', r'ü\.png: LMDB takes names in ASCII alone'),
+        (paths, 'x', r'x: the name of the database must end in \.lmdb'),
+        (paths, 'there.lmdb', r'there\.lmdb: exists'),
+        (paths, 'images/a.png/x.lmdb', r'cannot write .*x\.lmdb: File exists'),
+    ):
+        with pytest.raises(UserError, match=message):
+            tool.pack(map(str, given), str(images), tmp_path / out)
+    assert left(tmp_path) == ['there.lmdb']

@@ -10,6 +10,7 @@ import pytest
 from PIL import Image
 
 from masasr_mm.datasets import CUFED5Dataset
+from tests.image_files import encode
 from tests.packed import write_package
 from tests.scripts import call_tool, load_tool
 
@@ -17,13 +18,9 @@ make_pairs = load_tool('dataset_converters/make_pairs.py')
 
 
 def photo(name: str) -> bytes:
-    """A picture of odd size that is the name's own, as PNG or JPEG."""
-    pixels = np.random.default_rng(zlib.crc32(name.encode())).integers(
-        0, 256, (83, 91, 3), np.uint8
-    )
-    stream = io.BytesIO()
-    Image.fromarray(pixels).save(stream, 'PNG')
-    return stream.getvalue()
+    """A picture of odd size that is the name's own, as PNG."""
+    random = np.random.default_rng(zlib.crc32(name.encode()))
+    return encode(random.integers(0, 256, (83, 91, 3), np.uint8))
 
 
 @pytest.fixture

@@ -3,38 +3,27 @@
 from __future__ import annotations
 
 import hashlib
-import io
 import json
 
 import pytest
 import skimage.data
-from PIL import Image
 
 from masasr_mm.datasets import CUFED5Dataset, PhotoPatchDataset
+from tests.image_files import encode
 from tests.packed import write_package
 from tests.scripts import call_tool, load_tool
 
 make_photos = load_tool('dataset_converters/make_photos.py')
 
 
-def png(pixels) -> bytes:
-    stream = io.BytesIO()
-    Image.fromarray(pixels).save(stream, 'PNG')
-    return stream.getvalue()
-
-
 @pytest.fixture
 def packages(tmp_path, monkeypatch):
     """A package with parts of photographs that differ; one in three is to validate on."""
     monkeypatch.setattr(make_photos, 'VALIDATE_ON_EVERY', 3)
-    monkeypatch.setattr('photo_packages.scikit_image', lambda: iter(()))
+    monkeypatch.setattr(make_photos, 'scikit_image', lambda: iter(()))
     photo = skimage.data.astronaut()
-    files = {
-        f'pictures/{name}.png': png(pixels)
-        for name, pixels in dict(
-            a=photo[:256, :256], b=photo[:256, 256:], c=photo[256:, :256]
-        ).items()
-    }
+    parts = dict(a=photo[:256, :256], b=photo[:256, 256:], c=photo[256:, :256])
+    files = {f'pictures/{name}.png': encode(pixels) for name, pixels in parts.items()}
     folder = tmp_path / 'packages'
     folder.mkdir()
     write_package(folder / 'pictures.deb', files)

@@ -9,6 +9,7 @@ import pytest
 from PIL import Image, ImageDraw
 
 from masasr_mm.errors import UserError
+from tests.image_files import encode
 from tests.packed import resource, write_package
 from tests.scripts import load_tool
 
@@ -52,9 +53,7 @@ PHOTOS = {image.file.rsplit('/', 1)[1]: image for image in packages.scikit_image
 
 
 def packed(picture: Image.Image, file: str = 'a/b.png', **options) -> packages.PackedImage:
-    stream = io.BytesIO()
-    picture.save(stream, options.pop('format', 'PNG'), **options)
-    return packages.PackedImage('package', '1', file, stream.getvalue(), '', '')
+    return packages.PackedImage('package', '1', file, encode(picture, **options), '', '')
 
 
 def opened(name: str) -> Image.Image:
@@ -95,7 +94,7 @@ def test_a_picture_comes_once_in_whatever_size_and_format():
     selection = packages.Selection()
     assert selection.photograph(packed(opened('coffee.png'))) is not None
     assert selection.photograph(packed(opened('coffee.png'))) is None
-    again = packed(opened('coffee.png').resize((480, 320)), format='JPEG', quality=60)
+    again = packed(opened('coffee.png').resize((480, 320)), kind='JPEG', quality=60)
     assert selection.photograph(again) is None
     assert selection.photograph(packed(opened('chelsea.png'))) is not None
 
@@ -108,7 +107,7 @@ def test_pairs_that_results_are_measured_on_are_never_trained_on(name, change):
         picture = picture.resize((picture.width * 2 // 3, picture.height * 2 // 3))
     elif change == 'brighter':
         picture = picture.point(lambda value: min(255, value + 20))
-    options = dict(format='JPEG', quality=50) if change == 'jpeg' else {}
+    options = dict(kind='JPEG', quality=50) if change == 'jpeg' else {}
     assert packages.Selection().photograph(packed(picture, **options)) is None
 
 

@@ -33,31 +33,15 @@ def test_swaps_the_images_and_what_is_known_of_them():
     )  # fmt: skip
     assert RandomSwap(prob=0)(item()) == item()
 
-
-@pytest.mark.parametrize('prob', [0.5, 0.2])
-def test_probability_and_seed(prob):
-    swap = TRANSFORMS.build(dict(type='RandomSwap', prob=prob))
-
-    def run() -> list[bool]:
-        np.random.seed(1)
-        return [swap(item())['gt'] == 'r' for _ in range(2000)]
-
-    first = run()
-    assert abs(np.mean(first) - prob) < 4 * (prob * (1 - prob) / 2000) ** 0.5
-    assert run() == first
-
-
-RAMP = np.arange(256, dtype=np.uint8).reshape(16, 16, 1).repeat(3, axis=2)
-
-
-def formula(pixels: np.ndarray, factor: float, offset: float) -> np.ndarray:
-    exact = np.abs(factor * pixels.astype(np.float64) + offset)
-    return np.clip(np.rint(exact), 0, 255)
+    np.random.seed(1)
+    swap = TRANSFORMS.build(dict(type='RandomSwap', prob=0.2))
+    assert 0.15 < np.mean([swap(item())['gt'] == 'r' for _ in range(2000)]) < 0.25
 
 
 def test_dark_pixels_are_reflected_as_in_the_released_code():
+    ramp = np.arange(256, dtype=np.uint8).reshape(16, 16, 1).repeat(3, axis=2)
     change = RandomColorChange(contrast=(1, 1), brightness=(-20, -20))
-    results = change(dict(gt=RAMP, ref=RAMP))
+    results = change(dict(gt=ramp, ref=ramp))
     changed = min(results['gt'], results['ref'], key=lambda image: image[-1, -1, -1])
     assert changed.reshape(-1, 3)[:41, 0].tolist() == [*range(20, 0, -1), *range(21)]
 
@@ -94,18 +78,16 @@ ANTICLOCKWISE = [
 ]
 
 
-def turns_of(image: np.ndarray, turned: list[np.ndarray] = ANTICLOCKWISE) -> int:
-    return [np.array_equal(image, other) for other in turned].index(True)
-
-
 def test_all_angles_with_their_probabilities():
     rotate = TRANSFORMS.build(dict(type='RandomRotation90', keys=['gt', 'img']))
     np.random.seed(0)
     counts = np.zeros(4)
     for _ in range(4000):
-        results = rotate(dict(gt=IMAGE, img=255 - IMAGE, ref=IMAGE))
-        counts[turns_of(results['gt'])] += 1
-        np.testing.assert_array_equal(results['img'], 255 - results['gt'])
+        results = rotate(dict(gt=IMAGE, img=[255 - IMAGE, IMAGE], ref=IMAGE))
+        turned = [np.array_equal(results['gt'], other) for other in ANTICLOCKWISE]
+        counts[turned.index(True)] += 1
+        for image, other in zip(results['img'], (255 - results['gt'], results['gt'])):
+            np.testing.assert_array_equal(image, other)
         assert results['ref'] is IMAGE
     np.testing.assert_allclose(counts / 4000, [0.5 + 0.125, 0.125, 0.125, 0.125], atol=0.03)
 
@@ -123,18 +105,10 @@ def test_images_that_are_not_square_keep_their_shape():
         assert result['img'].shape == (2, 3, 3)
 
 
-def test_list_of_images_turns_together():
-    np.random.seed(0)
-    others = [255 - turned for turned in ANTICLOCKWISE]
-    for _ in range(20):
-        first, second = RandomRotation90('ref', prob=1)(dict(ref=[IMAGE, 255 - IMAGE]))['ref']
-        assert turns_of(first) == turns_of(second, others)
-
-
-def drawn(count: int = 300, **options) -> list[np.ndarray]:
+def drawn(**options) -> list[np.ndarray]:
     np.random.seed(0)
     transform = RandomViewpoint(**options)
-    return [transform._draw(100, 200) for _ in range(count)]
+    return [transform._draw(100, 200) for _ in range(300)]
 
 
 def test_a_shift_alone_moves_everything_by_the_same():

