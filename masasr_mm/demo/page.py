@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import base64
 import io
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from pathlib import Path
 
 import gradio as gr
@@ -35,6 +34,14 @@ STYLE = '.pictures .grid-wrap { min-height: 0; overflow-y: auto }'
 #: The system's fonts; gradio's own come from another server.
 FONT = ('ui-sans-serif', 'system-ui', 'sans-serif')
 QUIET = dict(show_progress='hidden', show_api=False)
+GALLERY = dict(
+    show_label=False,
+    columns=3,
+    height='auto',
+    object_fit='contain',
+    interactive=False,
+    elem_classes='pictures',
+)
 
 SLIDER_PIXELS = 1600  # at most on the page; the file to download has all
 BADGE = (
@@ -73,10 +80,10 @@ def build_page(service: Service, examples: list[Example], device: str) -> gr.Blo
         gr.Markdown(INTRODUCTION)
         with gr.Row():
             with gr.Column(scale=1, min_width=320):
-                photo = _upload('Photo', 'photo', 'single')
-                _preview(photo, lambda path: service.preview(photo=path))
-                refs = _upload('References', 'references', 'multiple')
-                _preview(refs, lambda paths: service.preview(refs=paths or []))
+                photo = _upload('Photo', 'single', lambda path: service.preview(photo=path))
+                refs = _upload(
+                    'References', 'multiple', lambda paths: service.preview(refs=paths or [])
+                )
                 run = gr.Button('Super-resolve', variant='primary', elem_id='run')
                 stop = gr.Button('Cancel', variant='stop', elem_id='cancel', visible=False)
                 options = _options(service, device)
@@ -120,43 +127,28 @@ def write_examples(folder: Path) -> list[Example]:
     from skimage import data
 
     folder.mkdir()
-    left, right, _ = data.stereo_motorcycle()
-    astronaut = Image.fromarray(data.astronaut())
+    pictures = (*data.stereo_motorcycle()[:2], data.astronaut())
+    left, right, astronaut = map(Image.fromarray, pictures)
 
     def save(image: Image.Image, name: str, shrink: int = 1) -> str:
         size = (image.width // shrink, image.height // shrink)
         image.resize(size, Image.Resampling.BICUBIC).save(folder / name)
         return str(folder / name)
 
-    def crop(image: np.ndarray, *box: int) -> Image.Image:
-        return Image.fromarray(image).crop(box)
-
+    turned = astronaut.rotate(7, Image.Resampling.BICUBIC)
     return [
-        (
-            save(crop(left, 60, 60, 460, 360), 'motorcycle.png', shrink=4),
-            [save(crop(right, 40, 50, 460, 370), 'motorcycle_reference.png')],
-        ),
-        (
-            save(astronaut.crop((80, 20, 380, 320)), 'astronaut.png', shrink=4),
-            [
-                save(
-                    astronaut.rotate(7, Image.Resampling.BICUBIC).crop((60, 30, 380, 350)),
-                    'astronaut_reference.png',
-                )
-            ],
-        ),
+        (save(photo, f'{name}.png', shrink=4), [save(ref, f'{name}_reference.png')])
+        for name, photo, ref in (
+            ('motorcycle', left.crop((60, 60, 460, 360)), right.crop((40, 50, 460, 370))),
+            ('astronaut', astronaut.crop((80, 20, 380, 320)), turned.crop((60, 30, 380, 350))),
+        )
     ]
 
 
 def slider(before: np.ndarray, after: np.ndarray, before_name: str, after_name: str) -> str:
     """Return HTML with two pictures (H, W, 3), uint8, RGB, over each other, a slider between."""
-    return SLIDER.format(
-        before=_data_uri(before),
-        after=_data_uri(after),
-        before_name=before_name,
-        after_name=after_name,
-        badge=BADGE,
-    )
+    names = dict(before_name=before_name, after_name=after_name, badge=BADGE)
+    return SLIDER.format(before=_data_uri(before), after=_data_uri(after), **names)
 
 
 def _data_uri(picture: np.ndarray) -> str:
@@ -167,24 +159,16 @@ def _data_uri(picture: np.ndarray) -> str:
     return 'data:image/webp;base64,' + base64.b64encode(content.getvalue()).decode()
 
 
-def _upload(label: str, elem_id: str, file_count: str) -> gr.File:
-    return gr.File(
-        label=label, elem_id=elem_id, file_count=file_count, file_types=KINDS, height=120
+def _upload(label: str, file_count: str, preview: Callable) -> gr.File:
+    """Lay out a box for uploads, with small pictures of them, or a word of what is wrong."""
+    box = gr.File(
+        label=label,
+        elem_id=label.lower(),
+        file_count=file_count,
+        file_types=KINDS,
+        height=120,
     )
-
-
-def _preview(box: gr.File, preview: Callable) -> None:
-    """Show small pictures of what is uploaded with a box, or say what is wrong with it."""
-    gallery = gr.Gallery(
-        show_label=False,
-        columns=3,
-        height='auto',
-        object_fit='contain',
-        interactive=False,
-        visible=False,
-        elem_id=f'{box.elem_id}-preview',
-        elem_classes='pictures',
-    )
+    gallery = gr.Gallery(visible=False, elem_id=f'{box.elem_id}-preview', **GALLERY)
 
     def show(paths: str | list[str] | None) -> gr.Gallery:
         try:
@@ -196,11 +180,10 @@ def _preview(box: gr.File, preview: Callable) -> None:
 
     # Its own box alone: gradio lets nothing run on a box that another upload is going into.
     box.change(show, inputs=box, outputs=gallery, **QUIET)
+    return box
 
 
-def _options(
-    service: Service, device: str
-) -> tuple[gr.Dropdown, gr.Dropdown, gr.Checkbox, gr.Slider]:
+def _options(service: Service, device: str) -> tuple[gr.components.Component, ...]:
     """Lay out the choice of device, tiles, metadata and sharpness."""
     with gr.Accordion('Options', open=False):
         choices = list(dict.fromkeys([device, *devices()]))
@@ -238,33 +221,16 @@ def _example_gallery(examples: list[Example], photo: gr.File, refs: gr.File) -> 
     gr.Markdown('### Examples')
     gallery = gr.Gallery(
         [(lq, Path(lq).stem) for lq, _ in examples],
-        show_label=False,
-        columns=3,
-        height='auto',
-        object_fit='contain',
         allow_preview=False,
-        interactive=False,
         show_download_button=False,
         elem_id='examples',
-        elem_classes='pictures',
+        **GALLERY,
     )
 
     def take(event: gr.SelectData) -> Example:
         return examples[event.index]
 
     gallery.select(take, outputs=[photo, refs], **QUIET)
-
-
-@contextmanager
-def _errors_shown() -> Iterator[None]:
-    """Show what a visitor can mend, and faults of the machine, in one line."""
-    try:
-        yield
-    except Exception as error:
-        line = str(error) if isinstance(error, UserError) else explain(error)
-        if line is None:
-            raise
-        raise gr.Error(line, print_exception=not isinstance(error, UserError)) from error
 
 
 def _super_resolve(service: Service) -> Callable:
@@ -282,11 +248,17 @@ def _super_resolve(service: Service) -> Callable:
         visitor = request.session_hash
         job = Job(photo, refs, device, TILES[tile], keep_metadata, sharpness, visitor)
         try:
-            with _errors_shown():
-                result = service.super_resolve(job, lambda share, what: progress(share, desc=what))
+            result = service.super_resolve(job, lambda share, what: progress(share, desc=what))
         except JobCancelledError:
             gr.Info('Cancelled.')
             return (gr.skip(),) * 5
+        except Exception as error:
+            # What a visitor can mend, and faults of the machine, are one line on the page.
+            mistake = isinstance(error, UserError)
+            line = str(error) if mistake else explain(error)
+            if line is None:
+                raise
+            raise gr.Error(line, print_exception=not mistake) from error
         comparison = slider(result.enlarged, result.image, 'enlarged', 'super-resolved')
         return comparison, gr.Column(visible=True), result.message, str(result.file), result.matches
 

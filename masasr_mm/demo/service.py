@@ -22,6 +22,7 @@ from ..apis import MASAInferencer
 from ..errors import UserError
 from ..images.io import read_header, read_photo, read_rgb, write_photo
 from ..images.metadata import Metadata
+from ..images.pixels import resize
 from ..models.agreement import LOW_AGREEMENT
 from ..photos.postprocessing import postprocess
 from ..photos.prediction import Prediction, two_digits
@@ -120,9 +121,7 @@ class Service:
 
     def preview(self, photo: str | None = None, refs: Sequence[str] = ()) -> list[np.ndarray]:
         """Return small pictures of uploads, or refuse them, before they are decoded."""
-        if photo:
-            self._check_photo(photo)
-        self._check_references(refs)
+        self._check(photo, refs)
         pictures = []
         for path in [photo, *refs] if photo else refs:
             with _folder_unnamed(path):
@@ -143,8 +142,7 @@ class Service:
             raise UserError('upload at least one reference, a sharp photo of a similar scene')
         with self._turn(job, report):
             report(0.05, 'reading the files')
-            self._check_photo(job.photo)
-            self._check_references(job.refs)
+            self._check(job.photo, job.refs)
             with _folder_unnamed(*job.files):
                 photo = read_photo(job.photo)
                 references = [read_photo(path) for path in job.refs]
@@ -156,9 +154,7 @@ class Service:
             with _checking(infer.generator, job):
                 prediction = infer.predict(photo, references, bits=photo.bits)
             report(0.9, 'drawing the matches')
-            enlarged = Image.fromarray(prediction.lq).resize(
-                prediction.image.shape[1::-1], Image.Resampling.BICUBIC
-            )
+            enlarged = resize(prediction.lq, *prediction.image.shape[1::-1])
             ref, count, maps, texture = prediction.shown()
             matches = draw_matches(prediction.lq, prediction.image, ref, maps, count, texture)
             scale = prediction.image.shape[1] // prediction.lq.shape[1]
@@ -169,7 +165,7 @@ class Service:
             )
             write_photo(result, file, 'png')
             message = f'{describe(prediction)} {_describe_metadata(result.metadata)}'
-            return Result(np.asarray(enlarged), prediction.image, matches, file, message)
+            return Result(enlarged, prediction.image, matches, file, message)
 
     def cancel(self, visitor: str | None) -> None:
         """Cancel the jobs of a visitor, those that wait and the one that runs."""
@@ -212,27 +208,26 @@ class Service:
                 with suppress(UserError):
                     _touch(path)
 
-    def _check_photo(self, path: str) -> None:
-        megapixels, limit = self._megapixels(path), self.limits.photo_megapixels
-        if megapixels > limit:
+    def _check(self, photo: str | None, refs: Sequence[str]) -> None:
+        """Refuse uploads that are too many, or too large by what their headers say."""
+        limits = self.limits
+        if len(refs) > limits.refs:
             raise UserError(
-                f'{Path(path).name} has {megapixels:.3g} megapixels; this page takes photos of at '
-                f'most {_count(limit, "megapixel")}: make it smaller'
+                f'{len(refs)} references are too many; this page takes at most {limits.refs}'
             )
-
-    def _check_references(self, paths: Sequence[str]) -> None:
-        if len(paths) > self.limits.refs:
-            raise UserError(
-                f'{len(paths)} references are too many; this page takes at most {self.limits.refs}'
-            )
-        megapixels, limit = sum(map(self._megapixels, paths)), self.limits.ref_megapixels
-        if megapixels > limit:
-            what = Path(paths[0]).name if len(paths) == 1 else f'the {len(paths)} references'
-            raise UserError(
-                f'{what} {"has" if len(paths) == 1 else "have"} {megapixels:.3g} megapixels; this '
-                f'page takes references of at most {_count(limit, "megapixel")} in all: make them '
-                'smaller'
-            )
+        for kind, paths, limit in (
+            ('photos', [photo] if photo else [], limits.photo_megapixels),
+            ('references', refs, limits.ref_megapixels),
+        ):
+            megapixels = sum(map(self._megapixels, paths))
+            if megapixels > limit:
+                have = f'the {len(paths)} {kind} have'
+                have = f'{Path(paths[0]).name} has' if len(paths) == 1 else have
+                raise UserError(
+                    f'{have} {megapixels:.3g} megapixels; this page takes {kind} of at most '
+                    f'{_count(limit, "megapixel")}{" in all" if paths is refs else ""}: make '
+                    f'{"it" if len(paths) == 1 else "them"} smaller'
+                )
 
     def _megapixels(self, path: str) -> float:
         """Return the size of an image from its header; refuse large files."""
@@ -251,16 +246,13 @@ class Service:
 def describe(prediction: Prediction) -> str:
     """Return sizes and similarity in words, and whether the references show the photo."""
     (h, w), (height, width) = prediction.lq.shape[:2], prediction.image.shape[:2]
-    if prediction.left_out is None and prediction.agreement < LOW_AGREEMENT:
-        verdict = (
-            '**The references show little of the photo**; look at where its texture comes from'
+    verdict = 'The references show what is in the photo'
+    if prediction.agreement < LOW_AGREEMENT:
+        verdict = '**The references show little of the photo**' + (
+            '; look at where its texture comes from'
+            if prediction.left_out is None
+            else ', so it was its own reference; take others'
         )
-    elif prediction.left_out is not None:
-        verdict = (
-            '**The references show little of the photo**, so it was its own reference; take others'
-        )
-    else:
-        verdict = 'The references show what is in the photo'
     return (
         f'{w}×{h} → {width}×{height} pixels. {verdict} (agreement of the matched detail '
         f'{two_digits(prediction.agreement)} of 1, similarity of features '

@@ -152,11 +152,17 @@ def as_photo(image: ImageInput) -> Photo:
         return image
     if isinstance(image, (str, os.PathLike)):
         return read_photo(image)
-    if isinstance(image, Image.Image):
-        return _from_pillow(image)
     if isinstance(image, np.ndarray):
         return _from_array(image)
-    raise UserError(f'an image must be a path, an array or a PIL image, not {type(image).__name__}')
+    if not isinstance(image, Image.Image):
+        kind = type(image).__name__
+        raise UserError(f'an image must be a path, an array or a PIL image, not {kind}')
+    try:
+        return _photo(image)
+    except (OSError, ValueError, SyntaxError) as error:
+        if image.mode not in (*EIGHT_BIT_MODES, *SIXTEEN_BIT_MODES):
+            raise UserError(f'an image of mode {image.mode} cannot be used; convert it') from error
+        raise UserError(f'the PIL image cannot be read: {error}') from error
 
 
 def read_rgb(image: ImageInput) -> np.ndarray:
@@ -237,7 +243,14 @@ def _open(file: str | os.PathLike | io.BytesIO, name: str) -> Image.Image:
     raw = RAW_STARTS.match(start) or (is_tiff and name.lower().endswith(RAW_SUFFIXES))
     if not raw:
         if start[4:8] == b'ftyp' and start[8:12] in HEIF_BRANDS:
-            _let_pillow_read_heif(name)
+            try:
+                import pillow_heif
+            except ImportError as error:
+                raise UserError(
+                    f'{name}: an HEIC image, which takes one more package to read: pip install '
+                    'pillow-heif'
+                ) from error
+            pillow_heif.register_heif_opener()
         image = Image.open(file)
         tags = image.tag_v2 if image.format == 'TIFF' else {}
         kinds = (COLOR_FILTER_ARRAY, LINEAR_RAW)
@@ -253,16 +266,6 @@ def _open(file: str | os.PathLike | io.BytesIO, name: str) -> Image.Image:
 def _first_bytes(path: str | os.PathLike, count: int = 16) -> bytes:
     with open(path, 'rb') as file:
         return file.read(count)
-
-
-def _let_pillow_read_heif(name: str) -> None:
-    try:
-        import pillow_heif
-    except ImportError as error:
-        raise UserError(
-            f'{name}: an HEIC image, which takes one more package to read: pip install pillow-heif'
-        ) from error
-    pillow_heif.register_heif_opener()
 
 
 def _unreadable(name: str, error: Exception) -> UserError:
@@ -403,11 +406,16 @@ def _upright(pixels: np.ndarray | None, orientation: int) -> np.ndarray | None:
     return pixels.copy()
 
 
+def _is_deep_grey(image: Image.Image) -> bool:
+    """Whether an image has 16-bit grey: PGM files and those who make such images have it as I."""
+    return image.mode in SIXTEEN_BIT_MODES or (image.mode == 'I' and image.format != 'TIFF')
+
+
 def _bits(image: Image.Image, content: bytes) -> int:
     """Return the bits a channel of an image file that begins so; 8 of what Pillow made."""
     bits = 8
-    if image.mode in SIXTEEN_BIT_MODES or (image.mode == 'I' and image.format != 'TIFF'):
-        bits = 16  # of PGM files with 16 bits, and of those who make such images, I has 16 bits
+    if _is_deep_grey(image):
+        bits = 16
     elif not content:
         return bits
     elif image.format == 'PNG':
@@ -433,7 +441,7 @@ def _ppm_white(content: bytes) -> int | None:
 
 def _deep_pixels(image: Image.Image, content: bytes, page: int, bits: int) -> np.ndarray | None:
     """Return 16-bit pixels, grey or BGR(A), of an image that has them; None if no library can."""
-    if image.mode in SIXTEEN_BIT_MODES or (image.mode == 'I' and image.format != 'TIFF'):
+    if _is_deep_grey(image):
         return np.asarray(image).clip(0, 65535).astype(np.uint16)
     if bits <= 8 or image.mode == 'CMYK' or image.format == 'AVIF':
         return None
@@ -527,25 +535,11 @@ def _profile(image: Image.Image, grey: bool, problems: list[str]) -> bytes | Non
     return profile
 
 
-def _from_pillow(image: Image.Image) -> Photo:
-    """Return the photo of a Pillow image."""
-    try:
-        return _photo(image)
-    except (OSError, ValueError, SyntaxError) as error:
-        if image.mode not in (*EIGHT_BIT_MODES, *SIXTEEN_BIT_MODES):
-            raise UserError(f'an image of mode {image.mode} cannot be used; convert it') from error
-        raise UserError(f'the PIL image cannot be read: {error}') from error
-
-
 def _from_array(image: np.ndarray) -> Photo:
     """Return the photo of an array."""
     channels = 1 if image.ndim == 2 else image.shape[-1]
-    if (
-        image.dtype not in (np.uint8, np.uint16)
-        or image.ndim not in (2, 3)
-        or channels not in (1, 3, 4)
-        or not image.size
-    ):
+    right = image.dtype in (np.uint8, np.uint16) and image.ndim in (2, 3) and image.size
+    if not right or channels not in (1, 3, 4):
         raise UserError(
             'an image array must be uint8 or uint16 of shape (H, W), (H, W, 3) or (H, W, 4), not '
             f'{image.dtype} of {tuple(image.shape)}'
@@ -569,10 +563,13 @@ def _write(photo: Photo, path: Path, kind: str, quality: int | str) -> None:
         write_deep_png(path, _samples(pixels, photo.alpha), **options)
         return
     image = Image.fromarray(pixels)
-    if photo.alpha is not None:
-        image = _with_alpha(image, Image.fromarray(photo.alpha), kind)
+    alpha = None if photo.alpha is None else Image.fromarray(photo.alpha)
     if kind == 'jpg':
         options.update(quality=quality, subsampling=0)
+        if alpha:
+            image = Image.composite(image, Image.new(image.mode, image.size, 'white'), alpha)
+    elif alpha:
+        image.putalpha(alpha)
     if kind == 'webp':
         options.update(dict(lossless=True) if quality == 'lossless' else dict(quality=quality))
     image.save(path, FORMATS[kind], **options)
@@ -587,29 +584,20 @@ def _samples(pixels: np.ndarray, alpha: np.ndarray | None) -> np.ndarray:
 def _options(photo: Photo, kind: str) -> dict[str, Any]:
     """Return how Pillow is told what to write besides the pixels."""
     exif, xmp, resolution, _ = photo.metadata
-    options = dict(icc_profile=photo.icc_profile)
-    if exif:
-        options['exif'] = exif
-    if resolution and kind != 'webp':
-        options['dpi'] = resolution
+    options = dict(icc_profile=photo.icc_profile, exif=exif, xmp=xmp, dpi=resolution)
     if kind == 'png':
         options['pnginfo'] = PngInfo()
         for name, data in (photo.png_color or {}).items():
             options['pnginfo'].add(name, data)
         if xmp:
             options['pnginfo'].add_itxt('XML:com.adobe.xmp', xmp.decode(errors='replace'))
-    elif xmp:
-        options['xmp'] = xmp
-    return options
+    return {name: value for name, value in options.items() if value}
 
 
 def _tags(photo: Photo) -> dict[int, Any]:
     """Return the tags of a TIFF file besides those of its EXIF."""
-    tags = {}
-    if photo.icc_profile:
-        tags[Base.InterColorProfile] = photo.icc_profile
-    if photo.metadata.xmp:
-        tags[Base.XMLPacket] = photo.metadata.xmp
+    tags = {Base.InterColorProfile: photo.icc_profile, Base.XMLPacket: photo.metadata.xmp}
+    tags = {tag: value for tag, value in tags.items() if value}
     if resolution := photo.metadata.resolution:
         tags[Base.XResolution], tags[Base.YResolution] = resolution
         tags[Base.ResolutionUnit] = 2
@@ -619,12 +607,3 @@ def _tags(photo: Photo) -> dict[int, Any]:
         tags[Base.SMinSampleValue] = (black,) * count
         tags[Base.SMaxSampleValue] = (white,) * count
     return tags
-
-
-def _with_alpha(image: Image.Image, alpha: Image.Image, kind: str) -> Image.Image:
-    """Return the image with its opacity, or over white where the format has none."""
-    if kind == 'jpg':
-        white = Image.new(image.mode, image.size, 'white')
-        return Image.composite(image, white, alpha)
-    image.putalpha(alpha)
-    return image

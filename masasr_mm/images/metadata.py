@@ -6,7 +6,7 @@ import math
 import re
 import warnings
 from collections.abc import Callable
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from PIL import Image
@@ -53,12 +53,7 @@ XMP_SCALED = (
     rb'|GPano:(?:FullPanoHeight|CroppedAreaImageHeight|CroppedAreaTop)Pixels)',
 )
 #: Its orientation, its thumbnails, and a promise of more of it elsewhere in the file.
-XMP_DROPPED = (
-    rb'tiff:Orientation',
-    rb'xmp:Thumbnails',
-    rb'xap:Thumbnails',
-    rb'xmpNote:HasExtendedXMP',
-)
+XMP_DROPPED = rb'(?:tiff:Orientation|x[ma]p:Thumbnails|xmpNote:HasExtendedXMP)'
 #: Bytes; a segment of a JPEG file has 65,533 of them, and the name of the part is among them.
 LARGEST_IN_JPEG = 65_500
 
@@ -81,10 +76,11 @@ NO_METADATA = Metadata()
 
 def read_metadata(image: Image.Image) -> Metadata:
     """Read the metadata of an opened image file; what is broken is passed over."""
-    exif, *problems = _attempt(lambda: _exif(image), 'EXIF')
-    xmp, *others = _attempt(lambda: _xmp(image), 'XMP')
-    resolution, *_ = _attempt(lambda: _resolution(image), 'resolution')
-    return Metadata(exif, xmp, resolution, (*problems, *others))
+    problems = []
+    exif = _attempt(lambda: _exif(image), 'EXIF', problems)
+    xmp = _attempt(lambda: _xmp(image), 'XMP', problems)
+    resolution = _attempt(lambda: _resolution(image), 'resolution', [])
+    return Metadata(exif, xmp, resolution, tuple(problems))
 
 
 def resized(metadata: Metadata, size: tuple[int, int], new_size: tuple[int, int]) -> Metadata:
@@ -121,23 +117,24 @@ def fitting(metadata: Metadata, kind: str) -> Metadata:
         content[Base.XResolution], content[Base.YResolution] = map(IFDRational, resolution)
         content[Base.ResolutionUnit] = 2
         exif = content.tobytes()
-    too_long = 'its {} is more than a JPEG file can hold and left out'
-    if kind == 'jpg' and exif and len(exif) > LARGEST_IN_JPEG:
-        exif, problems = None, (*problems, too_long.format('EXIF'))
-    if kind == 'jpg' and xmp and len(xmp) > LARGEST_IN_JPEG:
-        xmp, problems = None, (*problems, too_long.format('XMP'))
-    return Metadata(exif, xmp, resolution, problems)
+    fitted = Metadata(exif, xmp, resolution, problems)
+    for name in ('exif', 'xmp') if kind == 'jpg' else ():
+        if len(getattr(fitted, name) or b'') > LARGEST_IN_JPEG:
+            problem = f'its {name.upper()} is more than a JPEG file can hold and left out'
+            fitted = fitted._replace(**{name: None}, problems=(*fitted.problems, problem))
+    return fitted
 
 
-def _attempt(read: Callable[[], bytes | None], name: str) -> tuple:
-    """Return what is read; where that fails, None and the reason."""
+def _attempt(read: Callable[[], Any], name: str, problems: list[str]) -> Any:
+    """Return what is read; where that fails, None, and add the reason to the problems."""
     try:
         with warnings.catch_warnings():
             warnings.simplefilter('error')  # by which Pillow says that a part is cut off
-            return (read(),)
+            return read()
     except Exception as error:  # broken metadata can end in any error
         reason = ' '.join(str(error).split()) or type(error).__name__
-        return None, f'its {name} is broken and left out ({reason})'
+        problems.append(f'its {name} is broken and left out ({reason})')
+        return None
 
 
 def _exif(image: Image.Image) -> bytes | None:
@@ -172,7 +169,7 @@ def _resolution(image: Image.Image) -> tuple[float, float] | None:
         if per_inch is None or None in values:
             return None
         found = [float(value) * per_inch for value in values]
-    found = tuple(float(value) for value in found)
+    found = tuple(map(float, found))
     return found if all(math.isfinite(v) and v > 0 for v in found) else None
 
 
@@ -265,7 +262,5 @@ def _xmp(image: Image.Image) -> bytes | None:
     xmp = xmp.encode() if isinstance(xmp, str) else bytes(xmp)
     if b'<rdf:RDF' not in xmp:
         raise ValueError('no RDF in it')
-    for name in XMP_DROPPED:
-        xmp = re.sub(rb'\s*\b%s\s*=\s*("[^"]*"|\'[^\']*\')' % name, b'', xmp)
-        xmp = re.sub(rb'<%s\b[^>]*>.*?</%s>' % (name, name), b'', xmp, flags=re.DOTALL)
-    return xmp
+    xmp = re.sub(rb'\s*\b%s\s*=\s*("[^"]*"|\'[^\']*\')' % XMP_DROPPED, b'', xmp)
+    return re.sub(rb'<(%s)\b[^>]*>.*?</\1>' % XMP_DROPPED, b'', xmp, flags=re.DOTALL)

@@ -14,7 +14,6 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, contextmanager, suppress
 from functools import cached_property, lru_cache
 from importlib import resources
-from itertools import islice
 from pathlib import Path
 from typing import NamedTuple
 
@@ -139,15 +138,19 @@ class Album:
         from rich.console import Console
         from rich.progress import track
 
-        # File names are bytes, and not always text.
-        states = {
-            os.fsencode(path.relative_to(self.folder)): _state(path) for path in self._files()
-        }
+        states = {}
+        for path in self._files():
+            with suppress(OSError):  # it may have gone meanwhile
+                status = path.stat()
+                # File names are bytes, and not always text.
+                name = os.fsencode(path.relative_to(self.folder))
+                states[name] = status.st_size, status.st_mtime_ns
         if not states:
             raise UserError(f'no image files in the folder {self.folder}')
         self.__dict__.pop('_codes', None)
         with self._open() as index:
-            known = _known(index)
+            rows = index.execute('SELECT path, bytes, changed FROM images')
+            known = {name: tuple(state) for name, *state in rows}
             with index:
                 gone = [(name,) for name in known.keys() - states.keys()]
                 index.executemany('DELETE FROM images WHERE path = ?', gone)
@@ -181,11 +184,12 @@ class Album:
         states: dict[bytes, tuple[int, int]],
     ) -> Iterator[str | None]:
         """Put images into the index; yield for each why it cannot be used, or None."""
-        names = iter(names)
+        known = 'SELECT bytes, changed FROM images WHERE path = ?'
         with ThreadPoolExecutor(os.cpu_count()) as pool:
-            while batch := list(islice(names, BATCH)):
-                known = _known(index, batch)
-                new = [name for name in batch if known.get(name) != states[name]]
+            for start in range(0, len(names), BATCH):
+                batch = names[start : start + BATCH]
+                states_now = (index.execute(known, (name,)).fetchone() for name in batch)
+                new = [name for name, now in zip(batch, states_now) if now != states[name]]
                 rows = list(pool.map(lambda name: _describe(self._path(name)), new))
                 with index:
                     index.executemany(
@@ -303,27 +307,6 @@ def find_references(
 
 
 _CODE = np.dtype([('word', np.uint16), ('signature', np.uint8, 8)])
-
-
-def _known(
-    index: sqlite3.Connection, names: Sequence[bytes] | None = None
-) -> dict[bytes, tuple[int, int]]:
-    """Return the states in which the index holds images, all or those of some names."""
-    query = 'SELECT path, bytes, changed FROM images'
-    if names is None:
-        rows = index.execute(query)
-    else:
-        rows = index.execute(f'{query} WHERE path IN ({",".join("?" * len(names))})', names)
-    return {name: (size, changed) for name, size, changed in rows}
-
-
-def _state(path: Path) -> tuple[int, int]:
-    """Return by what it is told whether a file has changed; of one that has gone, what no has."""
-    try:
-        status = path.stat()
-    except OSError:
-        return -1, -1
-    return status.st_size, status.st_mtime_ns
 
 
 def _is_same_file(path: Path, other: str | os.PathLike) -> bool:

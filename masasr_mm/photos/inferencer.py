@@ -4,32 +4,42 @@ from __future__ import annotations
 
 import os
 import warnings
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from functools import partial
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
 from mmengine.device import get_device
 from torch import Tensor, nn
 
-from ..alignment import METHODS, KeyPointCache, Places, require_matchers
+from ..alignment import METHODS, Alignment, KeyPointCache, Places, align_all, require_matchers
 from ..checkpoints.hub import files_of, pretrained_folder, save_pretrained
 from ..checkpoints.loading import build_generator, interpolated_weights
+from ..datasets.transforms.packing import Layout, arrange, pack
+from ..datasets.transforms.references import PadToMultiple
 from ..errors import UserError
 from ..images.io import ImageInput, Photo, as_photo
-from ..images.pixels import in_bits, is_neutral, white
+from ..images.pixels import in_bits, is_neutral, resize, white
 from ..models.agreement import LowAgreementError, require_agreement
 from ..models.inference.super_resolve import InferenceOptions, super_resolve, without_hue
 from ..models.matching import MatchMaps
 from ..system import fastest_dtype
 from ..weights import DEFAULT, FAITHFUL, SHARP
 from .prediction import Prediction
-from .references import stack
 
 ALIGN = (*METHODS, 'off')
 ALIGNING = 'aligning the references'
 DTYPES = ('auto', 'float32', 'bfloat16', 'float16')
+
+
+class StackedReferences(NamedTuple):
+    """References in one image as the network takes them; fields as of :class:`.Prediction`."""
+
+    ref: np.ndarray
+    ref_down: np.ndarray
+    layout: Layout
+    alignments: tuple[Alignment, ...]
 
 
 class MASAInferencer:
@@ -232,41 +242,47 @@ class MASAInferencer:
         references = [
             (photo if image is lq else _read(image)).in_colors_of(photo) for image in given
         ]
-        deep = photo.visible()
-        image = in_bits(deep, 8)
-        run = partial(self._predict, image, align=self.align, deep=deep, bits=bits)
+        lq = photo.visible()
+        run = partial(self._predict, lq, bits=bits)
+        image = in_bits(lq, 8)
         if self.align == 'off' or all(np.array_equal(image, other) for other in references):
-            return run(references)
+            return run(references, self.align)
         try:
-            return run(references, leave_out=True)
+            return run(references, self.align, leave_out=True)
         except LowAgreementError as unlike:
             low = unlike.agreement
-        return run([image], align='off')._replace(left_out=low)
+        return run([image], 'off')._replace(left_out=low)
 
+    @torch.no_grad()
     def _predict(
         self,
-        image: np.ndarray,
+        lq: np.ndarray,
         references: Sequence[np.ndarray],
         align: str,
-        deep: np.ndarray,
         bits: int,
         leave_out: bool = False,
     ) -> Prediction:
         """Super-resolve one image; LowAgreementError where references that show little stay out.
 
-        ``image`` are the 8 bits of ``deep``. References with key points of it show the scene,
-        however little.
+        References with key points of it show the scene, however little.
         """
+        image = in_bits(lq, 8)
         track = self.test_cfg.get('track') if align != 'off' else None
         try:
             for given in track([references], ALIGNING) if track else [references]:
                 stacked = stack(image, given, self.scale, align, self._key_points)
             if any(done.shows_the_scene for done in stacked.alignments):
                 leave_out = False
-            examine = require_agreement(image, stacked.ref_down) if leave_out else None
-            places = Places(stacked.alignments, stacked.layout, self.scale)
-            sr, matches = self._run(deep, stacked.ref, stacked.ref_down, examine, places)
-            pixels = _to_pixels(sr, bits, is_neutral(deep))
+            options = InferenceOptions.of(
+                self.test_cfg,
+                dtype=self.dtype,
+                compile=self.compile,
+                examine=require_agreement(image, stacked.ref_down) if leave_out else None,
+                places=Places(stacked.alignments, stacked.layout, self.scale),
+            )
+            inputs = (self._tensor(pixels) for pixels in (lq, stacked.ref, stacked.ref_down))
+            sr, [matches] = super_resolve(self.generator, *inputs, options)
+            pixels = _to_pixels(sr[0], bits, is_neutral(lq))
         except (MemoryError, RuntimeError) as error:
             if not _is_out_of_memory(error):
                 raise
@@ -275,40 +291,42 @@ class MASAInferencer:
                 f'not enough memory for a photo of {image.shape[1]}×{image.shape[0]} with '
                 f'references of {megapixels:.1f} megapixels in all; take fewer or smaller ones'
             ) from error
-        ref, ref_down, layout, alignments = stacked
         return Prediction(
             in_bits(pixels, 8),
             image,
-            ref,
-            ref_down,
-            layout,
+            *stacked[:3],
             matches,
-            alignments,
+            stacked.alignments,
             tuple(references),
             image16=pixels if bits == 16 else None,
         )
-
-    @torch.no_grad()
-    def _run(
-        self,
-        lq: np.ndarray,
-        ref: np.ndarray,
-        ref_down: np.ndarray,
-        examine: Callable[[list[MatchMaps]], None] | None = None,
-        places: Places | None = None,
-    ) -> tuple[Tensor, MatchMaps | None]:
-        """Run the network on images of 8 or 16 bits; the result is (3, H, W), white is 1."""
-        inputs = (self._tensor(image) for image in (lq, ref, ref_down))
-        given = dict(dtype=self.dtype, compile=self.compile, examine=examine, places=places)
-        options = InferenceOptions.of(self.test_cfg, **given)
-        sr, [matches] = super_resolve(self.generator, *inputs, options)
-        return sr[0], matches
 
     def _tensor(self, image: np.ndarray) -> Tensor:
         """Return an image as the network takes it, (1, 3, H, W) in [0, 1]."""
         values = image if image.dtype == np.uint8 else image.astype(np.float32)
         pixels = torch.from_numpy(values.transpose(2, 0, 1).copy()).to(self.device)
         return pixels[None].float() / white(image)
+
+
+def stack(
+    lq: np.ndarray,
+    references: Sequence[np.ndarray],
+    scale: int,
+    align: str,
+    cache: KeyPointCache | None = None,
+) -> StackedReferences:
+    """Do what ``configs/_base_/inference.py`` has mmagic's transforms do, without importing them.
+
+    All images are uint8, RGB; ``align`` is one of :data:`ALIGN`.
+    """
+    alignments, parts = (), list(references)
+    if align != 'off':
+        alignments, parts = align_all(lq, parts, scale, cache, align)
+    layout = arrange([part.shape[:2] for part in parts])
+    packed = dict(ref=pack(parts, layout))
+    ref = PadToMultiple('ref', scale, position='bottom_right')(packed)['ref']
+    size = ref.shape[1] // scale, ref.shape[0] // scale
+    return StackedReferences(ref, resize(ref, *size), layout, alignments)
 
 
 def _are_several(images: Any) -> bool:

@@ -109,12 +109,10 @@ def plan_jobs(options: PhotoOptions, scale: int, reads: Iterable[str | os.PathLi
     kind, outs = _results(options, photos, scale)
     if folder:
         references = _paired(photos, folder)
-    elif options.ref_from:
-        references = [((), None)] * len(photos)
+    elif options.ref:
+        references = [(_others(shared, photo.path) or tuple(shared), None) for photo in photos]
     else:
-        references = [
-            (_others(shared, p.path, shared) if options.ref else (p.path,), None) for p in photos
-        ]
+        references = [(() if options.ref_from else (photo.path,), None) for photo in photos]
     jobs = []
     for photo, (refs, problem), out in zip(photos, references, outs):
         asked = {name: _picture(out, name) for name in PICTURES if getattr(options, name)}
@@ -146,8 +144,7 @@ def find_images(names: Sequence[str], recursive: bool = False) -> list[Found]:
                 hint = ', but in folders below it: add --recursive' if more else ''
                 raise UserError(f'no image files in the folder {name}{hint}')
         else:
-            matches = map(Path, sorted(glob.glob(name, recursive=True)))
-            files = [match for match in matches if is_photo_name(match.name) and match.is_file()]
+            files = _photos_among(map(Path, sorted(glob.glob(name, recursive=True))))
             fixed = takewhile(lambda part: glob.escape(part) == part, path.parts)
             searched = top = Path(*fixed)
             if not files:
@@ -167,15 +164,14 @@ def images_in(folder: Path, recursive: bool = False) -> list[Path]:
 
     files = []
     for base, folders, names in os.walk(folder, onerror=refuse):
-        folders[:] = sorted(name for name in folders if recursive and not name.startswith('.'))
-        photos = (name for name in sorted(names) if is_photo_name(name) and name[0] != '.')
-        files += [Path(base, name) for name in photos]
-    return [path for path in files if path.is_file()]
+        folders[:] = sorted(name for name in folders if recursive and name[0] != '.')
+        files += [Path(base, name) for name in sorted(names) if name[0] != '.']
+    return _photos_among(files)
 
 
-def is_photo_name(name: str) -> bool:
-    """Whether files with this ending are images that photographs come in."""
-    return os.path.splitext(name)[1].lower() in PHOTO_SUFFIXES
+def _photos_among(files: Iterable[Path]) -> list[Path]:
+    """Return the files that end as images do that photographs come in."""
+    return [path for path in files if path.suffix.lower() in PHOTO_SUFFIXES and path.is_file()]
 
 
 def _named_references(names: Sequence[str] | None) -> tuple[Path | None, list[Path]]:
@@ -250,13 +246,15 @@ def _paired(photos: Sequence[Found], folder: Path) -> list[tuple[tuple[Path, ...
         inside = folder / photo.below / photo.path.stem
         refs = [*listed(inside.parent).get(inside.name, ())]
         refs += images_in(inside) if inside.is_dir() else []
-        if len(photos) == 1 and not _others(refs, photo.path, ()):
-            refs = images_in(folder)
-            if not _others(refs, photo.path, ()):
+        others = _others(refs, photo.path)
+        if len(photos) == 1 and not others:
+            others = _others(images_in(folder), photo.path)
+            if not others:
                 raise UserError(f'no image files in the folder {folder} but for the photo')
         expected = f'expected {inside}.* or images in {inside}{os.sep}'
-        problem = None if refs else f'{photo.path}: no reference of that name; {expected}'
-        pairs.append((_others(refs, photo.path, refs), problem))
+        others = others or tuple(refs)
+        problem = None if others else f'{photo.path}: no reference of that name; {expected}'
+        pairs.append((others, problem))
     if not any(refs for refs, _ in pairs):
         pattern = os.path.join(glob.escape(str(folder)), '*')
         raise UserError(
@@ -274,18 +272,15 @@ def _by_stem(folder: Path) -> dict[str, list[Path]]:
     return files
 
 
-def _others(refs: Sequence[Path], photo: Path, otherwise: Sequence[Path]) -> tuple[Path, ...]:
-    """Return references without the photo itself; something else if there are no others."""
-    others = [ref for ref in refs if ref.name != photo.name or not ref.samefile(photo)]
-    return tuple(others or otherwise)
+def _others(refs: Sequence[Path], photo: Path) -> tuple[Path, ...]:
+    """Return references without the photo itself."""
+    return tuple(ref for ref in refs if ref.name != photo.name or not ref.samefile(photo))
 
 
 def _results(options: PhotoOptions, photos: Sequence[Found], scale: int) -> tuple[str, list[Path]]:
     """Return the format of the results and the file of each."""
     named_alone = len(options.lq) == 1 and photos[0].searched is None
-    out_file = None
-    if options.out and named_alone and _names_a_file(options.out):
-        out_file = Path(options.out)
+    out_file = Path(options.out) if named_alone and _names_a_file(options.out) else None
     kind = _format(options.format, out_file)
     if options.quality == 'lossless' and kind == 'jpg':
         raise UserError('--quality lossless: JPEG cannot do that; take webp, png or tiff')
@@ -300,14 +295,20 @@ def _results(options: PhotoOptions, photos: Sequence[Found], scale: int) -> tupl
         )
     folder = None if named_alone and not options.out else _out_folder(options, suffix)
     outs = _result_paths(photos, folder, suffix, kind)
-    if not named_alone:
-        _check_folders(photos, outs)
+    real = cache(os.path.realpath)
+    taken = set() if named_alone else {real(photo.path.parent) for photo in photos}
+    for out in outs:
+        if real(out.parent) in taken:
+            raise UserError(
+                f'--out {out.parent} is where the photos are, so that the next run would take the '
+                'results for photos; choose another folder'
+            )
     return kind, outs
 
 
-def _names_a_file(out: str) -> bool:
+def _names_a_file(out: str | None) -> bool:
     """Whether ``--out`` names a file rather than a folder."""
-    return not Path(out).is_dir() and not out.endswith(('/', os.sep)) and bool(Path(out).suffix)
+    return bool(out and Path(out).suffix) and not (Path(out).is_dir() or out[-1] in ('/', os.sep))
 
 
 def _format(kind: str | None, out_file: Path | None) -> str:
@@ -325,17 +326,16 @@ def _format(kind: str | None, out_file: Path | None) -> str:
 
 
 def _out_folder(options: PhotoOptions, suffix: str) -> Path:
-    out, lq = options.out, options.lq
-    if out:
+    if out := options.out:
         if Path(out).is_file() or (_names_a_file(out) and Path(out).suffix.lower() in SUFFIXES):
             raise UserError(
                 f'--out {out} is a file, but there may be several results; name a folder'
             )
         return Path(out)
-    if len(lq) == 1 and Path(lq[0]).is_dir():
-        folder = Path(lq[0]).resolve()
-        return folder.parent / f'{folder.name}{suffix or "_sr"}'
-    raise UserError('several photos: say with --out which folder the results go to')
+    folder = Path(options.lq[0]).resolve()
+    if len(options.lq) > 1 or not folder.is_dir():
+        raise UserError('several photos: say with --out which folder the results go to')
+    return folder.parent / f'{folder.name}{suffix or "_sr"}'
 
 
 def _result_paths(
@@ -344,10 +344,9 @@ def _result_paths(
     """Return the file of each result; photos that differ in their endings alone keep them."""
     count = Counter((photo.below, photo.path.stem) for photo in photos)
     outs: dict[Path, Path] = {}
-    for found in photos:
-        photo = found.path
-        name = photo.stem if count[found.below, photo.stem] == 1 else photo.name
-        parent = photo.parent if folder is None else folder / found.below
+    for photo, _, below in photos:
+        name = photo.stem if count[below, photo.stem] == 1 else photo.name
+        parent = photo.parent if folder is None else folder / below
         out = parent / f'{name}{suffix}.{kind}'
         if out in outs:
             raise UserError(
@@ -356,18 +355,6 @@ def _result_paths(
             )
         outs[out] = photo
     return list(outs)
-
-
-def _check_folders(photos: Sequence[Found], outs: Sequence[Path]) -> None:
-    """See that no result is taken for a photo in the next run."""
-    real = cache(os.path.realpath)
-    folders = {real(photo.path.parent) for photo in photos}
-    for out in outs:
-        if real(out.parent) in folders:
-            raise UserError(
-                f'--out {out.parent} is where the photos are, so that the next run would take the '
-                'results for photos; choose another folder'
-            )
 
 
 def _picture(out: Path, name: str) -> Path:

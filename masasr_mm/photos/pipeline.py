@@ -4,27 +4,20 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Sequence
 from pathlib import Path
-from typing import Protocol
+from typing import TYPE_CHECKING
 
 from ..errors import UserError
 from ..images.io import DEEP_FORMATS, Photo, read_photo, write_photo, write_picture
 from ..images.pixels import resize
-from .album import Album, FoundReference
+from .album import Album
 from .jobs import Job, PhotoOptions
 from .postprocessing import postprocess, reduced_size
 from .prediction import Prediction
 from .report import Outcome, failed, skipped, written
 
-
-class Predictor(Protocol):
-    """What super-resolves: :class:`~masasr_mm.apis.MASAInferencer`, or what does the same."""
-
-    scale: int
-
-    def predict(self, lq: Photo, ref: Sequence[Photo], bits: int) -> Prediction:
-        """Super-resolve one photo, to a result of 8 or 16 bits."""
+if TYPE_CHECKING:
+    from .inferencer import MASAInferencer
 
 
 class PhotoPipeline:
@@ -34,7 +27,7 @@ class PhotoPipeline:
         self,
         kind: str,
         options: PhotoOptions,
-        infer: Predictor | None = None,
+        infer: MASAInferencer | None = None,
         album: Album | None = None,
     ) -> None:
         self.kind = kind
@@ -96,7 +89,8 @@ class PhotoPipeline:
         if not found:
             where = self.album.folder
             return job._replace(refs=(job.lq,)), f'nothing like it in {where}: its own reference'
-        return job._replace(refs=tuple(ref.path for ref in found)), _in_words(found)
+        names = [ref.path.name + (' (the original)' if ref.original else '') for ref in found]
+        return job._replace(refs=tuple(ref.path for ref in found)), f'found: {", ".join(names)}'
 
     def _reduced_first(self, photo: Photo) -> Photo:
         """Return the photo as the network shall see it."""
@@ -125,9 +119,3 @@ class PhotoPipeline:
         if 'matches' in pictures:
             picture = draw_matches(lq, image, ref, matches, count, texture)
             write_picture(picture, pictures['matches'])
-
-
-def _in_words(found: Sequence[FoundReference]) -> str:
-    """Say what was found, such as ``found: a.jpg (the original), b.jpg``."""
-    names = [f'{ref.path.name}{" (the original)" if ref.original else ""}' for ref in found]
-    return f'found: {", ".join(names)}'

@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
 
-from ..alignment import Alignment, Part, as_it_is
-from ..alignment.warping import resize
+from ..alignment import Alignment, as_it_is
 from ..datasets.transforms.packing import Layout, column, pack
 from ..errors import UserError
+from ..images.pixels import resize
 from ..models.agreement import agreement
 from ..models.matching import MatchMaps
 
@@ -22,13 +21,9 @@ LARGEST = 2
 class TracedMatches(NamedTuple):
     """The matches for people to look at.
 
-    Attributes:
-        ref (np.ndarray): The references as they were given, large ones reduced, padded to one
-            size and stacked from top to bottom, shape (scale·H, scale·W, 3), uint8, RGB.
-        num_refs (int): How many they are.
-        matches (MatchMaps): Where in them the texture came from.
-        texture (np.ndarray): The matched texture, aligned as the network saw it, in the photo's
-            place, shape (scale·h, scale·w, 3), uint8, RGB.
+    ``ref`` (scale·H, scale·W, 3) are the ``num_refs`` references as they were given, large ones
+    reduced, one below the other; ``matches`` say where in them the texture came from, and
+    ``texture`` (scale·h, scale·w, 3) is that, as the network saw it, in the photo's place.
     """
 
     ref: np.ndarray
@@ -87,7 +82,44 @@ class Prediction(NamedTuple):
         """Return the references as they were given, and where in them the texture came from."""
         if self.matches is None:
             raise UserError('this network does not tell where its texture comes from')
-        return trace(self.ref, self.matches, self.alignments, self.references, self.layout)
+        # matplotlib, which takes as long to import as a photo to super-resolve
+        from ..visualization.match_picture import filled, texture_in_place
+
+        matches, layout = self.matches, self.layout
+        texture = texture_in_place(filled(self.ref, matches), matches.position, matches.grid)
+        if not self.alignments and layout.in_a_column == len(layout.pieces):
+            return TracedMatches(self.ref, len(layout.pieces), matches, texture)
+        most = LARGEST * max(matches.position.shape[:2]) * matches.scale
+        reduction = max(1.0, max(max(ref.shape) for ref in self.references) / most)
+        shown = [
+            resize(ref, *(max(1, round(length / reduction)) for length in ref.shape[1::-1]))
+            for ref in self.references
+        ]
+        drawn = column([ref.shape[:2] for ref in shown])
+        parts = [(part, index) for index, done in enumerate(self.alignments) for part in done.parts]
+        parts = parts or [(as_it_is(ref), index) for index, ref in enumerate(self.references)]
+
+        def traced(position: np.ndarray) -> np.ndarray:
+            found = np.zeros_like(position)
+            pixel = (position + 0.5) * matches.scale - 0.5
+            number = layout.nearest_pieces(pixel)
+            for which, piece in enumerate(layout.pieces):
+                here = number == which
+                part, index = parts[piece.index]
+                points = part.trace((pixel[here] - piece.place + piece.origin)[:, ::-1])
+                given, seen = self.references[index].shape[1::-1], shown[index].shape[1::-1]
+                # What came from beyond the reference is shown at its border.
+                points = points.clip(0, np.array(given) - 1)
+                points = (points + 0.5) * np.divide(seen, given)
+                found[here] = (points[:, ::-1] + drawn.pieces[index].place) // matches.scale
+            return found
+
+        moved = matches._replace(
+            position=traced(matches.position),
+            block_position=traced(matches.block_position),
+            grid=tuple(length // matches.scale for length in drawn.size),
+        )
+        return TracedMatches(pack(shown, drawn), len(shown), moved, texture)
 
     @property
     def agreement(self) -> float | None:
@@ -100,57 +132,3 @@ class Prediction(NamedTuple):
 def two_digits(agreement: float) -> str:
     """Return an agreement in two digits, rounded down, so that a low one never looks good."""
     return f'{math.floor(agreement * 100) / 100:.2f}'
-
-
-def trace(
-    ref: np.ndarray,
-    matches: MatchMaps,
-    alignments: Sequence[Alignment],
-    references: Sequence[np.ndarray],
-    layout: Layout,
-) -> TracedMatches:
-    """Map matches in what the network saw back to the references as they were given."""
-    # matplotlib, which takes as long to import as a photo to super-resolve
-    from ..visualization.match_picture import filled, texture_in_place
-
-    texture = texture_in_place(filled(ref, matches), matches.position, matches.grid)
-    if not alignments and layout.in_a_column == len(layout.pieces):
-        return TracedMatches(ref, layout.in_a_column, matches, texture)
-    result_length = max(matches.position.shape[:2]) * matches.scale
-    reduction = max(1.0, max(max(r.shape) for r in references) / (LARGEST * result_length))
-    shown = [
-        resize(r, tuple(max(1, round(length / reduction)) for length in r.shape[:2]))
-        if reduction > 1
-        else r
-        for r in references
-    ]
-    drawn = column([image.shape[:2] for image in shown])
-    stacked = pack(shown, drawn)
-    parts = [(part, index) for index, done in enumerate(alignments) for part in done.parts]
-    parts = parts or [(as_it_is(image), index) for index, image in enumerate(references)]
-
-    def traced(position: np.ndarray) -> np.ndarray:
-        found = np.zeros_like(position)
-        pixel = (position + 0.5) * matches.scale - 0.5
-        number = layout.nearest_pieces(pixel)
-        for which, piece in enumerate(layout.pieces):
-            here = number == which
-            part, index = parts[piece.index]
-            points = (pixel[here] - piece.place + piece.origin)[:, ::-1]
-            given, seen = references[index].shape[:2], shown[index].shape[:2]
-            points = _in_part(part, points, given)
-            points = (points + 0.5) * (np.array(seen[::-1]) / given[::-1])
-            found[here] = (points[:, ::-1] + drawn.pieces[index].place) // matches.scale
-        return found
-
-    moved = matches._replace(
-        position=traced(matches.position),
-        block_position=traced(matches.block_position),
-        grid=(stacked.shape[0] // matches.scale, stacked.shape[1] // matches.scale),
-    )
-    return TracedMatches(stacked, len(shown), moved, texture)
-
-
-def _in_part(part: Part, points: np.ndarray, size: tuple[int, int]) -> np.ndarray:
-    """Return where points of a part came from, the border where that is beyond the reference."""
-    return part.trace(points).clip([0, 0], [size[1] - 1, size[0] - 1])

@@ -21,17 +21,8 @@ from .prediction import Prediction, two_digits
 WRITTEN, SKIPPED, FAILED = 'written', 'skipped', 'failed'
 
 
-class Figures(NamedTuple):
-    """What is known of a photo that went well; similarity and agreement where the network tells."""
-
-    width: int
-    height: int
-    result_width: int
-    result_height: int
-    similarity: float | None
-    agreement: float | None
-    seconds: float
-    alignment: tuple[str, ...]
+FIGURES = ('width', 'height', 'result_width', 'result_height', 'similarity', 'agreement', 'seconds')
+"""What the report has of a photo that went well; the middle ones where the network tells."""
 
 
 class Outcome(NamedTuple):
@@ -41,7 +32,8 @@ class Outcome(NamedTuple):
     status: str
     line: str
     warnings: tuple[str, ...] = ()
-    figures: Figures | None = None
+    figures: tuple[float | None, ...] = (None,) * len(FIGURES)
+    alignment: tuple[str, ...] = ()
 
 
 def written(
@@ -60,7 +52,6 @@ def written(
     elsewhere = job.refs != (job.lq,)
     alignment = tuple(done.in_words() for done in prediction.alignments) if elsewhere else ()
     similarity, agreement = prediction.similarity, prediction.agreement
-    figures = Figures(*photo.size, *result.size, similarity, agreement, seconds, alignment)
     (w, h), (width, height) = photo.size, result.size
     parts = [f'{job.out}: {w}×{h} → {width}×{height}', f'{seconds:.1f} s']
     if agreement is not None:
@@ -74,7 +65,8 @@ def written(
             f'{two_digits(agreement)}; {LOW_AGREEMENT} and more is good), '
             f'{_what_came_of_it(prediction)}'
         )
-    return Outcome(job, WRITTEN, line, tuple(warnings), figures)
+    figures = (w, h, width, height, similarity, agreement, seconds)
+    return Outcome(job, WRITTEN, line, tuple(warnings), figures, alignment)
 
 
 def _what_came_of_it(prediction: Prediction) -> str:
@@ -119,7 +111,8 @@ def write_report(outcomes: Sequence[Outcome], path: str | os.PathLike) -> None:
         text = json.dumps(rows, indent=2, ensure_ascii=False) + '\n'
     else:
         buffer = io.StringIO()
-        columns = ('photo', 'references', 'result', 'status', *Figures._fields, 'warnings', 'error')
+        columns = ('photo', 'references', 'result', 'status', *FIGURES)
+        columns += ('alignment', 'warnings', 'error')
         table = csv.DictWriter(buffer, columns, lineterminator='\n')
         table.writeheader()
         for row in rows:
@@ -131,18 +124,15 @@ def write_report(outcomes: Sequence[Outcome], path: str | os.PathLike) -> None:
 
 
 def _row(outcome: Outcome) -> dict:
-    job = outcome.job
-    figures = outcome.figures._asdict() if outcome.figures else dict.fromkeys(Figures._fields)
-    for name in ('similarity', 'agreement', 'seconds'):
-        if figures[name] is not None:
-            figures[name] = round(figures[name], 4)
-    figures['alignment'] = list(figures['alignment'] or ())
+    job, broken = outcome.job, outcome.status == FAILED
+    figures = (f if f is None else round(f, 4) for f in outcome.figures)
     return dict(
         photo=str(job.lq),
         references=[str(path) for path in job.refs],
-        result=str(job.out) if outcome.status != FAILED else None,
+        result=None if broken else str(job.out),
         status=outcome.status,
-        **figures,
+        **dict(zip(FIGURES, figures)),
+        alignment=list(outcome.alignment),
         warnings=list(outcome.warnings),
-        error=outcome.line if outcome.status == FAILED else None,
+        error=outcome.line if broken else None,
     )

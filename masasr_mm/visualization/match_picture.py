@@ -15,8 +15,8 @@ from matplotlib.cm import ScalarMappable
 from matplotlib.colors import Normalize
 from matplotlib.figure import Figure, SubFigure
 from matplotlib.patches import ConnectionPatch, Rectangle
-from PIL import Image
 
+from ..images.pixels import resize
 from ..models.matching import MatchMaps
 
 WIDTH = 13.0  # inches
@@ -71,24 +71,10 @@ def draw_matches(
     Returns:
         np.ndarray: The picture, shape (H', 1300, 3), uint8, RGB.
     """
-    canvas = FigureCanvasAgg(match_figure(lq, result, ref, maps, num_refs, texture))
-    canvas.draw()
-    return np.array(canvas.buffer_rgba())[..., :3]
-
-
-def match_figure(
-    lq: np.ndarray,
-    result: np.ndarray,
-    ref: np.ndarray,
-    maps: MatchMaps,
-    num_refs: int = 1,
-    texture: np.ndarray | None = None,
-) -> Figure:
-    """Return what :func:`draw_matches` draws as a figure of matplotlib."""
     ref = filled(ref, maps)
     if max(lq.shape) > LARGE:
-        result = _resize(result, lq.shape[:2])
-        ref, maps = _resize(ref, maps.grid), maps._replace(scale=1)
+        result = resize(result, *lq.shape[1::-1])
+        ref, maps = resize(ref, *maps.grid[::-1]), maps._replace(scale=1)
     if texture is None:
         texture = texture_in_place(ref, maps.position, maps.grid)
     scene = _scene(lq, ref, maps, num_refs)
@@ -108,7 +94,9 @@ def match_figure(
     )
     for axis, (title, image) in zip(rows[3].subplots(1, 3), panels):
         _show(axis, image, title)
-    return figure
+    canvas = FigureCanvasAgg(figure)
+    canvas.draw()
+    return np.array(canvas.buffer_rgba())[..., :3]
 
 
 def filled(ref: np.ndarray, maps: MatchMaps) -> np.ndarray:
@@ -131,7 +119,7 @@ def texture_in_place(ref: np.ndarray, position: np.ndarray, grid: tuple[int, int
 def _scene(lq: np.ndarray, ref: np.ndarray, maps: MatchMaps, num_refs: int) -> Scene:
     """Enlarge the photo, and put references that are stacked side by side."""
     scale = maps.scale
-    photo = _resize(lq, (lq.shape[0] * scale, lq.shape[1] * scale))
+    photo = resize(lq, lq.shape[1] * scale, lq.shape[0] * scale)
     laid_out = lay_out(ref, num_refs)
     moved = maps._replace(
         position=move_positions(maps.position, maps.grid, num_refs),
@@ -170,16 +158,15 @@ def _draw_blocks(figure: SubFigure, axes: np.ndarray, scene: Scene) -> None:
 def _draw_places(axes: np.ndarray, scene: Scene) -> None:
     """Colour every pixel by the place in the reference that it was matched to."""
     maps = scene.maps
-    colors = _repeat(place_colors(maps.position, maps.grid), maps.scale)
-    _show(
-        axes[0], tint(scene.photo, colors), 'photo: in the colours of where its pixels were found'
-    )
     places = np.stack(np.mgrid[: maps.grid[0], : maps.grid[1]], axis=-1)
-    key = tint(scene.ref, _repeat(place_colors(places, maps.grid), maps.scale))
-    used = np.isfinite(scene.on_ref)[..., None]
-    _show_ref(
-        axes[1], scene, np.where(used, key, faded(scene.ref)), 'in its colours (dark: not used)'
+    photo, key = (
+        tint(image, _repeat(place_colors(position, maps.grid), maps.scale))
+        for image, position in ((scene.photo, maps.position), (scene.ref, places))
     )
+    _show(axes[0], photo, 'photo: in the colours of where its pixels were found')
+    used = np.isfinite(scene.on_ref)[..., None]
+    key = np.where(used, key, faded(scene.ref))
+    _show_ref(axes[1], scene, key, 'in its colours (dark: not used)')
 
 
 def _draw_similarity(figure: SubFigure, axes: np.ndarray, scene: Scene) -> None:
@@ -213,11 +200,6 @@ def _show_ref(axis: Axes, scene: Scene, image: np.ndarray, title: str) -> None:
     _show(axis, np.where(scene.is_ref, image, 255), f'reference: {title}')
 
 
-def _resize(image: np.ndarray, size: tuple[int, int]) -> np.ndarray:
-    """Return an image bicubically resized to a height and width."""
-    return np.array(Image.fromarray(image).resize(size[::-1], Image.Resampling.BICUBIC))
-
-
 def _repeat(values: np.ndarray, scale: int) -> np.ndarray:
     return values.repeat(scale, axis=0).repeat(scale, axis=1)
 
@@ -225,8 +207,7 @@ def _repeat(values: np.ndarray, scale: int) -> np.ndarray:
 def place_colors(position: np.ndarray, grid: tuple[int, int]) -> np.ndarray:
     """Give places (y, x) on a grid, (..., 2), the colours (..., 3) between those of its corners."""
     y, x = ((position[..., axis] / max(1, grid[axis] - 1))[..., None].clip(0, 1) for axis in (0, 1))
-    top = CORNERS[0, 0] * (1 - x) + CORNERS[0, 1] * x
-    bottom = CORNERS[1, 0] * (1 - x) + CORNERS[1, 1] * x
+    top, bottom = (left * (1 - x) + right * x for left, right in CORNERS)
     return top * (1 - y) + bottom * y
 
 

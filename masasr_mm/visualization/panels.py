@@ -9,6 +9,8 @@ import numpy as np
 from matplotlib import font_manager
 from PIL import Image, ImageDraw, ImageFont
 
+from ..images.pixels import resize
+
 GAP = 8
 
 
@@ -32,11 +34,10 @@ def compare(lq: np.ndarray, result: np.ndarray, ref: np.ndarray, num_refs: int =
         np.ndarray: The picture, uint8, RGB.
     """
     height, width = result.shape[:2]
-    bicubic = Image.fromarray(lq).resize((width, height), Image.Resampling.BICUBIC)
-    references = np.split(ref, num_refs)
-    names = ['reference'] if num_refs == 1 else [f'reference {i + 1}' for i in range(num_refs)]
-    panels = [Panel('bicubic', np.array(bicubic)), Panel('MASA-SR', result)]
-    return in_a_row(panels + [Panel(*pair) for pair in zip(names, references)], height)
+    panels = [Panel('bicubic', resize(lq, width, height)), Panel('MASA-SR', result)]
+    for index, image in enumerate(np.split(ref, num_refs)):
+        panels.append(Panel(f'reference {index + 1}' if num_refs > 1 else 'reference', image))
+    return in_a_row(panels, height)
 
 
 def in_a_row(panels: Sequence[Panel], height: int) -> np.ndarray:

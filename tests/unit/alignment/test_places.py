@@ -9,7 +9,7 @@ from skimage import data
 
 from masasr_mm.alignment import Places
 from masasr_mm.models.agreement import local_agreement
-from masasr_mm.photos.references import stack
+from masasr_mm.photos.inferencer import stack
 
 
 @pytest.fixture(scope='module')

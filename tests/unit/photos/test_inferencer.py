@@ -5,6 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import torch
+from mmagic.registry import TRANSFORMS
+from mmengine.config import Config
 from PIL import Image
 from skimage import data
 
@@ -16,7 +18,7 @@ from masasr_mm.images.io import as_photo
 from masasr_mm.models import agreement
 from masasr_mm.models.agreement import LOW_AGREEMENT
 from masasr_mm.photos import inferencer
-from tests.conftest import MODEL
+from tests.conftest import MODEL, REPOSITORY
 
 
 @pytest.fixture(scope='module')
@@ -64,6 +66,21 @@ def test_the_result_is_the_networks(infer, small_model, photos):
     assert_same(infer(lq, [ref, other]), by_hand(small_model, lq, [ref, other]))
     bicubic = np.asarray(Image.fromarray(lq).resize((lq.shape[1] * 4, lq.shape[0] * 4)))
     assert np.abs(infer(lq, ref).astype(int) - bicubic).mean() > 1
+
+
+@pytest.mark.parametrize('count', [1, 2])
+def test_references_are_what_the_config_of_inference_makes(photos, count):
+    lq, *references = photos
+    results = dict(ref=[reference.copy() for reference in references[:count]], own_ref=lq)
+    pipeline = Config.fromfile(REPOSITORY / 'configs/_base_/inference.py').inference_pipeline
+    steps = pipeline[2:5]
+    assert [step['type'] for step in steps] == ['StackReferences', 'StackReferences', 'Resize']
+    for step in steps:
+        results = TRANSFORMS.build(step)(results)
+    have = inferencer.stack(lq, references[:count], scale=4, align='off')
+    np.testing.assert_array_equal(have.ref, results['ref'])
+    np.testing.assert_array_equal(have.ref_down, results['ref_down'])
+    assert all(length % 4 == 0 for length in have.ref.shape[:2])
 
 
 def test_several_photos_of_different_sizes(infer, photos):
@@ -243,15 +260,15 @@ def test_a_reference_that_key_points_align_is_kept(small_checkpoint, monkeypatch
 def test_the_photo_itself_is_not_left_out(small_checkpoint, photos, monkeypatch):
     """Which would run it twice for the same result."""
     careful, runs = MASAInferencer(small_checkpoint, device='cpu'), []
-    run = careful._run
-    monkeypatch.setattr(careful, '_run', lambda *images: runs.append(1) or run(*images))
+    run = inferencer.super_resolve
+    monkeypatch.setattr(inferencer, 'super_resolve', lambda *given: runs.append(1) or run(*given))
     prediction = careful.predict(photos[0], [photos[0]])
     assert prediction.agreement < LOW_AGREEMENT
     assert prediction.left_out is None
     assert len(runs) == 1
 
 
-def test_black_and_white_stays_so(infer, photos):
+def test_black_and_white_stays_so(infer, small_model, photos):
     """In RGB, with what JPEG adds to it, with a coloured reference; a spot of colour stays, too."""
     lq, ref, _ = photos
     grey = np.repeat(np.asarray(Image.fromarray(lq).convert('L'))[..., None], 3, axis=2)
@@ -259,18 +276,11 @@ def test_black_and_white_stays_so(infer, photos):
     for image in (grey, noisy.astype(np.uint8)):
         sr = infer(image, ref)
         assert np.ptp(sr.astype(int), axis=2).max() == 0
-    expected = Image.fromarray(by_colour(infer, grey, ref)).convert('L')
+    expected = Image.fromarray(by_hand(small_model, grey, [ref])).convert('L')
     assert np.abs(infer(grey, ref)[..., 0].astype(int) - np.asarray(expected)).max() <= 1
     grey[20:26, 30:36] = (200, 40, 40)
     spot = infer(grey, ref)[84:100, 124:140].astype(int)
     assert (spot[..., 0] - spot[..., 1]).mean() > 60
-
-
-def by_colour(infer, lq, ref):
-    """What the network makes of it."""
-    stacked = inferencer.stack(lq, [ref], 4, align='off')
-    sr, _ = infer._run(lq, stacked.ref, stacked.ref_down)
-    return np.uint8(np.round(np.clip(sr.permute(1, 2, 0).numpy() * 255, 0, 255)))
 
 
 def test_sixteen_bits_go_in_and_out(infer, photos):

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.patches import ConnectionPatch
 from skimage import data
 
 from masasr_mm.models.matching import MatchMaps
 from masasr_mm.visualization.match_picture import (
+    draw_matches,
     lay_out,
-    match_figure,
     move_positions,
     place_colors,
 )
@@ -29,15 +30,23 @@ def scene():
     return photo, photo.repeat(4, 0).repeat(4, 1), ref, maps
 
 
-def panels(figure) -> dict[str, np.ndarray]:
-    """The images of a figure by their titles."""
-    axes = [axis for axis in figure.get_axes() if axis.get_title(loc='left')]
-    return {axis.get_title(loc='left'): np.asarray(axis.images[0].get_array()) for axis in axes}
+@pytest.fixture(scope='module')
+def figure(scene):
+    """What matplotlib is made to draw."""
+    canvases = []
+    with pytest.MonkeyPatch.context() as patch:
+        draw = FigureCanvasAgg.draw
+        patch.setattr(FigureCanvasAgg, 'draw', lambda self: canvases.append(self) or draw(self))
+        picture = draw_matches(*scene)
+    [canvas] = canvases
+    np.testing.assert_array_equal(picture, np.asarray(canvas.buffer_rgba())[..., :3])
+    return canvas.figure
 
 
-def test_every_panel_shows_what_its_title_says(scene):
-    photo, result, ref, maps = scene
-    shown = panels(match_figure(photo, result, ref, maps))
+def test_every_panel_shows_what_its_title_says(scene, figure):
+    _, result, ref, _ = scene
+    axes = {axis.get_title(loc='left'): axis for axis in figure.get_axes()}
+    shown = {title: np.asarray(axes[title].images[0].get_array()) for title in axes if title}
     titles = list(shown)
     assert len(titles) == 9
     places, key = shown[titles[2]].astype(int), shown[titles[3]].astype(int)
@@ -59,8 +68,8 @@ def test_every_panel_shows_what_its_title_says(scene):
     np.testing.assert_array_equal(texture[:4, :4], ref[59 * 4 : 60 * 4, :4])
 
 
-def test_blocks_are_linked_to_where_they_were_found(scene):
-    links = match_figure(*scene).findobj(ConnectionPatch)
+def test_blocks_are_linked_to_where_they_were_found(figure):
+    links = figure.findobj(ConnectionPatch)
     blocks = {(int(link.xy1[1] // 32), int(link.xy1[0] // 32)): link.xy2 for link in links}
     assert len(blocks) == 12
     for (row, column), (x, y) in blocks.items():
