@@ -74,10 +74,13 @@ class Interface(NamedTuple):
     ) -> Interface:
         """Return the interface of a network; fixed sizes are rounded up to what it takes."""
         sizes = SizeRequirements.of(network)
-        lq_size = sizes.lq_size(lq_size) if lq_size else None
-        ref_size = sizes.ref_size(ref_size) if ref_size else None
-        channels, block = network.to_image.in_channels, network.matching.block_size
-        return cls(*sizes, channels, block, lq_size, ref_size)
+        return cls(
+            *sizes,
+            network.to_image.in_channels,
+            network.matching.block_size,
+            lq_size and sizes.lq_size(lq_size),
+            ref_size and sizes.ref_size(ref_size),
+        )
 
     def to_text(self) -> str:
         """Return it as JSON, with what is the same for every network."""
@@ -124,10 +127,7 @@ class ExportedGenerator(BaseModule):
     tells_matches = True
 
     def __init__(
-        self,
-        path: str | os.PathLike,
-        text: str | None,
-        in_main_memory: bool = True,
+        self, path: str | os.PathLike, text: str | None, in_main_memory: bool = True
     ) -> None:
         super().__init__()
         self.path = str(path)
@@ -155,8 +155,7 @@ class ExportedGenerator(BaseModule):
             self._check_memory(lq_size, ref_size)
         images = (pad_to(lq, *lq_size), pad_to(ref, *ref_size), pad_to(ref_down, *ref_grid))
         feeds = {name: image.contiguous().float().numpy() for name, image in zip(INPUTS, images)}
-        results = map(torch.from_numpy, self.run(feeds))
-        sr, coarse_index, fine_index, position, similarity = results
+        sr, coarse_index, fine_index, position, similarity = map(torch.from_numpy, self.run(feeds))
         block = fine_index.shape[2:]
         matches = Matches(
             _without_padding(coarse_index, ref_grid, grid),
@@ -170,19 +169,17 @@ class ExportedGenerator(BaseModule):
         height, width = (length * self.scale for length in size)
         return sr[..., :height, :width], matches.crop(rows, columns)
 
-    def needed_memory(self, lq_size: tuple[int, int], ref_size: tuple[int, int]) -> int:
-        """Return the bytes that a run takes about, whole and with all blocks matched at once."""
+    def _check_memory(self, lq_size: Size, ref_size: Size) -> None:
+        """Refuse what takes more than there is, whole and with all blocks matched at once."""
         channels, block, scale = self.interface.channels, self.interface.block_size, self.scale
-        sr_feature = 4 * channels * scale**2 * lq_size[0] * lq_size[1]
-        ref_feature = 4 * channels * ref_size[0] * ref_size[1]
-        positions = ref_size[0] * ref_size[1] / scale**2
-        similarities = 4 * lq_size[0] * lq_size[1] / block**2 * positions
-        encoding = LR_FEATURES * sr_feature + REF_FEATURES * ref_feature
-        steps = (encoding, SIMILARITIES * similarities, DECODER_FEATURES * sr_feature)
-        return int(max(steps))
-
-    def _check_memory(self, lq_size: tuple[int, int], ref_size: tuple[int, int]) -> None:
-        needed, free = self.needed_memory(lq_size, ref_size), free_memory(torch.device('cpu'))
+        pixels, ref_pixels = lq_size[0] * lq_size[1], ref_size[0] * ref_size[1]
+        sr_feature, ref_feature = 4 * channels * scale**2 * pixels, 4 * channels * ref_pixels
+        needed = max(
+            LR_FEATURES * sr_feature + REF_FEATURES * ref_feature,
+            SIMILARITIES * 4 * (pixels / block**2) * (ref_pixels / scale**2),
+            DECODER_FEATURES * sr_feature,
+        )
+        free = free_memory(torch.device('cpu'))
         if needed > free:
             raise UserError(
                 f'a photo of {lq_size[1]}×{lq_size[0]} with references of '
@@ -191,9 +188,7 @@ class ExportedGenerator(BaseModule):
                 'references, or the checkpoint that it was exported from, which runs in tiles'
             )
 
-    def _fixed(
-        self, name: str, size: tuple[int, int], fixed: tuple[int, int] | None
-    ) -> tuple[int, int]:
+    def _fixed(self, name: str, size: Size, fixed: Size | None) -> Size:
         """Return the size that an image is padded to."""
         if fixed is None:
             return tuple(size)
@@ -224,11 +219,7 @@ class ONNXGenerator(ExportedGenerator):
         UserError: If onnxruntime is missing or cannot use the device, or the file is no such file.
     """
 
-    def __init__(
-        self,
-        path: str | os.PathLike,
-        device: str | None = 'cpu',
-    ) -> None:
+    def __init__(self, path: str | os.PathLike, device: str | None = 'cpu') -> None:
         session = open_session(str(path), device)
         text = session.get_modelmeta().custom_metadata_map.get(KEY)
         super().__init__(path, text, session.get_providers()[0] == ON_CPU)
@@ -301,10 +292,7 @@ class OpenVINOGenerator(ExportedGenerator):
     """
 
     def __init__(
-        self,
-        path: str | os.PathLike,
-        device: str = 'cpu',
-        dtype: str = 'float32',
+        self, path: str | os.PathLike, device: str = 'cpu', dtype: str = 'float32'
     ) -> None:
         model, text = read_openvino(path)
         available = import_openvino().Core().available_devices

@@ -8,7 +8,6 @@ import re
 import secrets
 import socket
 import threading
-import time
 import urllib.request
 from pathlib import Path
 
@@ -18,6 +17,7 @@ import pytest
 from PIL import Image
 
 from masasr_mm.apis import MASAInferencer
+from tests.blocking import blocked, wait_until
 
 pytest.importorskip('gradio', reason='gradio is not installed (requirements/demo.txt)')
 
@@ -183,10 +183,8 @@ def test_files_have_addresses_below_the_prefix(page):
         text = answer.read().decode()
     config = json.loads(re.search(r'window\.gradio_config = (\{.*?\});</script>', text).group(1))
     assert config['root'] == page[1].rstrip('/')
-    [gallery] = [
-        block for block in config['components'] if block['props'].get('elem_id') == 'examples'
-    ]
-    example = gallery['props']['value'][0]['image']
+    props = {block['props'].get('elem_id'): block['props'] for block in config['components']}
+    example = props['examples']['value'][0]['image']
     assert example['url'].startswith(page[1])
     assert fetch(example).shape == (75, 100, 3)
 
@@ -200,64 +198,37 @@ def test_errors_are_shown_in_one_line(visitor, files):
     )
     assert 'upload at least one reference' in visitor.super_resolve(photo, [])['error']
     # A preview is refused with a warning, and what was shown before is hidden.
-    [preview] = visitor.call(visitor.listeners['photo', 'change'], [visitor.upload(ref)])['data']
+    upload, listeners = visitor.upload(ref), visitor.listeners
+    [preview] = visitor.call(listeners['photo', 'change'], [upload])['data']
     assert preview['visible'] is False
-    [preview] = visitor.call(visitor.listeners['references', 'change'], [[visitor.upload(ref)]])[
-        'data'
-    ]
+    [preview] = visitor.call(listeners['references', 'change'], [[upload]])['data']
     assert fetch(preview['value'][0]['image']).shape == (234, 231, 3)
 
 
-@pytest.fixture
-def blocked(page):
-    """The network stops at its first layer until it is released."""
-    started, released = threading.Event(), threading.Event()
-
-    def block(module, inputs) -> None:
-        started.set()
-        assert released.wait(120)
-
-    network = page[0]._inferencer('cpu').generator
-    hooks = [part.register_forward_pre_hook(block) for part in (network, network.encoder)]
-    yield started, released
-    released.set()
-    for hook in hooks:
-        hook.remove()
-
-
-def wait_until(condition, seconds: float = 60) -> None:
-    deadline = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < deadline
-        time.sleep(0.02)
-
-
 @pytest.mark.parametrize('how', [Visitor.cancel, Visitor.close])
-def test_a_job_is_cancelled(page, files, blocked, how):
+def test_a_job_is_cancelled(page, files, how):
     """By the button or by closing the tab, while it waits or runs."""
-    (service, address), (started, released) = page, blocked
-    outputs = {}
+    (service, address), outputs = page, []
 
-    def start(name: str) -> Visitor:
+    def start() -> Visitor:
         visitor = Visitor(address)
         assert visitor.open.wait(60)
 
         def work() -> None:
-            outputs[name] = visitor.super_resolve(files[0], [files[1]])
+            outputs.append(visitor.super_resolve(files[0], [files[1]]))
 
         threading.Thread(target=work, daemon=True).start()
         return visitor
 
-    running = start('running')
-    assert started.wait(120)
-    waiting = start('waiting')
-    wait_until(lambda: len(service.jobs()) == 2)
-    how(waiting)
-    wait_until(lambda: len(service.jobs()) == 1)
-    how(running)
-    wait_until(lambda: all(job.cancelled.is_set() for job in service.jobs()))
-    released.set()
-    wait_until(lambda: not service.jobs())
-    wait_until(lambda: len(outputs) == 2)
-    for output in outputs.values():
+    with blocked(service._inferencer('cpu').generator) as (started, _):
+        running = start()
+        assert started.wait(120)
+        waiting = start()
+        wait_until(lambda: len(service.jobs()) == 2)
+        how(waiting)
+        wait_until(lambda: len(service.jobs()) == 1)
+        how(running)
+        wait_until(lambda: all(job.cancelled.is_set() for job in service.jobs()))
+    wait_until(lambda: not service.jobs() and len(outputs) == 2)
+    for output in outputs:
         assert all(value == {'__type__': 'update'} for value in output['data'])

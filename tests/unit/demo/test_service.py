@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import os
+import shutil
 import threading
 import time
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -16,16 +16,10 @@ from PIL.ExifTags import Base
 
 from masasr_mm.apis import MASAInferencer
 from masasr_mm.demo import service as service_module
-from masasr_mm.demo.service import (
-    MAX_WAITING,
-    Job,
-    JobCancelledError,
-    Limits,
-    Service,
-    sweep,
-)
+from masasr_mm.demo.service import MAX_WAITING, Job, JobCancelledError, Limits, Service, sweep
 from masasr_mm.errors import UserError
 from masasr_mm.visualization.match_picture import draw_matches
+from tests.blocking import blocked, wait_until
 from tests.conftest import REPOSITORY
 
 
@@ -63,21 +57,12 @@ def decoded(monkeypatch) -> list[tuple[int, int]]:
     return sizes
 
 
-def wait_until(condition, seconds: float = 60) -> None:
-    deadline = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < deadline
-        time.sleep(0.01)
-
-
 def test_the_result_is_the_apis(make, files, small_checkpoint):
     lq, ref, other = files
     reported = []
     service = make()
     service.warm_up('cpu')
-    result = service.super_resolve(
-        Job(lq, [ref, other]), report=lambda *step: reported.append(step)
-    )
+    result = service.super_resolve(Job(lq, [ref, other]), lambda *step: reported.append(step))
     expected = MASAInferencer(small_checkpoint, device='cpu').predict(lq, [ref, other])
     np.testing.assert_array_equal(result.image, expected.image)
     with Image.open(result.file) as image:
@@ -87,10 +72,8 @@ def test_the_result_is_the_apis(make, files, small_checkpoint):
     assert result.file.name == 'a photo_x4.png'
     bicubic = Image.fromarray(expected.lq).resize((240, 224), Image.Resampling.BICUBIC)
     np.testing.assert_array_equal(result.enlarged, np.asarray(bicubic))
-    shown = expected.shown()
-    drawn = draw_matches(
-        expected.lq, expected.image, shown.ref, shown.matches, shown.num_refs, shown.texture
-    )
+    ref, count, maps, texture = expected.shown()
+    drawn = draw_matches(expected.lq, expected.image, ref, maps, count, texture)
     np.testing.assert_array_equal(result.matches, drawn)
     assert result.message.startswith('60×56 → 240×224 pixels. ')
     steps = [what for _, what in reported]
@@ -191,85 +174,55 @@ def test_sizes_are_refused_before_pixels_are_decoded(make, files, decoded, tmp_p
     assert decoded == []
 
 
-class Blocked:
-    """A service whose network stops at its first layer until it is released."""
-
-    def __init__(self, service: Service) -> None:
-        self.service = service
-        self.started, self.released = threading.Event(), threading.Event()
-        self.ended = {}
-        self.threads = []
-        network = service._inferencer('cpu').generator
-        network.register_forward_pre_hook(self._block)
-        network.encoder.register_forward_pre_hook(self._block)
-
-    def _block(self, module, inputs) -> None:
-        self.started.set()
-        assert self.released.wait(60)
-
-    def start(self, job: Job, report=lambda share, what: None) -> None:
-        """Run a job in a thread of its own, and take down how it ends."""
-
-        def work() -> None:
-            try:
-                self.ended[job.visitor] = self.service.super_resolve(job, report)
-            except Exception as error:
-                self.ended[job.visitor] = error
-
-        self.threads.append(threading.Thread(target=work, daemon=True))
-        self.threads[-1].start()
-
-
-@pytest.fixture
-def blocked(make):
-    blocked = Blocked(make())
-    yield blocked
-    blocked.released.set()
-    for thread in blocked.threads:
-        thread.join(60)
-
-
-def test_waiting_jobs_keep_their_uploads_and_run_in_order(blocked, files, tmp_path):
+def test_waiting_jobs_keep_their_uploads_and_run_in_order(make, files, tmp_path):
+    service, reported, ended, threads = make(), [], {}, []
     folder = tmp_path / 'uploads'
     folder.mkdir()
 
     def job(name: str) -> Job:
         paths = [folder / f'{name}.png', folder / f'{name}_ref.jpg']
         for path, content in zip(paths, files):
-            path.write_bytes(Path(content).read_bytes())
-        return Job(*map(str, (paths[0],)), [str(paths[1])], visitor=name)
+            shutil.copy(content, path)
+        return Job(str(paths[0]), [str(paths[1])], visitor=name)
 
-    reported = []
-    blocked.start(job('first'))
-    assert blocked.started.wait(60)
+    def work(job: Job) -> None:
+        """Take down how a job ends."""
+        try:
+            result = service.super_resolve(job, lambda *step: reported.append(step))
+            ended[job.visitor] = result.image.shape
+        except Exception as error:
+            ended[job.visitor] = type(error)
+
     waiting = [f'waiting {index}' for index in range(MAX_WAITING)]
-    for index, name in enumerate(waiting):
-        blocked.start(job(name), lambda *step: reported.append(step))
-        wait_until(lambda count=2 * index + 4: len(blocked.service.files_in_use()) == count)
-    wait_until(lambda: len(reported) >= MAX_WAITING)
-    assert reported[0] == (0, 'waiting for 1 job before this one')
-    assert reported[-1] == (0, 'waiting for 20 jobs before this one')
-    with pytest.raises(UserError, match='20 others are waiting already; try again later'):
-        blocked.service.super_resolve(job('one too many'))
+    with blocked(service._inferencer('cpu').generator) as (started, released):
+        for index, name in enumerate(['first', *waiting]):
+            threads.append(threading.Thread(target=work, args=[job(name)], daemon=True))
+            threads[-1].start()
+            wait_until(lambda count=2 * index + 2: len(service.files_in_use()) == count)
+            assert index or started.wait(60)
+        wait_until(lambda: (0, 'waiting for 20 jobs before this one') in reported)
+        assert (0, 'waiting for 1 job before this one') in reported
+        with pytest.raises(UserError, match='20 others are waiting already; try again later'):
+            service.super_resolve(job('one too many'))
 
-    # Their time is long over: they are in use all the same, the refused one's are not.
-    for path in folder.iterdir():
-        os.utime(path, (0, 0))
-    sweep(folder, 10, blocked.service.files_in_use())
-    left = {path.stem.removesuffix('_ref') for path in folder.iterdir()}
-    assert left == {'first', *waiting}
+        # Their time is long over: they are in use all the same, the refused one's are not.
+        for path in folder.iterdir():
+            os.utime(path, (0, 0))
+        sweep(folder, 10, service.files_in_use())
+        left = {path.stem.removesuffix('_ref') for path in folder.iterdir()}
+        assert left == {'first', *waiting}
 
-    for name in waiting[1:]:
-        blocked.service.cancel(name)
-    wait_until(lambda: len(blocked.ended) == MAX_WAITING - 1)
-    assert all(isinstance(error, JobCancelledError) for error in blocked.ended.values())
-    blocked.released.set()
-    wait_until(lambda: len(blocked.ended) == MAX_WAITING + 1)
-    assert list(blocked.ended)[-2:] == ['first', waiting[0]]
+        for name in waiting[1:]:
+            service.cancel(name)
+        wait_until(lambda: len(ended) == MAX_WAITING - 1)
+        assert set(ended.values()) == {JobCancelledError}
+        released.set()
+        for thread in threads:
+            thread.join(60)
+    assert list(ended.items())[-2:] == [('first', (224, 240, 3)), (waiting[0], (224, 240, 3))]
     for name in ('first', waiting[0]):
-        assert blocked.ended[name].image.shape == (224, 240, 3)
         assert time.time() - os.stat(folder / f'{name}.png').st_mtime < 60
-    assert blocked.service.files_in_use() == set()
+    assert service.files_in_use() == set()
 
 
 def test_old_files_and_folders_are_deleted_and_others_stay(tmp_path):

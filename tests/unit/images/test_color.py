@@ -30,12 +30,6 @@ def srgb(value):
     return 255 * np.where(value <= 0.0031308, value * 12.92, 1.055 * value ** (1 / 2.4) - 0.055)
 
 
-def png_with(*chunks: tuple[bytes, bytes], rgb: np.ndarray = RGB) -> bytes:
-    """A PNG file with chunks behind its header."""
-    content = encode(rgb)
-    return content[:33] + b''.join(png_chunk(*chunk) for chunk in chunks) + content[33:]
-
-
 LINEAR = (b'gAMA', struct.pack('>I', 100_000))
 P3_CODE = (b'cICP', bytes([12, 13, 0, 1]))
 
@@ -51,13 +45,27 @@ def test_a_reference_comes_into_the_colours_of_the_photo():
         assert tagged.in_colors_of(tagged) is RGB
 
 
+@pytest.fixture
+def read(tmp_path):
+    """Reads a photo of a PNG file that says something of its colours."""
+
+    def read(chunk: tuple[bytes, bytes], pixels: np.ndarray = RGB) -> Photo:
+        if pixels.dtype == np.uint16:
+            content = encode_png16(pixels, png_chunk(*chunk))
+        else:
+            content = encode(pixels)
+            content = content[:33] + png_chunk(*chunk) + content[33:]  # behind the header
+        (tmp_path / 'a.png').write_bytes(content)
+        return read_photo(tmp_path / 'a.png')
+
+    return read
+
+
 @pytest.mark.parametrize('chunk', [LINEAR, P3_CODE])
-@pytest.mark.parametrize('deep', [False, True])
-def test_what_a_png_file_says_of_its_colours_is_kept(chunk, deep, tmp_path):
+@pytest.mark.parametrize('pixels', [RGB, RGB.astype(np.uint16) * 257])
+def test_what_a_png_file_says_of_its_colours_is_kept(chunk, pixels, read, tmp_path):
     """In PNG as it is, in other formats as a profile by which the colours are the same."""
-    content = encode_png16(RGB.astype(np.uint16) * 257, png_chunk(*chunk)) if deep else None
-    (tmp_path / 'a.png').write_bytes(content or png_with(chunk))
-    photo = read_photo(tmp_path / 'a.png')
+    photo = read(chunk, pixels)
     value = RGB / 255 if chunk is LINEAR else linear(RGB) @ P3_TO_SRGB.T
     assert np.abs(photo.in_colors_of(Photo(RGB)) - srgb(value)).max() <= 1.5
     write_photo(photo, tmp_path / 'b.png', 'png')
@@ -69,14 +77,11 @@ def test_what_a_png_file_says_of_its_colours_is_kept(chunk, deep, tmp_path):
         assert np.abs(have.in_colors_of(Photo(RGB)) - srgb(value)).max() <= 1.5
 
 
-def test_grey_with_a_gamma_gets_a_grey_profile(tmp_path):
-    (tmp_path / 'a.png').write_bytes(png_with(LINEAR, rgb=RGB[..., 0]))
-    write_photo(read_photo(tmp_path / 'a.png'), tmp_path / 'b.jpg', 'jpg', quality=100)
+def test_grey_with_a_gamma_gets_a_grey_profile(read, tmp_path):
+    write_photo(read(LINEAR, RGB[..., 0]), tmp_path / 'b.jpg', 'jpg', quality=100)
     with Image.open(tmp_path / 'b.jpg') as image:
-        profile = ImageCms.ImageCmsProfile(io.BytesIO(image.info['icc_profile']))
-        shown = ImageCms.profileToProfile(
-            image, profile, ImageCms.createProfile('sRGB'), outputMode='RGB'
-        )
+        profiles = io.BytesIO(image.info['icc_profile']), ImageCms.createProfile('sRGB')
+        shown = ImageCms.profileToProfile(image, *profiles, outputMode='RGB')
     assert np.abs(np.asarray(shown)[..., 1] - srgb(RGB[..., 0] / 255)).max() <= 3
 
 
@@ -84,15 +89,13 @@ def test_grey_with_a_gamma_gets_a_grey_profile(tmp_path):
     'chunk',
     [(b'sRGB', b'\0'), (b'gAMA', struct.pack('>I', 45455)), (b'cICP', bytes([1, 13, 0, 1]))],
 )
-def test_srgb_needs_no_profile(chunk, tmp_path):
-    (tmp_path / 'a.png').write_bytes(png_with(chunk))
-    photo = read_photo(tmp_path / 'a.png')
+def test_srgb_needs_no_profile(chunk, read):
+    photo = read(chunk)
     assert (photo.icc_profile, photo.png_color) == (None, dict([chunk]))
 
 
-def test_hdr_fits_into_png_alone(tmp_path):
-    (tmp_path / 'a.png').write_bytes(png_with((b'cICP', bytes([9, 16, 0, 1]))))
-    photo = read_photo(tmp_path / 'a.png')
+def test_hdr_fits_into_png_alone(read):
+    photo = read((b'cICP', bytes([9, 16, 0, 1])))
     assert not fitted(photo, 'png').warnings
     assert 'HDR' in fitted(photo, 'jpg').warnings[0]
 
@@ -119,9 +122,8 @@ def test_cmyk_is_converted_by_its_profile(tmp_path):
 
 def _from_lab(lab: np.ndarray) -> np.ndarray:
     """sRGB of CIE Lab under D50, by Bradford to D65."""
-    f = (lab[..., :1] + 16) / 116 + np.stack(
-        [lab[..., 1] / 500, 0 * lab[..., 0], -lab[..., 2] / 200], axis=-1
-    )
+    lightness, a, b = np.split(lab, 3, axis=-1)
+    f = (lightness + 16) / 116 + np.concatenate([a / 500, 0 * a, -b / 200], axis=-1)
     xyz = np.where(f > 6 / 29, f**3, 3 * (6 / 29) ** 2 * (f - 4 / 29)) * [0.9642, 1, 0.8249]
     to_rgb = np.array(
         [[3.1339, -1.6169, -0.4906], [-0.9788, 1.9161, 0.0335], [0.0719, -0.2290, 1.4052]]

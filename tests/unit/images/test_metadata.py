@@ -11,8 +11,9 @@ from PIL import Image
 from PIL.ExifTags import IFD, Base
 from PIL.PngImagePlugin import PngInfo
 
-from masasr_mm.images.io import FORMATS, read_photo, super_resolved, write_photo
+from masasr_mm.images.io import FORMATS, Photo, read_photo, super_resolved, write_photo
 from masasr_mm.images.metadata import Metadata, fitting, read_metadata, resized
+from tests.image_files import encode
 
 XMP = b"""<?xpacket begin="" id="W5M0MpCehiHzreSzNTczkc9d"?><x:xmpmeta xmlns:x="adobe:ns:meta/">
 <rdf:RDF xmlns:rdf="http://www.w3.org/1999/02/22-rdf-syntax-ns#"><rdf:Description
@@ -40,22 +41,25 @@ def exif() -> Image.Exif:
 
 
 def save(path, kind: str) -> None:
-    image = Image.fromarray(PIXELS)
+    image, options = Image.fromarray(PIXELS), dict(exif=exif().tobytes(), xmp=XMP)
     if kind == 'PNG':
-        info = PngInfo()
-        info.add_itxt('XML:com.adobe.xmp', XMP.decode())
-        image.save(path, kind, exif=exif(), pnginfo=info)
+        options['pnginfo'] = PngInfo()
+        options['pnginfo'].add_itxt('XML:com.adobe.xmp', XMP.decode())
     elif kind == 'TIFF':
-        block = Image.Exif()
+        options['exif'] = block = Image.Exif()
         block.load(exif().tobytes())
         block[Base.XMLPacket] = XMP
-        image.save(path, kind, exif=block)
     elif kind == 'HEIF':
-        pytest.importorskip('pillow_heif').from_pillow(image).save(
-            path, exif=exif().tobytes(), xmp=XMP, quality=-1
-        )
-    else:
-        image.save(path, kind, exif=exif(), xmp=XMP)
+        image = pytest.importorskip('pillow_heif').from_pillow(image)
+        image.save(path, quality=-1, **options)
+        return
+    image.save(path, kind, **options)
+
+
+def enlarged(path, times: int = 4) -> Photo:
+    """A photo with more pixels, as if a network had made them."""
+    photo = read_photo(path)
+    return super_resolved(photo, photo.rgb.repeat(times, axis=0).repeat(times, axis=1))
 
 
 @pytest.mark.parametrize('source', ['JPEG', 'PNG', 'WEBP', 'TIFF', 'HEIF'])
@@ -63,10 +67,7 @@ def save(path, kind: str) -> None:
 def test_date_camera_and_place_go_along(source, kind, tmp_path):
     """From every format to every format, with the size of the result."""
     save(tmp_path / 'in', source)
-    photo = read_photo(tmp_path / 'in')
-    assert photo.rgb.shape == (40, 30, 3)
-    large = photo.rgb.repeat(2, axis=0).repeat(2, axis=1)
-    result = super_resolved(photo, large)
+    result = enlarged(tmp_path / 'in', 2)
     assert not result.metadata.problems
     write_photo(result, tmp_path / f'out.{kind}', kind)
     with Image.open(tmp_path / f'out.{kind}') as image:
@@ -87,24 +88,22 @@ def test_date_camera_and_place_go_along(source, kind, tmp_path):
     if kind == 'tiff':
         with tifffile.TiffFile(tmp_path / 'out.tiff') as file:
             assert file.pages[0].tags['GPSTag'].value['GPSLatitudeRef'] == 'N'
-            np.testing.assert_array_equal(file.asarray(), large)
+            np.testing.assert_array_equal(file.asarray(), result.rgb)
 
 
 def test_nothing_becomes_nothing(tmp_path):
+    Image.fromarray(PIXELS).save(tmp_path / 'in.png')
+    result = enlarged(tmp_path / 'in.png')
+    assert result.metadata == Metadata()
     for kind in FORMATS:
-        Image.fromarray(PIXELS).save(tmp_path / 'in.png')
-        photo = read_photo(tmp_path / 'in.png')
-        assert photo.metadata == Metadata()
-        write_photo(super_resolved(photo, photo.rgb), tmp_path / f'out.{kind}', kind)
+        write_photo(result, tmp_path / f'out.{kind}', kind)
         with Image.open(tmp_path / f'out.{kind}') as image:
             assert not {'exif', 'xmp'} & set(image.info)
 
 
 def test_a_thumbnail_is_dropped():
     """An IFD1 with a JPEG image, as cameras write it, appended by hand."""
-    inside = io.BytesIO()
-    Image.new('RGB', (16, 12)).save(inside, 'JPEG')
-    thumbnail = inside.getvalue()
+    thumbnail = encode(Image.new('RGB', (16, 12)), 'JPEG')
     entry = b'\x0e\x01\x02\0\x01\0\0\0A\0\0\0'  # ImageDescription
     start = 8 + 2 + 12 + 4
     first = b'\x01\0' + entry + start.to_bytes(4, 'little')
@@ -113,9 +112,7 @@ def test_a_thumbnail_is_dropped():
     second = b'\x02\0\x01\x02\x04\0\x01\0\0\0' + place
     second += b'\x02\x02\x04\0\x01\0\0\0' + length + bytes(4)
     block = b'Exif\0\0II*\0\x08\0\0\0' + first + second + thumbnail
-    buffer = io.BytesIO()
-    Image.fromarray(PIXELS).save(buffer, 'JPEG', exif=block)
-    with Image.open(buffer) as image:
+    with Image.open(io.BytesIO(encode(PIXELS, 'JPEG', exif=block))) as image:
         assert image.getexif().get_ifd(IFD.IFD1)
         metadata = read_metadata(image)
     assert not metadata.problems
@@ -149,19 +146,21 @@ def test_broken_xmp_is_passed_over(tmp_path):
     assert photo.metadata.problems == ('its XMP is broken and left out (no RDF in it)',)
 
 
-def test_what_is_too_large_for_jpeg_is_left_out(tmp_path):
+@pytest.mark.parametrize(('long', 'other'), [('exif', 'xmp'), ('xmp', 'exif')])
+def test_what_is_too_large_for_jpeg_is_left_out(long, other, tmp_path):
     block = exif()
     block[Base.ImageDescription] = 'long' * 20_000
+    values = dict(exif=block.tobytes(), xmp=XMP.replace(b'camera', b'camera' * 12_000))
     save(tmp_path / 'a.png', 'PNG')
     photo = read_photo(tmp_path / 'a.png')
-    photo = photo._replace(metadata=photo.metadata._replace(exif=block.tobytes()))
+    photo = photo._replace(metadata=photo.metadata._replace(**{long: values[long]}))
     assert fitting(photo.metadata, 'png') == photo.metadata
     [problem] = fitting(photo.metadata, 'jpg').problems
-    assert problem == 'its EXIF is more than a JPEG file can hold and left out'
+    assert problem == f'its {long.upper()} is more than a JPEG file can hold and left out'
     write_photo(photo, tmp_path / 'out.jpg', 'jpg')
     with Image.open(tmp_path / 'out.jpg') as image:
-        assert 'exif' not in image.info
-        assert 'xmp' in image.info
+        assert long not in image.info
+        assert other in image.info
 
 
 RESOLUTIONS = dict(
@@ -185,9 +184,7 @@ def test_the_print_size_stays(source, kind, tmp_path):
     if source == 'heic':
         image = pytest.importorskip('pillow_heif').from_pillow(image)
     image.save(tmp_path / f'in.{source}', **options)
-    photo = read_photo(tmp_path / f'in.{source}')
-    result = super_resolved(photo, photo.rgb.repeat(4, axis=0).repeat(4, axis=1))
-    write_photo(result, tmp_path / f'out.{kind}', kind)
+    write_photo(enlarged(tmp_path / f'in.{source}'), tmp_path / f'out.{kind}', kind)
     with Image.open(tmp_path / f'out.{kind}') as image:
         exif = image.getexif()
         if kind != 'webp':  # which has no other place
@@ -216,16 +213,13 @@ POINT = (*AREA[:-1], 2)
 @pytest.mark.parametrize('how', ['scale', 'matrix'])
 def test_pixels_stay_at_their_place_on_the_earth(keys, how, tmp_path):
     """By where the corners of the picture lie, before and after."""
+    tags = {34264: (8.0, 6.0, 0.0, 5e5, 6.0, -8.0, 0.0, 4.6e6, *(0.0,) * 7, 1.0)}
     if how == 'scale':
         tags = {33550: (10.0, 10.0, 0.0), 33922: (2.0, 3.0, 0.0, 500_000.0, 4_600_000.0, 0.0)}
-    else:
-        matrix = (8.0, 6.0, 0.0, 5e5, 6.0, -8.0, 0.0, 4.6e6, *(0.0,) * 7, 1.0)
-        tags = {34264: matrix}
     written = [(tag, 'd', len(value), value, True) for tag, value in tags.items()]
     written.append((34735, 'H', 8, keys, True))
     tifffile.imwrite(tmp_path / 'in.tif', PIXELS, photometric='rgb', extratags=written)
-    photo = read_photo(tmp_path / 'in.tif')
-    result = super_resolved(photo, photo.rgb.repeat(4, axis=0).repeat(4, axis=1))
+    result = enlarged(tmp_path / 'in.tif')
     write_photo(result, tmp_path / 'out.tif', 'tiff')
 
     def corners(name: str) -> np.ndarray:
@@ -238,12 +232,10 @@ def test_pixels_stay_at_their_place_on_the_earth(keys, how, tmp_path):
         places = np.array([(0, 0), (width, 0), (0, height)]) - shift
         if how == 'scale':
             column, row, _, east, north, _ = have[33922]
-            (across, down, _) = have[33550]
-            return np.array(
-                [(east + (x - column) * across, north - (y - row) * down) for x, y in places]
-            )
+            across, down, _ = have[33550]
+            return (places - (column, row)) * (across, -down) + (east, north)
         matrix = np.reshape(have[34264], (4, 4))
-        return np.array([(matrix @ (x, y, 0, 1))[:2] for x, y in places])
+        return places @ matrix[:2, :2].T + matrix[:2, 3]
 
     np.testing.assert_allclose(corners('out.tif'), corners('in.tif'), rtol=0, atol=1e-6)
     [problem] = fitting(result.metadata, 'png').problems
@@ -256,7 +248,5 @@ def test_pixels_stay_at_their_place_on_the_earth(keys, how, tmp_path):
 def test_what_belongs_to_the_old_pixels_alone_is_left_out_with_a_word(tmp_path):
     written = [(50844, 'd', 2, (1.0, 2.0), True)]
     tifffile.imwrite(tmp_path / 'in.tif', PIXELS, photometric='rgb', extratags=written)
-    photo = read_photo(tmp_path / 'in.tif')
-    result = super_resolved(photo, photo.rgb.repeat(4, axis=0).repeat(4, axis=1))
-    [problem] = result.metadata.problems
+    [problem] = enlarged(tmp_path / 'in.tif').metadata.problems
     assert 'RPC' in problem

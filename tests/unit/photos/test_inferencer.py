@@ -27,6 +27,13 @@ def infer(small_checkpoint) -> MASAInferencer:
     return MASAInferencer(small_checkpoint, device='cpu', align='off')
 
 
+@pytest.fixture(scope='module')
+def scene() -> tuple[np.ndarray, np.ndarray]:
+    """A photograph, and the LR image of it."""
+    scene = np.array(Image.fromarray(data.coffee()).resize((320, 240), Image.Resampling.LANCZOS))
+    return scene, np.array(Image.fromarray(scene).resize((80, 60), Image.Resampling.BICUBIC))
+
+
 def pad(image, height, width):
     bottom, right = height - image.shape[0], width - image.shape[1]
     top, left = bottom // 2, right // 2
@@ -125,13 +132,11 @@ def test_a_config_file_is_used(small_checkpoint, infer, photos, tmp_path):
     lq, ref, _ = photos
     have = MASAInferencer(small_checkpoint, config=str(config), device='cpu', align='off')(lq, ref)
     np.testing.assert_array_equal(have, infer(lq, ref))
-    other = tmp_path / 'other.py'
-    other.write_text(config.read_text().replace("'channels': 8", "'channels': 4"))
-    with pytest.raises(UserError, match='does not fit the network of the config'):
-        MASAInferencer(small_checkpoint, config=str(other), device='cpu', align='off')
-    other.write_text('work_dir = "."\n')
-    with pytest.raises(UserError, match='has no model'):
-        MASAInferencer(small_checkpoint, config=str(other), device='cpu', align='off')
+    other = config.read_text().replace("'channels': 8", "'channels': 4")
+    for text, message in ((other, 'does not fit the network'), ('a = 1\n', 'has no model')):
+        config.write_text(text)
+        with pytest.raises(UserError, match=message):
+            MASAInferencer(small_checkpoint, config=str(config), device='cpu', align='off')
 
 
 def test_mistakes_are_told_in_one_line(infer, small_checkpoint, photos):
@@ -145,20 +150,32 @@ def test_mistakes_are_told_in_one_line(infer, small_checkpoint, photos):
         (lambda: MASAInferencer('missing.pth'), 'checkpoint not found: missing.pth'),
         (lambda: MASAInferencer(small_checkpoint, device='nonsense'), 'device nonsense'),
         (lambda: MASAInferencer(small_checkpoint, dtype='int8'), 'int8'),
+        (lambda: MASAInferencer('a', align='on'), 'one of auto, sift, learned, off, not on'),
+        (lambda: MASAInferencer('a', align='learned'), 'the extra matchers: pip install'),
     ):
         with pytest.raises(UserError, match=message) as error:
             call()
         assert '\n' not in str(error.value)
 
 
-def test_too_little_memory_is_told(infer, photos, monkeypatch):
-    def exhausted(*args, **kwargs):
-        raise RuntimeError("DefaultCPUAllocator: can't allocate memory: you tried 9 bytes")
+@pytest.mark.parametrize(
+    ('error', 'kind', 'message'),
+    [
+        (
+            "DefaultCPUAllocator: can't allocate memory: you tried 9 bytes",
+            UserError,
+            r'photo of 60×56 with references of 0\.\d megapixels',
+        ),
+        ('a bug', RuntimeError, 'a bug'),
+    ],
+)
+def test_too_little_memory_is_told(infer, photos, monkeypatch, error, kind, message):
+    def broken(*args):
+        raise RuntimeError(error)
 
-    monkeypatch.setattr(inferencer, 'super_resolve', exhausted)
-    lq, ref, _ = photos
-    with pytest.raises(UserError, match=r'photo of 60×56 with references of 0\.\d megapixels'):
-        infer(lq, ref)
+    monkeypatch.setattr(inferencer, 'super_resolve', broken)
+    with pytest.raises(kind, match=message):
+        infer(photos[0], photos[1])
 
 
 def test_too_little_memory_to_align_is_told_as_well(small_checkpoint, photos, monkeypatch):
@@ -169,20 +186,9 @@ def test_too_little_memory_to_align_is_told_as_well(small_checkpoint, photos, mo
         infer(lq, ref)
 
 
-def test_other_errors_are_not_taken_for_too_little_memory(infer, photos, monkeypatch):
-    def broken(*args, **kwargs):
-        raise RuntimeError('a bug')
-
-    monkeypatch.setattr(inferencer, 'super_resolve', broken)
-    with pytest.raises(RuntimeError, match='a bug'):
-        infer(photos[0], photos[1])
-
-
-def test_references_are_aligned_by_default(small_checkpoint):
+def test_references_are_aligned_by_default(small_checkpoint, scene):
     """The network sees the reference turned back, people see it as it was given."""
-
-    scene = np.array(Image.fromarray(data.coffee()).resize((320, 240), Image.Resampling.LANCZOS))
-    lq = np.array(Image.fromarray(scene).resize((80, 60), Image.Resampling.BICUBIC))
+    scene, lq = scene
     turned = np.ascontiguousarray(np.rot90(scene))
     prediction = MASAInferencer(small_checkpoint, device='cpu').predict(lq, turned)
     [done] = prediction.alignments
@@ -197,13 +203,6 @@ def test_references_are_aligned_by_default(small_checkpoint):
     expected = np.stack([79 - x, y], axis=-1)
     near = np.abs(shown.matches.position - expected).max(axis=-1) <= 2
     assert near.mean() > 0.5
-
-
-def test_align_is_one_of_four(small_checkpoint):
-    with pytest.raises(UserError, match='align must be one of auto, sift, learned, off, not on'):
-        MASAInferencer(small_checkpoint, device='cpu', align='on')
-    with pytest.raises(UserError, match=r'the extra matchers: pip install'):
-        MASAInferencer(small_checkpoint, device='cpu', align='learned')
 
 
 def test_a_reference_of_something_else_is_left_out(small_checkpoint, infer, photos):
@@ -241,11 +240,9 @@ def test_what_is_left_out_costs_no_more_than_its_matching(
     assert len(fused) == once > 0
 
 
-def test_a_reference_that_key_points_align_is_kept(small_checkpoint, monkeypatch):
+def test_a_reference_that_key_points_align_is_kept(small_checkpoint, scene, monkeypatch):
     """One from a longer lens shows little of the photo, but shows it."""
-
-    scene = np.array(Image.fromarray(data.coffee()).resize((320, 240), Image.Resampling.LANCZOS))
-    lq = np.array(Image.fromarray(scene).resize((80, 60), Image.Resampling.BICUBIC))
+    scene, lq = scene
     detail = np.ascontiguousarray(scene[60:180, 80:240])
     monkeypatch.setattr(agreement, 'LOW_AGREEMENT', 2)
     careful = MASAInferencer(small_checkpoint, device='cpu')
