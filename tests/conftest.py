@@ -190,6 +190,20 @@ def small_checkpoint(small_model, tmp_path_factory) -> Path:
     return path
 
 
+@pytest.fixture
+def srcnn(tmp_path: Path) -> tuple[nn.Module, Path, Path]:
+    """A network that tells no matches, a file with its weights, and its config."""
+    import torch
+    from mmagic.registry import MODELS
+
+    torch.manual_seed(0)
+    network = MODELS.build(dict(type='SRCNNNet', channels=(3, 64, 32, 3)))
+    weights = {f'generator.{key}': value for key, value in network.state_dict().items()}
+    torch.save(dict(state_dict=weights), tmp_path / 'srcnn.pth')
+    config = REPOSITORY / 'configs' / 'peers' / 'srcnn_x4_cufed5.py'
+    return network, tmp_path / 'srcnn.pth', config
+
+
 @pytest.fixture(scope='session')
 def photos() -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """An LR photo of odd size, a reference of the same scene, and one of another."""

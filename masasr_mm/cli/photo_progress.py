@@ -19,10 +19,7 @@ LONG = 60
 
 
 class PhotoProgress:
-    """A bar for all photos, and one for the steps of each.
-
-    Both are drawn on a terminal alone; what a long photo will take is told anywhere.
-    """
+    """A bar for all photos, and one for the steps of each, on a terminal alone."""
 
     def __init__(self, shown: bool = True) -> None:
         self.console = Console(stderr=True)

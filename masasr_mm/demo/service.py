@@ -34,7 +34,7 @@ PREVIEW = 480  # pixels
 MAX_WAITING = 20  # jobs besides the one that runs
 SUPER_RESOLVING = 'super-resolving'
 
-Report = Callable[[float, str], None]
+Report = Callable[[float, str], None]  # the share that is done, in [0, 1], and what comes next
 
 
 class Limits(NamedTuple):
@@ -97,10 +97,7 @@ class Result(NamedTuple):
 
 
 class Service:
-    """Super-resolves uploaded photos, one after another in the order in which they came.
-
-    Results are written to ``folder``.
-    """
+    """Super-resolves uploaded photos into a folder, one after another, in their order."""
 
     def __init__(self, checkpoint: str, config: str | None, folder: Path, limits: Limits) -> None:
         self.limits = limits
@@ -131,11 +128,7 @@ class Service:
         return pictures
 
     def super_resolve(self, job: Job, report: Report = lambda share, what: None) -> Result:
-        """Do a job when it is its turn.
-
-        ``report`` is called with the share that is done, in [0, 1], and with what comes next.
-        Raises JobCancelledError soon after the job was cancelled.
-        """
+        """Do a job when it is its turn; JobCancelledError soon after it was cancelled."""
         if not job.photo:
             raise UserError('upload a photo first')
         if not job.refs:

@@ -144,8 +144,8 @@ class ExportedGenerator(BaseModule):
     def super_resolve(self, lq: Tensor, ref: Tensor, ref_down: Tensor) -> tuple[Tensor, Matches]:
         """Do what ``MASANet.super_resolve`` does, on one image.
 
-        Images that are smaller than a fixed size of the file are padded to it by their last row
-        and column; that changes the statistics of SAM, and so the result a little.
+        Images that are smaller than a fixed size are padded to it by their last row and column,
+        which changes the statistics of SAM, and so the result a little.
         """
         size, grid = lq.shape[2:], ref_down.shape[2:]
         lq_size = self._fixed('lq', size, self.interface.lq_size)

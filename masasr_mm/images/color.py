@@ -77,35 +77,30 @@ def png_space(chunks: dict[bytes, bytes], icc_profile: bytes | None, grey: bool)
     return Space(make_profile([point / 100_000 for point in points], curve, grey))
 
 
-def cmyk_to_srgb(image: Image.Image, profile: bytes | None) -> tuple[Image.Image, str | None]:
-    """Return a CMYK image in sRGB by its profile, and what is wrong if that is not known."""
-    if not profile:
-        return image.convert('RGB'), 'has CMYK colours without a profile; its colours are a guess'
-    try:
-        given = ImageCms.ImageCmsProfile(io.BytesIO(profile))
-        srgb = ImageCms.createProfile('sRGB')
-        return ImageCms.profileToProfile(image, given, srgb, outputMode='RGB'), None
-    except (ImageCms.PyCMSError, OSError) as error:
-        reason = ' '.join(str(error).split())
-        return image.convert('RGB'), f'has a broken profile; its colours are a guess ({reason})'
+def cmyk_to_srgb(image: Image.Image, profile: bytes | None, problems: list[str]) -> Image.Image:
+    """Return a CMYK image in sRGB by its profile; add to the problems where that is not known."""
+    problem = 'has CMYK colours without a profile; its colours are a guess'
+    if profile:
+        try:
+            given = ImageCms.ImageCmsProfile(io.BytesIO(profile))
+            srgb = ImageCms.createProfile('sRGB')
+            return ImageCms.profileToProfile(image, given, srgb, outputMode='RGB')
+        except (ImageCms.PyCMSError, OSError) as error:
+            reason = ' '.join(str(error).split())
+            problem = f'has a broken profile; its colours are a guess ({reason})'
+    problems.append(problem)
+    return image.convert('RGB')
 
 
 def convert(rgb: np.ndarray, source: bytes | None, target: bytes | None) -> np.ndarray:
-    """Return 8-bit RGB pixels (H, W, 3) of one profile in another; None is sRGB.
-
-    Raises:
-        ImageCms.PyCMSError: If a profile is broken.
-    """
+    """Return 8-bit RGB pixels (H, W, 3) of one profile in another; None is sRGB."""
     if source == target or (transform := _transform(source, target)) is None:
         return rgb
     return np.array(ImageCms.applyTransform(Image.fromarray(rgb), transform))
 
 
 def make_profile(points: tuple[float, ...], curve: tuple[float, ...], grey: bool) -> bytes:
-    """Return an ICC profile (version 4) of a tone curve and, for RGB, of chromaticities.
-
-    ``points`` are x and y of white, red, green and blue.
-    """
+    """Return an ICC profile (version 4); ``points`` are x and y of white, red, green and blue."""
     white, *primaries = ((x / y, 1.0, (1 - x - y) / y) for x, y in zip(points[::2], points[1::2]))
     matrix = np.transpose(primaries)
     matrix = matrix * np.linalg.solve(matrix, white)

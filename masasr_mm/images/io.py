@@ -60,13 +60,11 @@ LOW = 1 << 14
 
 
 class Header(NamedTuple):
-    """What an image file says of itself before pixels are decoded: upright, one frame for most."""
+    """What an image file says of its largest page, upright, before pixels are decoded."""
 
     width: int
     height: int
     mode: str
-    frames: int
-    format: str
     bits: int = 8
 
 
@@ -126,12 +124,11 @@ def read_header(path: str | os.PathLike) -> Header:
             # Pillow decodes a whole PNG file to look for an orientation behind the pixels.
             if (image.format != 'PNG' or 'exif' in image.info) and _orientation(image) > 4:
                 width, height = height, width
-            frames = getattr(image, 'n_frames', 1)
             bits = _bits(image, _first_bytes(path, HEADER_BYTES))
-            return Header(width, height, image.mode, frames, image.format, bits)
+            return Header(width, height, image.mode, bits)
     except Image.UnidentifiedImageError as error:
         with suppress(Exception), open(path, 'rb') as file:  # 16-bit grey with opacity
-            return Header(*tiff_size(file), 'LA', 1, 'TIFF', 16)
+            return Header(*tiff_size(file), 'LA', 16)
         raise _unreadable(str(path), error) from error
     except Exception as error:  # a broken file can end in any error of the libraries
         raise _unreadable(str(path), error) from error
@@ -140,8 +137,8 @@ def read_header(path: str | os.PathLike) -> Header:
 def read_photo(path: str | os.PathLike, stretched: bool = False) -> Photo:
     """Read a photo of any size, mode and format that Pillow, with pillow-heif, reads.
 
-    The largest page or the first picture is taken, CMYK becomes sRGB by its profile. ``stretched``
-    takes the lowest and highest values of 16 bits for black and white where the file does not say.
+    ``stretched`` takes the lowest and highest values of 16 bits for black and white where the file
+    does not say.
     """
     return _decode(read_bytes(path), str(path), stretched=stretched)
 
@@ -186,7 +183,6 @@ def read_bytes(path: str | os.PathLike) -> bytes:
 def decode_rgb(content: bytes, name: str, side: int | None = None) -> np.ndarray:
     """Return an image file's pixels as 8-bit RGB (H, W, 3), upright, writable, without opacity.
 
-    16 bits become round(v / 257). What cannot be read is a BrokenFileError that names ``name``.
     JPEG files are decoded reduced where both sides stay as long as ``side``, which is faster.
     """
     return in_bits(_decode(content, name, pixels_only=True, side=side).rgb, 8)
@@ -345,11 +341,6 @@ def _photo(
     grey = content[25] in (0, 4) if is_png else image.mode in GREY_MODES
     problems, levels, alpha = [], None, None
     pixels = _deep_pixels(image, content, page, bits)
-    if pixels is None and bits > 8:
-        problems.append(
-            'has more than 8 bits a channel, of which 8 are read; save it as a PNG or TIFF file '
-            'of RGB to keep them'
-        )
     if pixels is not None:
         rgb, alpha = _split(image, pixels)
         if image.format not in FULL_RANGE:
@@ -363,12 +354,12 @@ def _photo(
         if alpha is not None and (tags.get(Base.ExtraSamples) == (1,) or image.mode == 'RGBa'):
             rgb = unmultiplied(rgb, alpha)
     else:
-        if image.mode == 'CMYK':
-            flat, problem = cmyk_to_srgb(image, image.info.get('icc_profile'))
-            problems += [problem] if problem else []
-        else:
-            flat = _to_rgb(image)
-        rgb = np.array(flat)
+        if bits > 8:
+            problems.append(
+                'has more than 8 bits a channel, of which 8 are read; save it as a PNG or TIFF '
+                'file of RGB to keep them'
+            )
+        rgb = np.array(_to_rgb(image, problems))
         if not pixels_only and (
             image.mode in ALPHA_MODES or ('transparency' in image.info and image.mode != 'CMYK')
         ):
@@ -513,8 +504,10 @@ def _levels(
     return None
 
 
-def _to_rgb(image: Image.Image) -> Image.Image:
+def _to_rgb(image: Image.Image, problems: list[str]) -> Image.Image:
     """Return an image that Pillow has read whole as 8-bit RGB."""
+    if image.mode == 'CMYK':
+        return cmyk_to_srgb(image, image.info.get('icc_profile'), problems)
     if image.mode not in EIGHT_BIT_MODES:
         raise ValueError(f'pixels of the kind {image.mode}; save it with 8 or 16 bits a channel')
     if image.mode in ('P', 'PA'):

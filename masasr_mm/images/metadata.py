@@ -84,10 +84,7 @@ def read_metadata(image: Image.Image) -> Metadata:
 
 
 def resized(metadata: Metadata, size: tuple[int, int], new_size: tuple[int, int]) -> Metadata:
-    """Return the metadata of a photo (width, height) for its result of another size.
-
-    The print size and the place on the earth stay, so the resolution changes.
-    """
+    """Return the metadata of a photo (width, height) for a result of the same print size."""
     factors = (new_size[0] / size[0], new_size[1] / size[1])
     exif, xmp, resolution, problems = metadata
     if exif:
@@ -244,13 +241,10 @@ def _replace_numbers(xmp: bytes, names: bytes, new: Callable[[int], int]) -> byt
 
 
 def _parts(exif: Image.Exif) -> dict[int, dict]:
-    """Return the parts of an EXIF block that have tags of their own, where it has them.
-
-    Their mark of interoperability is left out, which Pillow would lose in TIFF files.
-    """
+    """Return the parts of an EXIF block that have tags of their own, where it has them."""
     parts = {part: dict(exif.get_ifd(part)) for part in DETAILS if part in exif}
     for details in parts.values():
-        details.pop(IFD.Interop, None)
+        details.pop(IFD.Interop, None)  # which Pillow would lose in TIFF files
     return parts
 
 

@@ -89,11 +89,9 @@ class _Entry(NamedTuple):
 
 
 class Album:
-    """The index of a folder, and of all below it, in the user's cache folder: one SQLite file.
+    """The index of a folder and all below it: an SQLite file, which several processes may use.
 
-    What was made is saved again and again, so that it survives its process, and several processes
-    may make and use it at once. Its journal is SQLite's plain one, which unlike a write-ahead log
-    works on network disks, too.
+    Its journal is the plain one, which unlike a write-ahead log works on network disks, too.
     """
 
     def __init__(self, folder: str | os.PathLike) -> None:
@@ -131,10 +129,7 @@ class Album:
             ) from error
 
     def update(self, shown: bool = True) -> list[str]:
-        """Look at what is new or changed, forget what is gone; return a line on each broken file.
-
-        A bar on the terminal shows how far it is, unless it is not to be shown.
-        """
+        """Look at what is new or changed, and return a line on each broken file."""
         from rich.console import Console
         from rich.progress import track
 
@@ -230,11 +225,7 @@ class Album:
         return [reference for reference, _ in kept]
 
     def _short_list(self, points: KeyPoints) -> list[bytes]:
-        """Return the images that share most words with a photo, whose key points are alike, too.
-
-        Hamming embedding (Jégou et al., 2008): each word of a key point has a list of the images'
-        key points with that word, which count by how few bits of their signatures differ.
-        """
+        """Return the images most like a photo, by Hamming embedding (Jégou et al., 2008)."""
         names, image, starts, signatures, norms = self._codes
         if len(names) <= SHORT_LIST or not len(points.position):
             return names if len(points.position) else []
@@ -256,10 +247,10 @@ class Album:
 
     @cached_property
     def _codes(self) -> tuple[list[bytes], np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
-        """The key points of all images, sorted by word.
+        """All images, and their key points sorted by word.
 
-        The images' names; of each key point its image (n,) and signature (n, 8); where each word
-        begins; and by what the votes of an image are multiplied.
+        Names; of each key point its image (n,) and signature (n, 8); where each word begins; and by
+        what the votes of an image are multiplied.
         """
         with self._open() as index:
             rows = index.execute(
@@ -390,10 +381,7 @@ def _signs(signatures: np.ndarray) -> np.ndarray:
 
 
 def _verify(photo: _Entry, entry: _Entry, path: Path, scale: int) -> FoundReference | None:
-    """Return an image as a reference; None if it does not show the photo, or no finer.
-
-    Key points of the photo are given in the SR frame.
-    """
+    """Return an image that shows a photo, whose points are in the SR frame, in more detail."""
     first, second = keypoints.match(photo.points, entry.points).T
     points = photo.points.take(first), entry.points.take(second)
     fit, matches = homography.estimate(*points, photo.size, entry.size, scale)
@@ -429,10 +417,7 @@ def _worth(found: FoundReference, scale: int) -> float:
 
 
 def _has_detail(found: FoundReference, entry: _Entry, scale: int) -> bool:
-    """Whether a file, in pixels of the SR frame, holds what the photo's pixels cannot.
-
-    A file that cannot be read any more does not.
-    """
+    """Whether a file, in pixels of the SR frame, still holds what the photo's pixels cannot."""
     if found.gain < FROM_GAIN:
         return True
     factor = min(found.gain, scale)

@@ -262,17 +262,14 @@ class MASAInferencer:
         bits: int,
         leave_out: bool = False,
     ) -> Prediction:
-        """Super-resolve one image; LowAgreementError where references that show little stay out.
-
-        References with key points of it show the scene, however little.
-        """
+        """Super-resolve one image; LowAgreementError where references that show little stay out."""
         image = in_bits(lq, 8)
         track = self.test_cfg.get('track') if align != 'off' else None
         try:
             for given in track([references], ALIGNING) if track else [references]:
                 stacked = stack(image, given, self.scale, align, self._key_points)
             if any(done.shows_the_scene for done in stacked.alignments):
-                leave_out = False
+                leave_out = False  # however little of it
             options = InferenceOptions.of(
                 self.test_cfg,
                 dtype=self.dtype,

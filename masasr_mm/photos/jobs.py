@@ -34,12 +34,7 @@ PICTURES = ('compare', 'matches')
 
 @dataclass(frozen=True)
 class PhotoOptions:
-    """What the command is asked to do with photos; its help says what each option means.
-
-    Without ``ref`` and ``ref_from`` every photo is its own reference, without ``out`` results lie
-    beside the photo or the folder; None of ``suffix``, ``format`` and ``depth`` follows scale,
-    ``out`` and photo.
-    """
+    """What the command is asked to do with photos; its help says what each option means."""
 
     lq: Sequence[str]
     ref: Sequence[str] | None = None
@@ -63,19 +58,14 @@ class PhotoOptions:
 
 
 class Job(NamedTuple):
-    """One photo: its references, the file of its result, and those of the pictures beside it.
-
-    There are no references yet where they will be found in an album.
-    ``done`` says that all of it is there, and newer than what it is made from; ``problem`` why it
-    must fail, where that is known.
-    """
+    """One photo: its references, the file of its result, and those of the pictures beside it."""
 
     lq: Path
-    refs: tuple[Path, ...]
+    refs: tuple[Path, ...]  # none yet where they will be found in an album
     out: Path
     pictures: dict[str, Path] = {}
-    done: bool = False
-    problem: str | None = None
+    done: bool = False  # all of it is there, and newer than what it is made from
+    problem: str | None = None  # why it must fail
 
 
 class Plan(NamedTuple):
@@ -87,21 +77,17 @@ class Plan(NamedTuple):
 
 
 class Found(NamedTuple):
-    """A file that a name stands for.
-
-    ``searched`` is the folder in which it was found, None if it was named itself; ``below`` its
-    place under that folder, where folders are mirrored.
-    """
+    """A file that a name stands for."""
 
     path: Path
-    searched: Path | None
-    below: Path = Path()
+    searched: Path | None  # the folder in which it was found; None if it was named itself
+    below: Path = Path()  # its place under that folder, where folders are mirrored
 
 
 def plan_jobs(options: PhotoOptions, scale: int, reads: Iterable[str | os.PathLike] = ()) -> Plan:
     """Say what is going to be done, and refuse what cannot be or must not be, before anything is.
 
-    ``reads`` are files that are read besides photos and references: checkpoint and config.
+    ``reads`` are files that are read, too: checkpoint and config.
     """
     folder, shared = _named_references(options.ref)
     album = _album(options)
@@ -125,11 +111,7 @@ def plan_jobs(options: PhotoOptions, scale: int, reads: Iterable[str | os.PathLi
 
 
 def find_images(names: Sequence[str], recursive: bool = False) -> list[Found]:
-    """Return the image files that files, folders and patterns stand for, each once.
-
-    Files that are named are taken whatever their ending is; of folders and patterns those that
-    end as photos do.
-    """
+    """Return the files that names, with any ending, folders and patterns stand for, each once."""
     real = cache(os.path.realpath)
     found: dict[tuple[str, str], Found] = {}
     for name in names:

@@ -51,11 +51,7 @@ def postprocess(
     outscale: FinalSize | None = None,
     strip_metadata: bool = False,
 ) -> tuple[Photo, list[str]]:
-    """Return a result in its final size, with what belongs to the photo besides its pixels.
-
-    ``sr`` is what the network made, (scale·H, scale·W, 3), uint8 or uint16. Also returns what could
-    not be done, or is to be known of how the photo was read.
-    """
+    """Return what the network made, (scale·H, scale·W, 3), as the photo to write, and problems."""
     problems = []
     if outscale:
         width, height = outscale.of(*photo.size)

@@ -45,10 +45,7 @@ def written(
     problems: Sequence[str] = (),
     found: str | None = None,
 ) -> Outcome:
-    """Say what became of a photo that went well, and warn of problems and unlike references.
-
-    ``found`` says which references were found in an album.
-    """
+    """Say what became of a photo that went well, and warn of problems and unlike references."""
     elsewhere = job.refs != (job.lq,)
     alignment = tuple(done.in_words() for done in prediction.alignments) if elsewhere else ()
     similarity, agreement = prediction.similarity, prediction.agreement

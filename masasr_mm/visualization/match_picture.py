@@ -106,10 +106,7 @@ def filled(ref: np.ndarray, maps: MatchMaps) -> np.ndarray:
 
 
 def texture_in_place(ref: np.ndarray, position: np.ndarray, grid: tuple[int, int]) -> np.ndarray:
-    """Put the matched pixels of a reference of scale·grid in the LR's place, (scale·h, scale·w, 3).
-
-    ``position`` (h, w, 2) holds (y, x) on the grid.
-    """
+    """Put pixels of a reference of scale·grid, matched at (y, x) (h, w, 2), in the LR's place."""
     scale = ref.shape[0] // grid[0]
     cells = ref.reshape(grid[0], scale, grid[1], scale, 3).swapaxes(1, 2)
     texture = cells[position[..., 0], position[..., 1]].swapaxes(1, 2)
@@ -234,13 +231,10 @@ def faded(image: np.ndarray) -> np.ndarray:
 def similarity_on_reference(
     position: np.ndarray, similarity: np.ndarray, grid: tuple[int, int]
 ) -> np.ndarray:
-    """Return the highest similarity (H, W) with which each place was used, NaN where it was not.
-
-    ``position`` (h, w, 2) holds (y, x) for every LR pixel; a match takes a patch of 3×3, so it uses
-    the places around it, too.
-    """
+    """Return the highest similarity (H, W) with which each place was used, NaN where it was not."""
     highest = np.full(grid, -np.inf, np.float32)
     np.maximum.at(highest, (position[..., 0], position[..., 1]), similarity)
+    # A match takes a patch of 3×3.
     highest = cv2.dilate(highest, np.ones((3, 3)), borderValue=-np.inf)
     return np.where(np.isfinite(highest), highest, np.nan)
 

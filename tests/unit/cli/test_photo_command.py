@@ -6,11 +6,11 @@ import json
 import os
 import shutil
 from pathlib import Path
+from unittest import mock
 
 import numpy as np
 import pytest
 import torch
-from mmagic.registry import MODELS
 from PIL import Image
 
 from masasr_mm.apis import MASAInferencer
@@ -18,11 +18,9 @@ from masasr_mm.cli import photo_command
 from masasr_mm.cli.photo_command import make_inferencer, run
 from masasr_mm.cli.photo_options import parse_args
 from masasr_mm.errors import UserError
-from masasr_mm.images.io import read_photo
 from masasr_mm.photos import pipeline
 from masasr_mm.visualization.match_picture import draw_matches
 from masasr_mm.weights import DEFAULT
-from tests.conftest import REPOSITORY
 
 
 @pytest.fixture
@@ -49,11 +47,9 @@ def folder(photos, tmp_path):
     """Photos a and b, of which b is of another scene; and references."""
     lq, ref, other = photos
     (tmp_path / 'photos').mkdir()
-    for name, image in (
-        ('photos/a.png', lq), ('photos/b.png', other[::4, ::4]), ('ref.png', ref),
-        ('other.png', other),
-    ):  # fmt: skip
-        Image.fromarray(image).save(tmp_path / name)
+    small = {'photos/a': lq, 'photos/b': other[::4, ::4]}
+    for name, image in {**small, 'ref': ref, 'other': other}.items():
+        Image.fromarray(image).save(tmp_path / f'{name}.png')
     return tmp_path
 
 
@@ -86,8 +82,8 @@ def test_an_ensemble_is_the_mean_over_flips_and_turns(tool, folder, small_checkp
     photo, ref = folder / 'photos' / 'a.png', folder / 'ref.png'
     Image.fromarray(read(photo)[:40, :48]).save(photo)  # nothing to pad
     Image.fromarray(read(ref)[:64, :80]).save(ref)
-    common = ['--ref', ref, '--align', 'off']
-    assert tool(photo, *common, '--ensemble', '--out', folder / 'out.png') == 0
+    out = folder / 'out.png'
+    assert tool(photo, '--ref', ref, '--align', 'off', '--ensemble', '--out', out) == 0
     infer = MASAInferencer(small_checkpoint, device='cpu', align='off')
     total = 0
     for turns in range(4):
@@ -96,9 +92,9 @@ def test_an_ensemble_is_the_mean_over_flips_and_turns(tool, folder, small_checkp
             images = [image[:, ::-1] if flipped else image for image in images]
             result = infer(*(np.ascontiguousarray(image) for image in images))
             total = total + np.rot90(result[:, ::-1] if flipped else result, -turns).astype(float)
-    difference = np.abs(read(folder / 'out.png') - total / 8)
-    assert difference.max() <= 1.5  # each of the eight was rounded to 8 bits, and limited
-    assert np.abs(read(folder / 'out.png').astype(int) - infer(photo, ref)).max() > 0
+    # Each of the eight was rounded to 8 bits, and limited.
+    assert np.abs(read(out) - total / 8).max() <= 1.5
+    assert np.abs(read(out).astype(int) - infer(photo, ref)).max() > 0
 
 
 def test_references_are_found_in_an_album(tool, folder, infer, capsys, monkeypatch):
@@ -156,16 +152,6 @@ def test_options_of_the_output(tool, folder, infer, capsys):
     assert first.stat().st_size < size / 2
 
 
-@pytest.fixture
-def no_network(monkeypatch):
-    """What is refused, or needs no work, must not get as far as a network."""
-
-    def load(*arguments):
-        raise AssertionError('weights were loaded')
-
-    monkeypatch.setattr(photo_command, 'make_inferencer', load)
-
-
 @pytest.mark.parametrize(
     ('arguments', 'words'),
     [
@@ -179,10 +165,9 @@ def no_network(monkeypatch):
         (['photos', '--self-ref', '--compile'], 'pays for 1,000 photos of one size .* here are 2'),
     ],
 )
-def test_what_is_known_before_is_refused_before(
-    tool, folder, no_network, monkeypatch, arguments, words
-):
+def test_what_is_known_before_is_refused_before(tool, folder, monkeypatch, arguments, words):
     """In one line, before weights are loaded, and no file is touched."""
+    monkeypatch.setattr(photo_command, 'make_inferencer', None)
     monkeypatch.chdir(folder)
     for name in ('a_x4.png', 'refs/a.png'):
         Path(name).parent.mkdir(exist_ok=True)
@@ -206,12 +191,7 @@ def test_a_tree_is_mirrored_and_its_reference_read_once(
         (folder / 'photos' / name).hardlink_to(folder / 'photos' / 'a.png')
     (folder / 'ref.png').rename(folder / 'photos' / 'ref.png')
     os.utime(folder / 'photos' / 'a.png', (10, 10))
-    files = []
-
-    def spy(path, *stretched):
-        files.append(path.name)
-        return read_photo(path, *stretched)
-
+    spy = mock.Mock(wraps=pipeline.read_photo)
     monkeypatch.setattr(pipeline, 'read_photo', spy)
     out = folder / 'photos' / 'out'
     arguments = [
@@ -220,6 +200,7 @@ def test_a_tree_is_mirrored_and_its_reference_read_once(
     ]  # fmt: skip
     assert tool(*arguments) == 0
     assert 'a file found is given as references, and left out' in capsys.readouterr().err
+    files = [call.args[0].name for call in spy.call_args_list]
     assert files == ['ref.png', 'a.png', 'b.png', '1.png', '1.png']
     results = sorted(path.relative_to(out).as_posix() for path in out.rglob('*.*'))
     assert results == ['a_x4.webp', 'b_x4.webp', 'x/1_x4.webp', 'y/1_x4.webp']
@@ -272,16 +253,12 @@ def test_what_an_exported_network_cannot_do_is_refused(backend, options, message
         make_inferencer(parse_args(given)[0])
 
 
-def test_a_network_that_tells_no_matches(tool, folder, tmp_path, capsys):
+def test_a_network_that_tells_no_matches(tool, folder, srcnn, capsys):
     """SRCNN: the result is its own, nothing is said of similarity, and nothing of a match drawn."""
-    config = REPOSITORY / 'configs' / 'peers' / 'srcnn_x4_cufed5.py'
-    torch.manual_seed(0)
-    network = MODELS.build(dict(type='SRCNNNet', channels=(3, 64, 32, 3)))
-    weights = {f'generator.{key}': value for key, value in network.state_dict().items()}
-    torch.save(dict(state_dict=weights), tmp_path / 'srcnn.pth')
+    network, weights, config = srcnn
     photo, out = folder / 'photos' / 'a.png', folder / 'out.png'
-    common = [photo, '--ref', folder / 'other.png', '--checkpoint', tmp_path / 'srcnn.pth']
-    common += ['--config', config, '--device', 'cpu', '--dtype', 'float32']
+    common = [photo, '--ref', folder / 'other.png', '--checkpoint', weights, '--config', config]
+    common += ['--device', 'cpu', '--dtype', 'float32']
     with pytest.raises(UserError, match=r'--matches: the network of .*srcnn_x4_cufed5.py does not'):
         tool(*common, '--matches')
     report = folder / 'report.json'
@@ -292,8 +269,7 @@ def test_a_network_that_tells_no_matches(tool, folder, tmp_path, capsys):
     assert 'warning' not in told.err
     assert (folder / 'out_compare.png').exists()
     [row] = json.loads(report.read_text())
-    assert row['similarity'] is None
-    assert row['agreement'] is None
+    assert row['similarity'] is row['agreement'] is None
     lq = torch.from_numpy(read(photo).copy()).permute(2, 0, 1)[None] / 255
     with torch.no_grad():
         expected = network(lq)[0].mul(255).clamp(0, 255).permute(1, 2, 0)

@@ -9,8 +9,6 @@ import time
 
 import numpy as np
 import pytest
-import torch
-from mmagic.registry import MODELS
 from PIL import Image, ImageFile
 from PIL.ExifTags import Base
 
@@ -20,7 +18,6 @@ from masasr_mm.demo.service import MAX_WAITING, Job, JobCancelledError, Limits, 
 from masasr_mm.errors import UserError
 from masasr_mm.visualization.match_picture import draw_matches
 from tests.blocking import blocked, wait_until
-from tests.conftest import REPOSITORY
 
 
 @pytest.fixture
@@ -82,12 +79,9 @@ def test_the_result_is_the_apis(make, files, small_checkpoint):
     assert steps[-1] == 'drawing the matches'
 
 
-def test_a_network_without_matches_is_refused(tmp_path):
-    config = REPOSITORY / 'configs' / 'peers' / 'srcnn_x4_cufed5.py'
-    network = MODELS.build(dict(type='SRCNNNet', channels=(3, 64, 32, 3)))
-    weights = {f'generator.{key}': value for key, value in network.state_dict().items()}
-    torch.save(dict(state_dict=weights), tmp_path / 'srcnn.pth')
-    service = Service(str(tmp_path / 'srcnn.pth'), str(config), tmp_path, Limits())
+def test_a_network_without_matches_is_refused(srcnn, tmp_path):
+    _, weights, config = srcnn
+    service = Service(str(weights), str(config), tmp_path, Limits())
     with pytest.raises(UserError, match='where the texture comes from, which this network does'):
         service.warm_up('cpu')
 

@@ -9,6 +9,7 @@ from scipy.ndimage import gaussian_filter
 from skimage import data
 
 from masasr_mm.datasets.transforms.packing import arrange, pack
+from masasr_mm.images.pixels import resize
 from masasr_mm.models.agreement import LOW_AGREEMENT, agreement
 from masasr_mm.models.matching import MatchMaps
 from masasr_mm.photos.prediction import Prediction
@@ -18,17 +19,13 @@ from masasr_mm.visualization.match_picture import texture_in_place
 @pytest.fixture(scope='module')
 def stereo():
     """A real stereo pair at LR scale, and where the left picture's pixels are in the right one."""
-    left, right, disparity = data.stereo_motorcycle()
-    disparity = np.where(np.isfinite(disparity), disparity, 0)
-    size = (left.shape[1] // 4, left.shape[0] // 4)
-    small = [
-        np.asarray(Image.fromarray(image).resize(size, Image.Resampling.BICUBIC))
-        for image in (left, right)
-    ]
-    rows, columns = np.mgrid[: size[1], : size[0]]
-    shift = np.round(disparity[2::4, 2::4][: size[1], : size[0]] / 4).astype(int)
-    position = np.stack([rows, np.clip(columns - shift, 0, size[0] - 1)], axis=-1)
-    return (*small, position)
+    *pair, disparity = data.stereo_motorcycle()
+    width, height = (length // 4 for length in disparity.shape[::-1])
+    left, right = (resize(image, width, height) for image in pair)
+    shift = np.nan_to_num(disparity[2::4, 2::4][:height, :width], posinf=0) / 4
+    rows, columns = np.mgrid[:height, :width]
+    columns = np.clip(columns - np.round(shift).astype(int), 0, width - 1)
+    return left, right, np.stack([rows, columns], axis=-1)
 
 
 def test_it_is_the_weighted_mean_of_local_correlations(stereo):
@@ -55,24 +52,14 @@ def test_it_is_the_weighted_mean_of_local_correlations(stereo):
 def test_true_matches_of_a_stereo_pair_agree_and_random_ones_do_not(stereo):
     left, right, position = stereo
     assert agreement(left, right, position) > LOW_AGREEMENT
-    generator = np.random.default_rng(0)
-    height, width = right.shape[:2]
-    anywhere = np.stack(
-        [
-            generator.integers(0, height, left.shape[:2]),
-            generator.integers(0, width, left.shape[:2]),
-        ],
-        axis=-1,
-    )
+    anywhere = np.random.default_rng(0).integers((0, 0), right.shape[:2], position.shape)
     assert abs(agreement(left, right, anywhere)) < 0.1
 
 
 def test_exposure_does_not_matter(stereo):
     left, right, position = stereo
-    darker = np.uint8(right * 0.5 + 20)
-    assert agreement(left, darker, position) == pytest.approx(
-        agreement(left, right, position), abs=0.02
-    )
+    darker = agreement(left, np.uint8(right * 0.5 + 20), position)
+    assert darker == pytest.approx(agreement(left, right, position), abs=0.02)
 
 
 def test_a_photo_without_contrast_needs_no_reference():
@@ -83,8 +70,7 @@ def test_a_photo_without_contrast_needs_no_reference():
 
 def test_a_prediction_tells_similarity_and_agreement(stereo):
     left, right, position = stereo
-    similarity = np.linspace(0, 1, position[..., 0].size, dtype=np.float32)
-    similarity = similarity.reshape(left.shape[:2])
+    similarity = np.linspace(0, 1, position[..., 0].size).reshape(left.shape[:2])
     maps = MatchMaps(position, similarity, np.zeros((1, 1, 2)), (8, 8), right.shape[:2], 4)
     layout = arrange([right.shape[:2]])
     prediction = Prediction(left, left, right, right, layout, maps)
@@ -97,10 +83,7 @@ def test_matches_in_packed_references_are_traced_back(sizes):
     """In pictures every texel is where it was given, also of references that were cut."""
     rng = np.random.default_rng(0)
     references = [
-        np.asarray(
-            Image.fromarray(rng.integers(0, 256, (h // 8, w // 8, 3), np.uint8)).resize((w, h))
-        )
-        for h, w in sizes
+        resize(rng.integers(0, 256, (h // 8, w // 8, 3), np.uint8), w, h) for h, w in sizes
     ]
     layout = arrange(sizes)
     packed = pack(references, layout)

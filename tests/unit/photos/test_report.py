@@ -7,7 +7,6 @@ import json
 from pathlib import Path
 
 import numpy as np
-import pytest
 
 from masasr_mm.alignment import Alignment, Part
 from masasr_mm.errors import UserError
@@ -55,11 +54,9 @@ def test_a_reference_of_something_else_is_warned_of():
     assert 'aligned' not in outcome.line
 
 
-@pytest.mark.parametrize(
-    ('agreement', 'text'), [(0.7399, '0.73'), (0.74, '0.74'), (0.7499, '0.74'), (-0.2, '-0.20')]
-)
-def test_an_agreement_below_the_bound_looks_so(agreement, text):
-    assert two_digits(agreement) == text
+def test_an_agreement_below_the_bound_looks_so():
+    given = (0.7399, 0.74, 0.7499, -0.2)
+    assert [two_digits(agreement) for agreement in given] == ['0.73', '0.74', '0.74', '-0.20']
 
 
 def test_a_reference_that_could_not_be_aligned_is_warned_of():
@@ -70,18 +67,17 @@ def test_a_reference_that_could_not_be_aligned_is_warned_of():
 
 
 def test_a_failure_names_the_photo():
-    assert report.failed(JOB, UserError('a.png: broken')).line == 'a.png: broken'
-    assert report.failed(JOB, UserError('ref.png: broken')).line == 'a.png: ref.png: broken'
-    line = report.failed(JOB, ValueError('two\n lines')).line
-    assert line == 'a.png: ValueError: two lines'
+    for error, line in (
+        (UserError('a.png: broken'), 'a.png: broken'),
+        (UserError('ref.png: broken'), 'a.png: ref.png: broken'),
+        (ValueError('two\n lines'), 'a.png: ValueError: two lines'),
+    ):
+        assert report.failed(JOB, error).line == line
 
 
 def test_a_summary_counts_what_was_done_and_what_was_not():
-    given = [
-        written(prediction(itself())),
-        report.skipped(JOB),
-        report.failed(JOB, UserError('broken')),
-    ]
+    failed = report.failed(JOB, UserError('broken'))
+    given = [written(prediction(itself())), report.skipped(JOB), failed]
     assert report.summary(given, 4) == '1 written, 1 skipped, 1 failed, 1 not done'
     assert report.summary(given[:1] * 2, 2) == '2 written'
     assert report.summary([], 3) == '3 not done'
