@@ -59,11 +59,12 @@ class PhotoProgress:
         self.plan = plan
         self.bars.reset(self.steps, total=plan.seconds)
         if plan.seconds >= LONG:
+            hours, minutes = divmod(round(plan.seconds / 60), 60)
+            time = f'{hours} h {minutes} min' if hours else f'{minutes} min'
             how = f'in tiles of {plan.tile}' if plan.tile else 'as a whole'
             disk = f'{plan.disk / 1e9:.1f} GB of disk, ' if plan.disk else ''
             print(
-                f'{self.name}: about {duration(plan.seconds)}, {plan.memory / 1e9:.1f} GB of '
-                f'memory, {disk}{how}',
+                f'{self.name}: about {time}, {plan.memory / 1e9:.1f} GB of memory, {disk}{how}',
                 file=sys.stderr,
                 flush=True,
             )
@@ -77,9 +78,3 @@ class PhotoProgress:
             yield tile
             self.bars.advance(self.steps, seconds / len(tiles))
         self.bars.update(self.steps, visible=False)
-
-
-def duration(seconds: float) -> str:
-    """Say how long something takes, from a minute up, no more exactly than is known."""
-    minutes = round(seconds / 60)
-    return f'{minutes} min' if minutes < 60 else f'{minutes // 60} h {minutes % 60} min'

@@ -5,35 +5,30 @@ from __future__ import annotations
 import argparse
 import re
 from collections.abc import Callable
-from math import inf
+from math import inf, nan
 
 from ..photos.postprocessing import FinalSize
 
 
 def whole_number(minimum: int, maximum: float = inf) -> Callable[[str], int]:
     """Return what reads a whole number from ``minimum`` on, for ``add_argument(type=…)``."""
-    to = '' if maximum == inf else f' to {maximum}'
-
-    def read(text: str) -> int:
-        if not (text.isdigit() and minimum <= int(text) <= maximum):
-            raise argparse.ArgumentTypeError(f'{text} is not a whole number from {minimum}{to}')
-        return int(text)
-
-    return read
+    return number(minimum, maximum, int)
 
 
-def number(minimum: float, maximum: float) -> Callable[[str], float]:
+def number(
+    minimum: float, maximum: float, kind: Callable[[str], float] = float
+) -> Callable[[str], float]:
     """Return what reads a number between two others, for ``add_argument(type=…)``."""
 
     def read(text: str) -> float:
         try:
-            value = float(text)
+            value = kind(text)
         except ValueError:
-            value = float('nan')
+            value = nan
         if not minimum <= value <= maximum:
-            raise argparse.ArgumentTypeError(
-                f'{text} is not a number from {minimum:g} to {maximum:g}'
-            )
+            what = 'whole number' if kind is int else 'number'
+            to = '' if maximum == inf else f' to {maximum:g}'
+            raise argparse.ArgumentTypeError(f'{text} is not a {what} from {minimum:g}{to}')
         return value
 
     return read
