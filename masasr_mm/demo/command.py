@@ -7,6 +7,7 @@ import atexit
 import os
 import shutil
 import signal
+import sys
 import tempfile
 from collections.abc import Sequence
 from pathlib import Path
@@ -45,6 +46,12 @@ def parse_args(arguments: Sequence[str] | None = None) -> argparse.Namespace:
         '--config',
         metavar='C',
         help='config of the model, Python code that is run (default: what the checkpoint says)',
+    )
+    parser.add_argument(
+        '--ref-from',
+        metavar='FOLDER',
+        help='find references here, or below, for visitors who upload none; they see what was '
+        'found (default: they must upload one)',
     )
     parser.add_argument('--device', help='chosen at first (default: the best there is)')
     parser.add_argument(
@@ -97,12 +104,16 @@ def serve(options: argparse.Namespace) -> None:
         raise UserError(
             f"the page needs gradio ({error}): pip install 'gradio>=5.14,<5.15'"
         ) from error
+    from ..photos.album import Album
     from .service import Limits, Service, devices, sweep_always
 
     limits = Limits(*(getattr(options, name.replace('-', '_')) for name, *_ in LIMITS))
-    service = Service(options.checkpoint, options.config, folder, limits)
+    album = Album(options.ref_from) if options.ref_from else None
+    service = Service(options.checkpoint, options.config, folder, limits, album)
     device = options.device or devices()[0]
     service.warm_up(device)
+    for line in album.update() if album else ():
+        print(line, file=sys.stderr)
     examples = write_examples(folder / 'examples')
     page = build_page(service, examples, device)
     sweep_always(service, keep={path for photo, refs in examples for path in (photo, *refs)})

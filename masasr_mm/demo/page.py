@@ -20,6 +20,7 @@ INTRODUCTION = """
 Makes a small or blurry photo larger, with the texture of sharp photos of a similar scene, its
 references. Upload both, or click on an example.
 """
+ALBUM = ' Without a reference one is looked for in an album of this machine.'
 WAITING = """
 <div style="display: grid; place-items: center; min-height: 360px; border-radius: 8px;
   border: 2px dashed var(--border-color-primary); color: var(--body-text-color-subdued)">
@@ -88,7 +89,7 @@ def build_page(service: Service, examples: list[Example], device: str) -> gr.Blo
                 stop = gr.Button('Cancel', variant='stop', elem_id='cancel', visible=False)
                 options = _options(service, device)
                 _example_gallery(examples, photo, refs)
-                gr.Markdown(service.limits.in_words())
+                gr.Markdown(service.limits.in_words() + (ALBUM if service.album else ''))
             with gr.Column(scale=2):
                 comparison = gr.HTML(WAITING, elem_id='comparison')
                 with gr.Column(visible=False) as details:

@@ -20,10 +20,11 @@ from torch import nn
 
 from ..apis import MASAInferencer
 from ..errors import UserError
-from ..images.io import read_header, read_photo, read_rgb, write_photo
+from ..images.io import Photo, read_header, read_photo, read_rgb, write_photo
 from ..images.metadata import Metadata
 from ..images.pixels import resize
 from ..models.agreement import LOW_AGREEMENT
+from ..photos.album import Album, names
 from ..photos.postprocessing import postprocess
 from ..photos.prediction import Prediction, two_digits
 from ..visualization.match_picture import draw_matches
@@ -74,7 +75,7 @@ class Job:
     @property
     def files(self) -> list[str]:
         """The uploads."""
-        return [self.photo, *self.refs]
+        return [self.photo, *(self.refs or [])]
 
     def check(self) -> None:
         """End the job here if it was cancelled."""
@@ -97,10 +98,21 @@ class Result(NamedTuple):
 
 
 class Service:
-    """Super-resolves uploaded photos into a folder, one after another, in their order."""
+    """Super-resolves uploaded photos into a folder, one after another, in their order.
 
-    def __init__(self, checkpoint: str, config: str | None, folder: Path, limits: Limits) -> None:
+    References that are not uploaded are found in the album.
+    """
+
+    def __init__(
+        self,
+        checkpoint: str,
+        config: str | None,
+        folder: Path,
+        limits: Limits,
+        album: Album | None = None,
+    ) -> None:
         self.limits = limits
+        self.album = album
         self.folder = folder.resolve()
         self._queue: list[Job] = []  # the first one runs
         self._queue_changed = threading.Condition()
@@ -131,16 +143,21 @@ class Service:
         """Do a job when it is its turn; JobCancelledError soon after it was cancelled."""
         if not job.photo:
             raise UserError('upload a photo first')
-        if not job.refs:
+        if not (job.refs or self.album):
             raise UserError('upload at least one reference, a sharp photo of a similar scene')
         with self._turn(job, report):
             report(0.05, 'reading the files')
-            self._check(job.photo, job.refs)
-            with _folder_unnamed(*job.files):
-                photo = read_photo(job.photo)
-                references = [read_photo(path) for path in job.refs]
-            report(0.2, SUPER_RESOLVING)
+            self._check(job.photo, job.refs or [])
             infer = self._inferencer(job.device)
+            with _folder_unnamed(job.photo):
+                photo = read_photo(job.photo)
+            refs, found = job.refs, ''
+            if not refs:
+                report(0.1, 'looking for references')
+                refs, found = self._in_album(photo, infer.scale)
+            with _folder_unnamed(*refs):
+                references = [read_photo(path) for path in refs] or [photo]
+            report(0.2, SUPER_RESOLVING)
             infer.test_cfg = dict(tile=job.tile, track=_tracker(job, report))
             if self.has_sharpness and job.sharpness is not None:
                 infer.sharpness = job.sharpness
@@ -157,8 +174,15 @@ class Service:
                 photo, prediction.pixels, 'png', strip_metadata=not job.keep_metadata
             )
             write_photo(result, file, 'png')
-            message = f'{describe(prediction)} {_describe_metadata(result.metadata)}'
+            message = f'{describe(prediction, found)} {_describe_metadata(result.metadata)}'
             return Result(enlarged, prediction.image, matches, file, message)
+
+    def _in_album(self, photo: Photo, scale: int) -> tuple[list[str], str]:
+        """Return the files in the album that may serve a photo, and a sentence on them."""
+        found = self.album.find(photo, scale=scale)
+        if not found:
+            return [], 'Nothing in the album shows what is in the photo; it was its own reference'
+        return [str(ref.path) for ref in found], f'Found in the album: {names(found)}'
 
     def cancel(self, visitor: str | None) -> None:
         """Cancel the jobs of a visitor, those that wait and the one that runs."""
@@ -236,16 +260,18 @@ class Service:
         return header.width * header.height / MEGA
 
 
-def describe(prediction: Prediction) -> str:
-    """Return sizes and similarity in words, and whether the references show the photo."""
+def describe(prediction: Prediction, verdict: str = '') -> str:
+    """Return sizes, similarity and a verdict in words, by default whether the photo is shown."""
     (h, w), (height, width) = prediction.lq.shape[:2], prediction.image.shape[:2]
-    verdict = 'The references show what is in the photo'
-    if prediction.agreement < LOW_AGREEMENT:
-        verdict = '**The references show little of the photo**' + (
-            '; look at where its texture comes from'
-            if prediction.left_out is None
-            else ', so it was its own reference; take others'
+    if prediction.left_out is not None:
+        verdict = (
+            '**The references show little of the photo**, so it was its own reference; take others'
         )
+    elif not verdict and prediction.agreement < LOW_AGREEMENT:
+        verdict = (
+            '**The references show little of the photo**; look at where its texture comes from'
+        )
+    verdict = verdict or 'The references show what is in the photo'
     return (
         f'{w}×{h} → {width}×{height} pixels. {verdict} (agreement of the matched detail '
         f'{two_digits(prediction.agreement)} of 1, similarity of features '
@@ -262,8 +288,8 @@ def sweep(folder: Path, seconds: float, keep: set[str] = frozenset()) -> None:
     """Delete files and empty folders below a folder that are older than some seconds."""
     oldest = time.time() - seconds
     for parent, folders, files in os.walk(folder, topdown=False):
-        for names, delete in ((files, os.unlink), (folders, os.rmdir)):
-            for path in (os.path.join(parent, name) for name in names):
+        for entries, delete in ((files, os.unlink), (folders, os.rmdir)):
+            for path in (os.path.join(parent, name) for name in entries):
                 # What is gone, full, or open on Windows is left for the next time.
                 with suppress(OSError):
                     if path not in keep and os.stat(path).st_mtime < oldest:

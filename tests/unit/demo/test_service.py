@@ -16,6 +16,7 @@ from masasr_mm.apis import MASAInferencer
 from masasr_mm.demo import service as service_module
 from masasr_mm.demo.service import MAX_WAITING, Job, JobCancelledError, Limits, Service, sweep
 from masasr_mm.errors import UserError
+from masasr_mm.photos.album import Album
 from masasr_mm.visualization.match_picture import draw_matches
 from tests.blocking import blocked, wait_until
 
@@ -38,8 +39,8 @@ def make(small_checkpoint, tmp_path, monkeypatch, request):
     if request.node.name != 'test_the_result_is_the_apis':
         monkeypatch.setattr(service_module, 'draw_matches', lambda lq, *_: lq)
     (tmp_path / 'results').mkdir()
-    return lambda **limits: Service(
-        str(small_checkpoint), None, tmp_path / 'results', Limits(**limits)
+    return lambda album=None, **limits: Service(
+        str(small_checkpoint), None, tmp_path / 'results', Limits(**limits), album
     )
 
 
@@ -77,6 +78,24 @@ def test_the_result_is_the_apis(make, files, small_checkpoint):
     assert steps[0] == 'reading the files'
     assert 'aligning the references' in steps
     assert steps[-1] == 'drawing the matches'
+
+
+def test_references_are_found_in_the_album(make, files, photos, tmp_path, monkeypatch):
+    lq, ref, other = files
+    monkeypatch.setenv('XDG_CACHE_HOME', str(tmp_path / 'cache'))
+    album = tmp_path / 'album'
+    album.mkdir()
+    shutil.copy(other, album)
+    service = make(album=Album(album))
+    service.album.update(shown=False)
+    alone = service.super_resolve(Job(lq, None))
+    assert 'Nothing in the album shows what is in the photo; it was its own' in alone.message
+    np.testing.assert_array_equal(alone.image, service.super_resolve(Job(lq, [lq])).image)
+    shutil.copy(ref, album / 'sharp.jpg')
+    service.album.update(shown=False)
+    found = service.super_resolve(Job(lq, []))
+    assert ' Found in the album: sharp.jpg (agreement of' in found.message
+    np.testing.assert_array_equal(found.image, service.super_resolve(Job(lq, [ref])).image)
 
 
 def test_a_network_without_matches_is_refused(srcnn, tmp_path):
