@@ -1,9 +1,9 @@
 """Make the pictures of the documents with the shipped weights, from JPEG photos (quality 75).
 
-    python tools/dev/make_pictures.py data/pairs
+    python tools/dev/make_pictures.py data/pairs [--photos PHOTO ...]
 
-PAIRS is the folder that tools/dataset_converters/make_pairs.py makes. Look at each picture before
-you keep it.
+PAIRS is the folder that tools/dataset_converters/make_pairs.py makes. Each of the other photos has
+another view of itself for a reference. Look at each picture before you keep it.
 """
 
 from __future__ import annotations
@@ -13,10 +13,11 @@ import sys
 from pathlib import Path
 
 import numpy as np
-from PIL import Image
+from PIL import Image, ImageEnhance
 
 from masasr_mm.apis import MASAInferencer
 from masasr_mm.errors import exit_with_user_errors
+from masasr_mm.images.io import read_rgb
 from masasr_mm.photos.prediction import Prediction
 from masasr_mm.version import add_version
 from masasr_mm.visualization.match_picture import draw_matches
@@ -36,17 +37,22 @@ CROPS = {
 """Top and left of the part that is shown of each photo."""
 SIDE, SHOWN = 128, 320
 """The sides of such a part, and of its picture."""
+LONGEST = 640
+"""Pixels of the longer side of other photos."""
 TURNED = 'graf', 200
 """The photo whose reference is given turned, by how many degrees, and enlarged."""
 
 
 def main() -> None:
-    """Make result.jpg, sharpness.jpg, aligned.jpg and matches.jpg."""
+    """Make result.jpg, sharpness.jpg, aligned.jpg, matches.jpg and photos.jpg."""
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     add_version(parser)
     parser.add_argument('pairs', metavar='PAIRS', help='the folder of make_pairs.py')
+    parser.add_argument(
+        '--photos', nargs='+', default=[], metavar='PHOTO', help='for photos.jpg (default: none)'
+    )
     parser.add_argument(
         '--out', type=Path, default=ROOT / 'docs' / 'images', help='default: %(default)s'
     )
@@ -61,18 +67,13 @@ def main() -> None:
             ref = turned(ref)
         prediction = infer.predict(lq, ref)
         sr = prediction.image
-        levels = {'photos (0)': sr}
-        for level in (0.5, 1):
-            levels[f'sharpness {level}'] = MASAInferencer(sharpness=level)(lq, ref)
         given = Panel('reference', square(ref))
         enlarged = part('photo, enlarged', enlarge_bicubic(lq), place)
         truth = part('the original', photo.gt, place)
         row = [enlarged, part('masasr_mm', sr, place), given, truth]
         if name in ('graf', 'aloe', 'rubberwhale'):
             results.append(in_a_row(row, SHOWN))
-        sharpness.append(
-            in_a_row([enlarged, *(part(*item, place) for item in levels.items()), truth], SHOWN)
-        )
+        sharpness.append(by_sharpness(lq, ref, photo.gt, place))
         if name == TURNED[0]:
             panels = [
                 Panel('photo, enlarged', enlarge_bicubic(lq)),
@@ -85,6 +86,35 @@ def main() -> None:
             save(arguments.out / 'matches.jpg', matches(prediction))
     save(arguments.out / 'result.jpg', np.vstack(results))
     save(arguments.out / 'sharpness.jpg', np.vstack(sharpness))
+    if arguments.photos:
+        save(arguments.out / 'photos.jpg', np.vstack([alone(path) for path in arguments.photos]))
+
+
+def by_sharpness(
+    lq: np.ndarray, ref: np.ndarray, gt: np.ndarray, place: tuple[int, int]
+) -> np.ndarray:
+    """Return the part that starts at a place: enlarged, by three sharpnesses, the original."""
+    levels = {level: MASAInferencer(sharpness=level)(lq, ref) for level in (0, 0.5, 1)}
+    panels = [
+        part('photo, enlarged', enlarge_bicubic(lq), place),
+        *(part(f'sharpness {level}', sr, place) for level, sr in levels.items()),
+        part('the original', gt, place),
+    ]
+    return in_a_row(panels, SHOWN)
+
+
+def alone(path: str) -> np.ndarray:
+    """Return the middle of a photo by sharpness; its reference is a part of it, turned, lighter."""
+    image = Image.fromarray(read_rgb(path))
+    image.thumbnail((LONGEST, LONGEST), Image.Resampling.LANCZOS)
+    gt = np.asarray(image.crop((0, 0, *(length // 4 * 4 for length in image.size))))
+    height, width = gt.shape[:2]
+    view = image.rotate(7, Image.Resampling.BICUBIC)
+    view = view.crop((width // 8, height // 8, width * 7 // 8, height * 7 // 8))
+    ref = np.asarray(ImageEnhance.Brightness(view).enhance(1.15))
+    return by_sharpness(
+        low_resolution(gt, jpeg=75), ref, gt, ((height - SIDE) // 2, (width - SIDE) // 2)
+    )
 
 
 def turned(ref: np.ndarray) -> np.ndarray:
