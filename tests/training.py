@@ -82,6 +82,7 @@ def tiny_config(data: Path, work_dir: Path, workers: int = 0, **options: Any) ->
     )
     changes.update(options)
     config.merge_from_dict({key.replace('__', '.'): value for key, value in changes.items()})
+    config.test_dataloader = config.val_dataloader
     config.visualizer = dict(type='Visualizer')
     config.train_dataloader.update(num_workers=workers, persistent_workers=workers > 0)
     return config

@@ -1,4 +1,6 @@
-"""Runs a script as if this were not Linux: ``python -m tests.release.elsewhere SYSTEM SCRIPT``.
+"""Runs scripts as if this were not Linux, after importing everything.
+
+    python -m tests.release.elsewhere SYSTEM SCRIPT ARGUMENT... -- SCRIPT ARGUMENT...
 
 Other packages are imported before anything is taken away, since they know these systems.
 """
@@ -7,6 +9,7 @@ from __future__ import annotations
 
 import ctypes
 import importlib
+import itertools
 import os
 import pkgutil
 import platform
@@ -105,9 +108,21 @@ def import_everything() -> None:
     print(f'imported everything, {len(tools)} tools among it')
 
 
+def run_script(*arguments: str) -> None:
+    """Run a script, which must end well."""
+    sys.argv = list(arguments)
+    try:
+        runpy.run_path(arguments[0], run_name='__main__')
+    except SystemExit as end:
+        if end.code:
+            raise
+
+
 if __name__ == '__main__':
     import_other_packages()
-    take_away(sys.argv[1])
-    sys.argv = sys.argv[2:]
+    _, system, *words = sys.argv
+    take_away(system)
     import_everything()
-    runpy.run_path(sys.argv[0], run_name='__main__')
+    for ends, script in itertools.groupby(words, '--'.__eq__):
+        if not ends:
+            run_script(*script)

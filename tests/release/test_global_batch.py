@@ -9,6 +9,7 @@ from torch import Tensor, nn
 from torch.multiprocessing import start_processes
 
 from masasr_mm.models.discriminator import gather_batch, use_global_batch
+from tests.training import START_METHOD, join
 
 PROCESSES, ROWS = 2, 3
 
@@ -31,10 +32,7 @@ def loss(scores: Tensor) -> Tensor:
 
 
 def _in_process(rank: int, folder: Path) -> None:
-    torch.set_num_threads(1)
-    torch.distributed.init_process_group(
-        'gloo', init_method=f'file://{folder}/store', rank=rank, world_size=PROCESSES
-    )
+    join(rank, PROCESSES, str(folder))
     model = network()
     use_global_batch(model)
     wrapped = nn.parallel.DistributedDataParallel(model)
@@ -48,7 +46,7 @@ def _in_process(rank: int, folder: Path) -> None:
 
 
 def test_two_processes_equal_one(tmp_path):
-    start_processes(_in_process, (tmp_path,), nprocs=PROCESSES, start_method='forkserver')
+    start_processes(_in_process, (tmp_path,), nprocs=PROCESSES, start_method=START_METHOD)
     found = [torch.load(tmp_path / f'{rank}.pt') for rank in range(PROCESSES)]
     model, whole = network(), images().requires_grad_()
     scores = model(whole)

@@ -11,7 +11,7 @@ import pytest
 import torch
 
 from tests.commands import run_python, succeed
-from tests.conftest import REPOSITORY
+from tests.scripts import call_tool, load_tool
 
 # mmagic alone cannot be imported beside numpy 2; once masasr_mm is, it can.
 RUN_AFTER_US = """
@@ -40,7 +40,7 @@ def checkpoint(small_config, tmp_path_factory) -> Path:
     return work_dir / 'iter_2.pth'
 
 
-def test_train_and_test(checkpoint, small_config, tmp_path):
+def test_train_and_test(checkpoint, small_config, tmp_path, monkeypatch, capsys):
     assert checkpoint.is_file()
     result = run_stock(
         'test.py', small_config, checkpoint, '--work-dir', tmp_path / 'work',
@@ -48,8 +48,9 @@ def test_train_and_test(checkpoint, small_config, tmp_path):
     )  # fmt: skip
     succeed(result)
     metrics = json.loads((tmp_path / 'metrics.json').read_text())
-    ours = run_python('tools/test.py', small_config, checkpoint, '--work-dir', tmp_path / 'ours')
-    assert f'{metrics["PSNR"]:.4f} │ {metrics["SSIM"]:.4f}' in succeed(ours).stdout
+    arguments = (small_config, checkpoint, '--work-dir', tmp_path / 'ours')
+    assert not call_tool(load_tool('test.py'), monkeypatch, *arguments)
+    assert f'{metrics["PSNR"]:.4f} │ {metrics["SSIM"]:.4f}' in capsys.readouterr().out
 
 
 def test_init_model_gives_the_model_with_its_weights(checkpoint, small_config):
@@ -60,15 +61,3 @@ def test_init_model_gives_the_model_with_its_weights(checkpoint, small_config):
     saved = torch.load(checkpoint, weights_only=True)['state_dict']
     key = 'encoder.levels.0.0.weight'
     assert torch.equal(model.generator.state_dict()[key], saved[f'generator.{key}'])
-
-
-def test_shipped_weights_by_name():
-    from masasr_mm import weights  # before mmagic  # isort: skip
-    from mmagic.apis import init_model
-    from safetensors.torch import load_file
-
-    config = REPOSITORY / 'configs' / 'masa-rec_x4_cufed5.py'
-    model = init_model(str(config), 'masasr_mm://bicubic', device='cpu')
-    shipped = load_file(weights.folder('bicubic') / 'model.safetensors')
-    key = 'encoder.levels.0.0.weight'
-    assert torch.equal(model.generator.state_dict()[key], shipped[key].float())
