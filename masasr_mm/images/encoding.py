@@ -11,17 +11,18 @@ from typing import Any, BinaryIO
 
 import numpy as np
 from PIL import Image
-from PIL.ExifTags import IFD, Base
+from PIL.ExifTags import Base
 from PIL.PngImagePlugin import putchunk
 from PIL.TiffImagePlugin import ImageFileDirectory_v2
 
+from .metadata import DETAILS, OF_THE_FILE
+
 PNG_SIGNATURE = b'\x89PNG\r\n\x1a\n'
 PNG_COLOR_TYPES = {1: 0, 2: 4, 3: 2, 4: 6}
-#: What is kept of such a file: text, date, how it lies, resolution, XMP, profile, range, place on
-#: the earth.
+#: What is kept of the pixels as they are stored: how they lie, XMP, profile, range.
 KEPT_TAGS = (
-    *(270, 271, 272, 274, 282, 283, 296, 305, 306, 315, 340, 341, 700, 33432, 34675),
-    *(33550, 33922, 34264, 34735, 34736, 34737),
+    *(Base.Orientation, Base.XMLPacket, Base.InterColorProfile, Base.MinSampleValue),
+    *(Base.MaxSampleValue, Base.SMinSampleValue, Base.SMaxSampleValue),
 )
 STRIP = 1 << 20
 """Bytes that are compressed at once."""
@@ -72,15 +73,13 @@ def tiff_size(file: BinaryIO) -> tuple[int, int]:
 
 def rgba_tiff(content: bytes) -> bytes | None:
     """Return a TIFF file of 16-bit grey and opacity, or of colours in planes, as one of RGB(A)."""
-    directory, file = ImageFileDirectory_v2(content[:8]), io.BytesIO(content)
-    file.seek(directory.next)
-    directory.load(file)
-    if set(directory.get(Base.BitsPerSample, ())) != {16}:
+    exif = Image.Exif()
+    exif.load(content)
+    if set(exif.get(Base.BitsPerSample, ())) != {16}:
         return None
     import tifffile
 
-    file.seek(0)
-    with tifffile.TiffFile(file) as tiff:
+    with tifffile.TiffFile(io.BytesIO(content)) as tiff:
         page = tiff.pages[0]
         if page.dtype != np.uint16:
             return None
@@ -88,7 +87,8 @@ def rgba_tiff(content: bytes) -> bytes | None:
     if samples.shape[-1] == 2:
         samples = samples[..., [0, 0, 0, 1]]
     buffer = io.BytesIO()
-    tags = {tag: directory[tag] for tag in KEPT_TAGS if tag in directory}
+    tags = {tag: value for tag, value in exif.items() if tag in KEPT_TAGS or tag not in OF_THE_FILE}
+    tags.update({part: exif.get_ifd(part) for part in DETAILS if part in exif})
     write_tiff(buffer, samples, None, tags)
     return buffer.getvalue()
 
@@ -105,8 +105,7 @@ def write_tiff(
     content.load(exif or b'')
     directory = ImageFileDirectory_v2(prefix=b'II')
     for tag, value in content.items():
-        parts = (IFD.Exif, IFD.GPSInfo)
-        directory[tag] = dict(content.get_ifd(tag)) if tag in parts else value
+        directory[tag] = dict(content.get_ifd(tag)) if tag in DETAILS else value
     for tag, value in tags.items():
         directory[tag] = value
     strips, rows_per_strip = [], 0

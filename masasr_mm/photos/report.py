@@ -19,8 +19,6 @@ from .jobs import Job
 from .prediction import Prediction, two_digits
 
 WRITTEN, SKIPPED, FAILED = 'written', 'skipped', 'failed'
-
-
 FIGURES = ('width', 'height', 'result_width', 'result_height', 'similarity', 'agreement', 'seconds')
 """What the report has of a photo that went well; the middle ones where the network tells."""
 

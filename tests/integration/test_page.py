@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import http.server
+import io
 import json
 import re
 import secrets
-import socket
 import threading
-import urllib.request
 from pathlib import Path
 
 import httpx
@@ -18,6 +17,7 @@ from PIL import Image
 
 from masasr_mm.apis import MASAInferencer
 from tests.blocking import blocked, wait_until
+from tests.commands import free_port
 
 pytest.importorskip('gradio', reason='gradio is not installed (requirements/demo.txt)')
 
@@ -68,7 +68,7 @@ def page(small_checkpoint, tmp_path_factory):
         service.warm_up('cpu')
         blocks = build_page(service, write_examples(folder / 'examples'), 'cpu')
         _, address, _ = blocks.launch(
-            server_port=free_port(), root_path=PREFIX, prevent_thread_lock=True, quiet=True
+            server_port=int(free_port()), root_path=PREFIX, prevent_thread_lock=True, quiet=True
         )
         handler = type('Handler', (Proxy,), dict(upstream=address.rstrip('/')))
         proxy = http.server.ThreadingHTTPServer(('127.0.0.1', 0), handler)
@@ -78,12 +78,6 @@ def page(small_checkpoint, tmp_path_factory):
         blocks.close()
         proxy.shutdown()
         proxy.server_close()
-
-
-def free_port() -> int:
-    with socket.socket() as free:
-        free.bind(('127.0.0.1', 0))
-        return free.getsockname()[1]
 
 
 @pytest.fixture
@@ -100,8 +94,7 @@ class Visitor:
     def __init__(self, address: str) -> None:
         self.api = f'{address}gradio_api'
         self.session = secrets.token_hex(8)
-        with urllib.request.urlopen(f'{address}config') as answer:
-            config = json.loads(answer.read())
+        config = httpx.get(f'{address}config').json()
         names = {block['id']: block['props'].get('elem_id') for block in config['components']}
         #: The listeners by what they listen to, and what they output to.
         self.listeners = {
@@ -109,11 +102,8 @@ class Visitor:
             for one in config['dependencies']
             for block, event in one['targets']
         }
-        self.work = next(
-            one['id']
-            for one in config['dependencies']
-            if one['trigger_after'] == self.listeners['run', 'click']
-        )
+        after = {one['trigger_after']: one['id'] for one in config['dependencies']}
+        self.work = after[self.listeners['run', 'click']]
         assert config['connect_heartbeat']
         self.open = threading.Event()
         threading.Thread(target=self._beat, daemon=True).start()
@@ -163,8 +153,7 @@ def visitor(page):
 
 
 def fetch(output: dict) -> np.ndarray:
-    with urllib.request.urlopen(output['url']) as answer, Image.open(answer) as image:
-        return np.array(image)
+    return np.asarray(Image.open(io.BytesIO(httpx.get(output['url']).content)))
 
 
 def test_a_visitor_behind_a_proxy_gets_what_the_api_gives(page, visitor, files, small_checkpoint):
@@ -179,8 +168,7 @@ def test_a_visitor_behind_a_proxy_gets_what_the_api_gives(page, visitor, files, 
 
 
 def test_files_have_addresses_below_the_prefix(page):
-    with urllib.request.urlopen(page[1]) as answer:
-        text = answer.read().decode()
+    text = httpx.get(page[1]).text
     config = json.loads(re.search(r'window\.gradio_config = (\{.*?\});</script>', text).group(1))
     assert config['root'] == page[1].rstrip('/')
     props = {block['props'].get('elem_id'): block['props'] for block in config['components']}

@@ -91,6 +91,22 @@ def test_date_camera_and_place_go_along(source, kind, tmp_path):
             np.testing.assert_array_equal(file.asarray(), result.rgb)
 
 
+def test_grey_with_opacity_in_sixteen_bits_keeps_it_too(tmp_path):
+    """Which Pillow does not open."""
+    save(tmp_path / 'in', 'TIFF')
+    photo = read_photo(tmp_path / 'in')
+    deep = photo.rgb[..., :1].repeat(3, axis=2) * np.uint16(257)
+    write_photo(photo._replace(rgb=deep, alpha=deep[..., 0], grey=True), tmp_path / 'a', 'tiff')
+    have, blocks = read_photo(tmp_path / 'a'), []
+    assert (have.bits, have.metadata.xmp) == (16, photo.metadata.xmp)
+    for metadata in (have.metadata, photo.metadata):
+        blocks.append(Image.Exif())
+        blocks[-1].load(metadata.exif)
+    for part in (IFD.Exif, IFD.GPSInfo):
+        assert blocks[0].get_ifd(part) == blocks[1].get_ifd(part) != {}
+    assert blocks[0][Base.Make] == 'Maker'
+
+
 def test_nothing_becomes_nothing(tmp_path):
     Image.fromarray(PIXELS).save(tmp_path / 'in.png')
     result = enlarged(tmp_path / 'in.png')
