@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import os
+from collections.abc import Sequence
+from functools import lru_cache
 from pathlib import Path
 from types import ModuleType
 from typing import TYPE_CHECKING, NamedTuple
@@ -304,26 +306,23 @@ class OpenVINOGenerator(ExportedGenerator):
         super().__init__(path, text, name == 'CPU')
         self.device_name = name
         self.dtype = choose_dtype(dtype, name)
-        self._matching, self._compiled = match_subgraph(model), {}
+        self._matching = match_subgraph(model)
+        self._matching_for = lru_cache(COMPILED)(self._compile_matching)
         self._fusion = self._compile(fuse_subgraph(model), self.dtype)
 
     def run(self, feeds: dict[str, np.ndarray]) -> list[np.ndarray]:  # noqa: D102
         images = {name: feeds[name] for name in ('lq', 'ref_down')}
-        found = _infer(self._matching_for(images), images)
+        sizes = (image.shape for image in images.values())
+        found = _infer(self._matching_for(*sizes), images)
         passed_on = {name: found[name] for name in PASSED_ON}
         sr = _infer(self._fusion, {**feeds, **passed_on})['sr']
         return [sr, *(found[name] for name in MATCHES)]
 
-    def _matching_for(self, images: dict[str, np.ndarray]) -> CompiledModel:
+    def _compile_matching(self, lq: Sequence[int], ref_down: Sequence[int]) -> CompiledModel:
         """Return the match subgraph compiled for images of these sizes."""
-        sizes = tuple(image.shape for image in images.values())
-        if sizes not in self._compiled:
-            if len(self._compiled) == COMPILED:
-                del self._compiled[next(iter(self._compiled))]
-            model = self._matching.clone()
-            model.reshape({name: list(image.shape) for name, image in images.items()})
-            self._compiled[sizes] = self._compile(model, 'float32')
-        return self._compiled[sizes]
+        model = self._matching.clone()
+        model.reshape(dict(lq=list(lq), ref_down=list(ref_down)))
+        return self._compile(model, 'float32')
 
     def _compile(self, model: Model, dtype: str) -> CompiledModel:
         options = dict(INFERENCE_PRECISION_HINT=TYPES[dtype])
