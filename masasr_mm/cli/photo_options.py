@@ -160,7 +160,7 @@ def parse_args(arguments: Sequence[str] | None = None) -> tuple[NetworkOptions, 
         '--ensemble',
         action='store_true',
         help='average the results of the eight flips and turns of photo and reference: a little '
-        'better, eight times as long',
+        'better, about seven times as long',
     )
     parser.add_argument(
         '--reduce-first',

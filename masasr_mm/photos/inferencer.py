@@ -47,7 +47,8 @@ class MASAInferencer:
 
     Args:
         checkpoint (str | os.PathLike): Weights that come with the package, by name: 'photos' for
-            what cameras and messengers make, 'bicubic' for the benchmarks' LR images; or a
+            what cameras and messengers make, 'sharp' for crisper results of which more is invented,
+            'bicubic' for the benchmarks' LR images; or a
             checkpoint of ours, or one of the authors', or its URL; or a folder that
             :meth:`save_pretrained` wrote. Default: 'photos'.
         config (str, optional): Config file of the model, which is Python code and is run: give
