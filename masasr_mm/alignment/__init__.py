@@ -1,9 +1,8 @@
 """Bringing references to the photo's frame before they are matched with it."""
 
-from .align import METHODS, Alignment, align, align_all
+from .align import METHODS, Alignment, Places, align, align_all
 from .keypoints import KeyPointCache
 from .learned import require_matchers
-from .places import Places
 from .warping import Part, as_it_is
 
 __all__ = [

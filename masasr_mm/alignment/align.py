@@ -7,7 +7,7 @@ import warnings
 from collections.abc import Sequence
 from functools import cached_property
 from itertools import product
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import cv2
 import numpy as np
@@ -33,6 +33,9 @@ from .warping import (
     warp,
     whole_part,
 )
+
+if TYPE_CHECKING:
+    from ..datasets.transforms.packing import Layout
 
 METHODS = ('auto', 'sift', 'learned')
 """How key points are found: by SIFT and, where it is not sure, learned ones if the extra
@@ -72,35 +75,24 @@ FINE_ENOUGH = 3  # times the size that it will have: what is finer hardly change
 class Alignment(NamedTuple):
     """What was done with one reference.
 
-    Attributes:
-        parts (tuple[Part, ...]): The images that it became.
-        matches (int): Key points that speak for it, or the few that would.
-        factor (float): How many times the reference is enlarged.
-        angle (float): How far it is turned, in degrees, counter-clockwise.
-        by (str): What told scale and angle: ``'key points'`` or ``'patches'`` (MEM). The reference
-            is left as it is where ``'nothing'`` did, or where it is ``'too coarse'``, hardly finer
-            than the photo, or where alignment ``'failed'``.
-        problem (str): Why it failed.
-        frame (Part | None): The SR frame in the reference, by key points, of which the first part
-            shows what the reference does; None where nothing told, or where it is of planes.
-        ref_size (tuple[int, int]): Size of the reference, (H, W), where there is a frame.
-        planes (int): How many planes it has, each warped by itself; 0 where all of it is one.
-        share (float): How much of the photo they are, in [0, 1].
-        more_may_be_found (bool): Whether the extra ``matchers`` may find key points where SIFT
-            does not.
+    ``by`` is what told scale and angle: ``'key points'`` or ``'patches'`` (MEM). The reference is
+    left as it is where ``'nothing'`` did, or where it is ``'too coarse'``, hardly finer than the
+    photo, or where alignment ``'failed'``. ``frame`` is the SR frame in the reference, by key
+    points, of which the first part shows what the reference does; None where nothing told, or where
+    it is of planes.
     """
 
-    parts: tuple[Part, ...]
-    matches: int
-    factor: float = 1.0
-    angle: float = 0.0
+    parts: tuple[Part, ...]  # the images that it became
+    matches: int  # key points that speak for it, or the few that would
+    factor: float = 1.0  # how many times the reference is enlarged
+    angle: float = 0.0  # how far it is turned, in degrees, counter-clockwise
     by: str = 'nothing'
-    problem: str = ''
+    problem: str = ''  # why it failed
     frame: Part | None = None
-    ref_size: tuple[int, int] = (0, 0)
-    planes: int = 0
-    share: float = 0.0
-    more_may_be_found: bool = False
+    ref_size: tuple[int, int] = (0, 0)  # of the reference, (H, W), where there is a frame
+    planes: int = 0  # each warped by itself; 0 where all of it is one
+    share: float = 0.0  # how much of the photo they are, in [0, 1]
+    more_may_be_found: bool = False  # by the extra matchers, where SIFT finds few key points
 
     @property
     def shows_the_scene(self) -> bool:
@@ -132,6 +124,38 @@ class Alignment(NamedTuple):
         return f'{done}: reference ×{self.factor:.2f}{turned}, {matches}{more}'
 
 
+class Places(NamedTuple):
+    """Looks places of the LR image up in packed references that key points aligned."""
+
+    alignments: Sequence[Alignment]
+    layout: Layout
+    scale: int
+
+    def __call__(self, points: np.ndarray) -> np.ndarray:
+        """Return where LR pixels (y, x), (..., 2), lie in Ref↓ in each of P aligned references.
+
+        (P, ..., 2), NaN where a reference does not show them.
+        """
+        in_frame = _in_frame(points, self.scale)[..., ::-1]
+        found, part = [], 0
+        for done in self.alignments:
+            if done.frame is not None:
+                found.append(self._packed(part, done.in_first_part(in_frame)[..., ::-1]))
+            part += len(done.parts)
+        packed = np.stack(found) if found else np.empty((0, *points.shape))
+        return (packed + 0.5) / self.scale - 0.5
+
+    def _packed(self, part: int, points: np.ndarray) -> np.ndarray:
+        """Return where points (y, x) of a part lie in the packed image, in any of its pieces."""
+        packed = np.full(points.shape, np.nan)
+        for piece in self.layout.pieces:
+            if piece.index == part:
+                there = points - piece.origin
+                here = inside(there[..., ::-1], piece.size)
+                packed[here] = there[here] + piece.place
+        return packed
+
+
 Aligned = tuple[Alignment, list[np.ndarray]]
 """What was done with a reference, and its parts as images."""
 
@@ -147,17 +171,17 @@ class _Photo:
     @cached_property
     def points(self) -> KeyPoints:
         points = keypoints.detect(self.lq, self.scale)
-        return points._replace(
-            position=self.in_frame(points.position), size=points.size * self.scale
-        )
+        position = _in_frame(points.position, self.scale)
+        return points._replace(position=position, size=points.size * self.scale)
 
     @cached_property
     def view(self) -> learned.View:
         return learned.look(self.lq, self.scale)
 
-    def in_frame(self, position: np.ndarray) -> np.ndarray:
-        """Return where places of the LR image lie in the SR frame."""
-        return (position + 0.5) * self.scale - 0.5
+
+def _in_frame(position: np.ndarray, scale: int) -> np.ndarray:
+    """Return where places of the LR image lie in the SR frame."""
+    return (position + 0.5) * scale - 0.5
 
 
 class _Reference:
@@ -315,7 +339,7 @@ def _planes(photo: _Photo, ref: _Reference, may_fail: bool) -> list[Plane]:
 
     def found(view: learned.View, most: int = learned.MOST_KEY_POINTS) -> list[Plane]:
         here, there = learned.match(photo.view, view, most)
-        return planes.find_planes(photo.in_frame(here), there, ref.size, photo.scale)
+        return planes.find_planes(_in_frame(here, photo.scale), there, ref.size, photo.scale)
 
     best = found(ref.view(0))
     if _matches(best) < ENOUGH_LEARNED:
@@ -359,7 +383,7 @@ def _by_planes(photo: _Photo, ref: _Reference, found: Sequence[Plane]) -> Aligne
     if too_coarse := _too_coarse(photo, ref, similarity, matches):
         return too_coarse
     y, x = np.mgrid[: photo.lq.shape[0], : photo.lq.shape[1]]
-    moved = transform_points(similarity, layers.place) - photo.in_frame(np.dstack([x, y]))
+    moved = transform_points(similarity, layers.place) - _in_frame(np.dstack([x, y]), photo.scale)
     fit = homography.Fit(similarity, similarity, matches)
     done, images = _by_key_points(photo, ref.image, fit, moved, layers.shown >= 0)
     return done._replace(planes=len(used), share=pixels.sum() / layers.shown.size), images

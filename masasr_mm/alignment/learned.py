@@ -120,16 +120,11 @@ def match(photo: View, ref: View, most: int = MOST_KEY_POINTS) -> tuple[np.ndarr
 
 def _quarter_turns(size: tuple[int, int], turns: int) -> np.ndarray:
     """Return the matrix that maps pixels of an image turned counter-clockwise to those before."""
-    last_y, last_x = size[0] - 1, size[1] - 1
-    return np.array(
-        [
-            [[1, 0, 0], [0, 1, 0], [0, 0, 1]],
-            [[0, -1, last_x], [1, 0, 0], [0, 0, 1]],
-            [[-1, 0, last_x], [0, -1, last_y], [0, 0, 1]],
-            [[0, 1, 0], [-1, 0, last_y], [0, 0, 1]],
-        ][turns % 4],
-        float,
-    )
+    matrix = np.eye(3)
+    for _ in range(turns):
+        matrix = matrix @ np.array([[0, -1, size[1] - 1], [1, 0, 0], [0, 0, 1]])
+        size = size[::-1]
+    return matrix
 
 
 def _tensors(path: Path) -> dict[str, Tensor]:

@@ -40,15 +40,9 @@ def displacements(lq: np.ndarray, aligned: np.ndarray) -> np.ndarray:
     flow.setFinestScale(0)
     found = flow.calc(_even(lq), _even(reduced), None) / ENLARGED
     found = _medians(cv2.resize(found, size[::-1], interpolation=cv2.INTER_AREA))
-    y, x = np.mgrid[: size[0], : size[1]].astype(np.float32)
-    moved = cv2.remap(
-        reduced,
-        x + found[..., 0],
-        y + found[..., 1],
-        cv2.INTER_LINEAR,
-        borderMode=cv2.BORDER_REPLICATE,
-    )
     here = np.stack(np.mgrid[: size[0], : size[1]], axis=-1)
+    places = (here[..., ::-1] + found).astype(np.float32)
+    moved = cv2.remap(reduced, places, None, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
     better = agreement(lq, moved, here) > agreement(lq, reduced, here)
     return found if better else np.zeros_like(found)
 

@@ -179,7 +179,6 @@ class Format(NamedTuple):
         return renamed
 
 
-ALL = ((r'^', NETWORK),)
 RDN = (
     (r'^SFENet(\d)', rf'{NETWORK}sfe\1'),
     (r'^RDBs\.(\d+)\.convs\.(\d+)\.conv\.0', rf'{NETWORK}rdbs.\1.layers.\2.conv'),
@@ -230,7 +229,7 @@ TTSR = (
     (r'csfi3\.conv3', 'csfi3.conv4'),
 )
 FORMATS = (
-    Format('body.0.body.0.body.3.conv_du.0.weight', ALL),  # RCAN and HAN
+    Format('body.0.body.0.body.3.conv_du.0.weight', ((r'^', NETWORK),)),  # RCAN and HAN
     Format('SFENet1.weight', RDN, bias_range=255.0),
     Format('RRDB_trunk.0.RDB1.conv1.weight', ESRGAN),
     Format('model.1.sub.0.RDB1.conv1.0.weight', OLD_ESRGAN),

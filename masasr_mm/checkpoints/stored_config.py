@@ -105,17 +105,11 @@ def _check_value(key: str, value: Any, path: str | os.PathLike) -> None:
     if len(items) > MAX_ITEMS:
         _refuse(path, f'gives {key} {len(items)} values, more than {MAX_ITEMS}')
     for item in items:
-        if isinstance(item, str):
-            plain = len(item) <= MAX_ITEMS
-        elif isinstance(item, (int, float)):
-            plain = True
-            if not -MAX_NUMBER <= item <= MAX_NUMBER and not (
-                key in NO_SIZES and isinstance(item, int)
-            ):
+        if isinstance(item, (int, float)):
+            is_size = key not in NO_SIZES or isinstance(item, float)
+            if is_size and not -MAX_NUMBER <= item <= MAX_NUMBER:
                 _refuse(path, f'asks for {key}={_shown(item)}, more than {MAX_NUMBER}')
-        else:
-            plain = item is None
-        if not plain:
+        elif item is not None and not (isinstance(item, str) and len(item) <= MAX_ITEMS):
             _refuse(path, f'gives {key} {_shown(item)}, which is no plain value')
 
 

@@ -70,7 +70,6 @@ class Adaptation(BaseModule):
 
     def __init__(self, channels: int = 64, init_cfg: dict | None = None) -> None:
         super().__init__(init_cfg)
-        self.channels = channels
 
     def forward(self, lr: Tensor, ref: Tensor) -> Tensor:
         """Adapt the extracted reference feature to the LR feature.

@@ -27,32 +27,22 @@ def upsample(feature: Tensor) -> Tensor:
 
 
 class JointConvolution(nn.Conv2d):
-    """The same convolution of several features side by side, which are never laid side by side.
+    """The same convolution of two features side by side, which are never laid side by side.
 
     A convolution of a concatenation is the sum of the convolutions of its parts, each with its
-    part of the weights. So the copy of all features is spared, and where they come one after
-    another, only one of them is there at a time. Maps ``count`` features (N, C, H, W) to one.
+    part of the weights. So the copy of both features is spared, and where they come one after
+    another, only one of them is there at a time. Maps two features (N, C, H, W) to one.
     """
 
-    def __init__(self, channels: int, count: int = 2) -> None:
-        super().__init__(count * channels, channels, kernel_size=3, padding=1)
+    def __init__(self, channels: int) -> None:
+        super().__init__(2 * channels, channels, kernel_size=3, padding=1)
 
     def forward(self, features: Iterable[Tensor]) -> Tensor:
-        """Convolve as many features as there are parts of the weights."""
-        weights, features = self.weight.split(self.out_channels, dim=1), iter(features)
-        merged = None
-        for given, weight in enumerate(weights):
-            feature = next(features, None)  # zip would hold it while the next one is made
-            if feature is None:
-                raise ValueError(f'{given} features for a convolution of {len(weights)}')
-            if merged is None:
-                merged = F.conv2d(feature, weight, self.bias, padding=1)
-            else:
-                merged = merged.add_(F.conv2d(feature, weight, padding=1))
-            del feature
-        if next(features, None) is not None:
-            raise ValueError(f'more than {len(weights)} features for a convolution of as many')
-        return merged
+        """Convolve two features, which are held by no name here."""
+        first, second = self.weight.chunk(2, dim=1)
+        features = iter(features)
+        merged = F.conv2d(next(features), first, self.bias, padding=1)
+        return merged.add_(F.conv2d(next(features), second, padding=1))
 
 
 class ResidualBlock(nn.Module):

@@ -69,9 +69,6 @@ class MASANet(BaseModule):
     Attributes:
         memory_format (torch.memory_format): How features lie in memory; convolutions are fastest in
             ``torch.channels_last``.
-        size_divisor (int): Height and width of ``lq`` must be multiples of this.
-        min_ref_down (int): The least height and width of ``ref_down``, one patch of the matching.
-        supports_tiles (bool): Whether it can be run in tiles, which depends on the matching.
         tells_matches (bool): True, as it returns where texture came from.
 
     Raises:
@@ -166,7 +163,9 @@ class MASANet(BaseModule):
     def super_resolve(self, lq: Tensor, ref: Tensor, ref_down: Tensor) -> tuple[Tensor, Matches]:
         """Do what :meth:`forward` does; return the SR image, and the matches it was made with."""
         self.check_sizes(lq, ref, ref_down)
-        feature, matches = self.match(lq, ref_down)
+        lr, feature = self.encode_lr(lq)
+        matches = self.match(lr, ref_down)
+        del lr
         with stage('encode Ref'):
             ref_features = self.encode(ref)
         textures = self.matching.textures(ref_features, matches)
@@ -182,15 +181,18 @@ class MASANet(BaseModule):
         image = image.clone(memory_format=self.memory_format)
         return self._run('encoder', self.encoder, image, num_levels=num_levels)
 
-    def match(self, lq: Tensor, ref_down: Tensor) -> tuple[Tensor, Matches]:
-        """Return the feature that the decoder begins with, (N, C, h, w), and the matches."""
+    def encode_lr(self, lq: Tensor) -> tuple[Tensor, Tensor]:
+        """Return F_LR, which is matched, and the decoder's first feature, both (N, C, h, w)."""
         with stage('encode LR'):
-            lq_features = self.encode(lq)
+            levels = self.encode(lq)
+        with stage('LR pyramid'):
+            return levels[0], self.lr_pyramid(levels)
+
+    def match(self, lr: Tensor, ref_down: Tensor, **known: Tensor) -> Matches:
+        """Match F_LR with a reduced reference, (N, 3, H, W), and what else the matching takes."""
         with stage('encode Ref↓'):
             [ref_down_feature] = self.encode(ref_down, num_levels=1)
-        matches = self.matching(lq_features[0], ref_down_feature)
-        with stage('LR pyramid'):
-            return self.lr_pyramid(lq_features), matches
+        return self.matching(lr, ref_down_feature, **known)
 
     def fuse(self, index: int, feature: Tensor, texture: Tensor) -> Tensor:
         """Run one fusion module: SAM, then DRAM (at 1× a convolution), then residual blocks.

@@ -120,7 +120,7 @@ def matching_costs(
     with without_computing():
         lr, ref_down = (torch.empty(1, channels, *size) for size in (lr_size, ref_down_size))
         matches = matching(lr, ref_down)
-        grid = matching.block_grid(lr, ref_down)
+        grid = matching.block_grid(lr_size, ref_down_size)
         coarse = multiply_adds(matching.coarse_match, lr, ref_down, grid)
         fine = multiply_adds(
             matching.fine_match, lr, ref_down, grid.centres(matches.coarse_index), grid

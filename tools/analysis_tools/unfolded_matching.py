@@ -51,10 +51,7 @@ class UnfoldedMatching(MatchExtractionModule):
     def extract(self, ref: Tensor, matches: Matches) -> Tensor:
         """Do Stage 3 with all patches of 3s×3s pixels unfolded, then folded (Eq. 5)."""
         scale = ref.shape[2] // matches.grid[0]
-        lr = tuple(matches.position.shape[1:])
-        grid = BlockGrid.of(
-            lr, matches.grid, self.block_size, self.ref_block_ratio, self.patch_size
-        )
+        grid = self.block_grid(tuple(matches.position.shape[1:]), matches.grid)
         patch, margin = self.patch_size * scale, grid.radius * scale
         patches = F.unfold(
             _ref_blocks(ref, grid.centres(matches.coarse_index), grid), patch, stride=scale

@@ -73,7 +73,7 @@ def estimate(
     lq: Tensor,
     ref: Tensor,
     tile: int | None,
-    ref_dtype: torch.dtype | str | None = None,
+    ref_dtype: str | None = None,
     ensemble: bool = False,
     aligned: int = 0,
 ) -> Estimate | None:
@@ -117,21 +117,20 @@ def operations(
     def image(height: int, width: int, channels: int = 3) -> Tensor:
         return torch.empty(n, channels, height, width, device='meta')
 
-    encoding, levels = _counted(sized.encode, image(h, w))
-    merging, feature = _counted(sized.lr_pyramid, levels)
-    grid_size = (length // scale for length in ref.shape[2:])
+    encoding, (lr, feature) = _counted(sized.encode_lr, image(h, w))
+    grid_size = tuple(length // scale for length in ref.shape[2:])
     preparing, [ref_down] = _counted(sized.encode, image(*grid_size), 1)
-    grid = sized.matching.block_grid(levels[0], ref_down)
-    searched, searched_grid = levels[0], grid
+    grid = sized.matching.block_grid((h, w), grid_size)
+    searched, searched_grid = lr, grid
     if aligned:
         count = min(SAMPLES + int(SEARCHED * grid.number_of_blocks), grid.number_of_blocks)
         number = torch.empty(count, dtype=torch.long, device='meta')
-        searched, searched_grid = strip(levels[0], number, grid)
+        searched, searched_grid = strip(lr, number, grid)
     coarse, _ = _counted(sized.matching.coarse_match, searched, ref_down, searched_grid)
     index = torch.empty(n, grid.number_of_blocks, dtype=torch.long, device='meta')
-    fine, _ = _counted(sized.matching.fine_match, levels[0], ref_down, grid.centres(index), grid)
+    fine, _ = _counted(sized.matching.fine_match, lr, ref_down, grid.centres(index), grid)
     counts = {
-        ENCODING_PHOTO: encoding + merging,
+        ENCODING_PHOTO: encoding,
         MATCHING: preparing + coarse + fine,
         ENCODING_REFERENCE: _counted(sized.encode, image(*ref.shape[2:]))[0],
     }

@@ -145,7 +145,7 @@ def check_memory(
 
 
 def check_disk(
-    net: MASANet, lq: Tensor, ref: Tensor, tile: int, ref_dtype: torch.dtype | str | None = None
+    net: MASANet, lq: Tensor, ref: Tensor, tile: int, ref_dtype: str | None = None
 ) -> None:
     """See that there is room on the disk, before anything is run."""
     taken, folder = needed_on_disk(net, lq, ref, ref_dtype), folder_on_disk()
@@ -190,9 +190,7 @@ def needed(net: MASANet, lq: Tensor, ref: Tensor, tile: int | None, ensemble: bo
     return int(made[0] if made else 0) + max(matching, encoding, fusing) + extra
 
 
-def needed_on_disk(
-    net: MASANet, lq: Tensor, ref: Tensor, ref_dtype: torch.dtype | str | None = None
-) -> int:
+def needed_on_disk(net: MASANet, lq: Tensor, ref: Tensor, ref_dtype: str | None = None) -> int:
     """Return the bytes of features in tiles that lie in files, at the time when it is most."""
     if lq.device.type != 'cpu':
         return 0
@@ -205,7 +203,7 @@ def needed_on_disk(
 
 
 def _features(
-    net: MASANet, lq: Tensor, ref: Tensor, ref_dtype: torch.dtype | str | None
+    net: MASANet, lq: Tensor, ref: Tensor, ref_dtype: str | None
 ) -> tuple[list[int], list[int]]:
     """Return the bytes of features of whole sizes: of the reference, and of the decoder.
 
@@ -213,7 +211,7 @@ def _features(
     last, which becomes the image.
     """
     dtype, (lr, ref_down) = _dtype(lq), _grids(net, lq, ref)
-    kept_dtype = getattr(torch, ref_dtype) if isinstance(ref_dtype, str) else ref_dtype or dtype
+    kept_dtype = getattr(torch, ref_dtype) if ref_dtype else dtype
     channels, scales = len(lq) * net.to_image.in_channels, range(len(net.refinements))
     kept = [4**index * min(lr, ref_down) * channels * kept_dtype.itemsize for index in scales]
     made = [4**index * lr * channels * dtype.itemsize for index in (0, *scales[:-1])]

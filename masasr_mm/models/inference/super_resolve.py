@@ -15,12 +15,11 @@ from torch.nn import functional as F
 
 from ...errors import UserError
 from ...system import give_freed_memory_back
-from ..adaptation import Moments, whole_image_moments
+from ..adaptation import Moments, moments, whole_image_moments
 from ..layers import autocast, upsample
 from ..masa_net import MASANet
 from ..matching import Matches, MatchMaps, match_maps
 from ..matching.blocks import Size
-from ..profiling import stage
 from ..sizes import SizeRequirements
 from .estimate import (
     ENCODING_PHOTO,
@@ -32,7 +31,6 @@ from .estimate import (
     statistics,
 )
 from .memory import (
-    DEFAULT_TILE,
     MappedBuffers,
     check_disk,
     check_memory,
@@ -41,7 +39,6 @@ from .memory import (
 )
 from .reference_cache import ReferenceCache, smaller_cache
 from .tiling import (
-    MomentsOfTiles,
     Tile,
     Track,
     at,
@@ -50,6 +47,7 @@ from .tiling import (
     fusion_halo,
     fusion_tiles,
     lr_tiles,
+    moments_of_all,
 )
 
 Run = Callable[..., tuple[Tensor, Matches | None]]
@@ -145,10 +143,10 @@ def super_resolve(
     with _in_dtype(generator, lq.device, options.dtype) as network:
         places = _block_places(network, images[0], (height, width), options.places)
         aligned = 0 if places is None else places.shape[1]
-        first, others = _runs(network, *images[:2], options, examine, aligned)
-        sr, matches = first(*images, places)
+        run = _runner(network, *images[:2], options, aligned)
+        sr, matches = run(*images, places, examine)
         if options.ensemble:
-            sr = _ensemble(sr, others, images, places)
+            sr = _ensemble(sr, run, images, places)
     return sr[..., : height * scale, : width * scale], maps_of(matches)
 
 
@@ -191,15 +189,10 @@ def _in_dtype(
     return autocast(generator, device, getattr(torch, dtype))
 
 
-def _runs(
-    generator: nn.Module,
-    lq: Tensor,
-    ref: Tensor,
-    options: InferenceOptions,
-    examine: Callable[[Matches | None], None],
-    aligned: int = 0,
-) -> tuple[Run, Run]:
-    """Return how to run the generator for the first time, which is examined, and again."""
+def _runner(
+    generator: nn.Module, lq: Tensor, ref: Tensor, options: InferenceOptions, aligned: int
+) -> Run:
+    """Return how to run the generator, given images, places and what examines the matches."""
     tile = options.tile
     if options.compile or not generator.supports_tiles:
         if tile not in (None, 'auto'):
@@ -209,20 +202,7 @@ def _runs(
             raise UserError(
                 f'tile={tile}: {name} has no tiles; do without (tile=None, --tile none)'
             )
-
-        run_whole = generator.super_resolve
-        if options.compile:
-            run_whole = _compiled(generator, lq.device)
-
-        def run(*images: Tensor | None) -> tuple[Tensor, Matches | None]:
-            return run_whole(*images[:3])
-
-        def run_and_examine(*images: Tensor | None) -> tuple[Tensor, Matches | None]:
-            sr, matches = run(*images)
-            examine(matches)
-            return sr, matches
-
-        return run_and_examine, run
+        return _run_whole(generator, lq.device if options.compile else None)
     if tile == 'auto':
         tile = choose_tile(generator, lq, ref, options.ensemble)
     check_memory(generator, lq, ref, tile, options.ensemble)
@@ -232,24 +212,32 @@ def _runs(
         expected = estimate(generator, lq, ref, tile, options.ref_dtype, options.ensemble, aligned)
         if expected is not None:
             options.announce(expected)
-    first, again = (
-        TiledMASANet(generator, tile, options.ref_dtype, options.track, examine=call)
-        for call in (examine, None)
-    )
-    return first.super_resolve, again.super_resolve
+    return TiledMASANet(generator, tile, options.ref_dtype, options.track).super_resolve
 
 
-def _compiled(generator: nn.Module, device: torch.device) -> Run:
-    """Return how a network runs compiled; a GPU replays it for sizes that came before."""
-    mode = 'reduce-overhead' if device.type == 'cuda' else None
-    # torch remembers what it compiled, whoever asks for it again.
-    compiled = torch.compile(generator.super_resolve, mode=mode, dynamic=False)
+def _run_whole(generator: nn.Module, compiled_for: torch.device | None) -> Run:
+    """Return how a network runs as it is or compiled; a GPU replays sizes that came before."""
+    forward = generator.super_resolve
+    if compiled_for is not None:
+        mode = 'reduce-overhead' if compiled_for.type == 'cuda' else None
+        # torch remembers what it compiled, whoever asks for it again.
+        forward = torch.compile(forward, mode=mode, dynamic=False)
 
-    def run(*images: Tensor) -> tuple[Tensor, Matches | None]:
-        sr, matches = compiled(*images)
-        if matches is not None:  # what is replayed writes over its results
-            matches = Matches(*(part.clone() for part in matches[:4]), *matches[4:])
-        return sr.clone(), matches
+    def run(
+        lq: Tensor,
+        ref: Tensor,
+        ref_down: Tensor,
+        places: Tensor | None,
+        examine: Callable[[Matches | None], None] | None = None,
+    ) -> tuple[Tensor, Matches | None]:
+        sr, matches = forward(lq, ref, ref_down)
+        if compiled_for is not None:  # what is replayed writes over its results
+            sr = sr.clone()
+            if matches is not None:
+                matches = Matches(*(part.clone() for part in matches[:4]), *matches[4:])
+        if examine:
+            examine(matches)
+        return sr, matches
 
     return run
 
@@ -308,13 +296,12 @@ class TiledMASANet:
 
     Args:
         net (MASANet): The network.
-        tile (int, optional): Height and width of a tile in LR pixels at the last scale, rounded to
-            whole blocks; None: the whole is one tile. Default: 128.
-        ref_dtype (torch.dtype | str, optional): As in :class:`InferenceOptions`.
+        tile (int | None): Height and width of a tile in LR pixels at the last scale, rounded to
+            whole blocks; None: the whole is one tile.
+        ref_dtype (str, optional): As in :class:`InferenceOptions`.
         track (Track, optional): As there.
         buffers (MappedBuffers, optional): Makes what grows with the images. Default: None: in
             tiles what takes an eighth of the free memory lies in files.
-        examine (Callable, optional): Called with the matches before they are used.
 
     Raises:
         UserError: If a part of the network depends on the whole image.
@@ -323,18 +310,16 @@ class TiledMASANet:
     def __init__(
         self,
         net: MASANet,
-        tile: int | None = DEFAULT_TILE,
-        ref_dtype: torch.dtype | str | None = None,
+        tile: int | None,
+        ref_dtype: str | None = None,
         track: Track | None = None,
         buffers: MappedBuffers | None = None,
-        examine: Callable[[Matches], None] | None = None,
     ) -> None:
         self.net = net
         self.tile = tile
-        self.ref_dtype = getattr(torch, ref_dtype) if isinstance(ref_dtype, str) else ref_dtype
+        self.ref_dtype = getattr(torch, ref_dtype) if ref_dtype else None
         self.track = track or (lambda tiles, description: tiles)
         self.buffers = buffers or MappedBuffers(None if tile else math.inf)
-        self.examine = examine
         if tile:
             self.halos = [fusion_halo(net, index) for index in range(len(net.refinements))]
             self.encoder_halo = encoder_halo(net)
@@ -343,20 +328,29 @@ class TiledMASANet:
 
     @torch.no_grad()
     def super_resolve(
-        self, lq: Tensor, ref: Tensor, ref_down: Tensor, places: Tensor | None = None
+        self,
+        lq: Tensor,
+        ref: Tensor,
+        ref_down: Tensor,
+        places: Tensor | None = None,
+        examine: Callable[[Matches], None] | None = None,
     ) -> tuple[Tensor, Matches]:
         """Do what :meth:`MASANet.super_resolve` does, with the same arguments and result.
 
-        ``places`` are the matching's, where in Ref↓ the blocks lie.
+        ``places`` are the matching's, where in Ref↓ the blocks lie; ``examine`` is called with the
+        matches before they are used.
         """
         net = self.net
         net.check_sizes(lq, ref, ref_down)
         # Between steps, which need memory of other sizes; of small images it would take time.
         tidy = give_freed_memory_back if is_large(net, lq, ref) else lambda: None
-        feature, matches = self._match(lq, ref_down, places)
+        lr, feature = self._encode_lr(lq)
+        known = {} if places is None else dict(places=places)
+        [matches] = [net.match(lr, ref_down, **known) for _ in self.track([lq], MATCHING)]
+        del lr
         tidy()
-        if self.examine:
-            self.examine(matches)
+        if examine:
+            examine(matches)
         cache = smaller_cache(matches)(
             net,
             ref,
@@ -374,37 +368,20 @@ class TiledMASANet:
         tidy()
         return self._finish(last, feature, cache, lq), matches
 
-    def _match(self, lq: Tensor, ref_down: Tensor, places: Tensor | None) -> tuple[Tensor, Matches]:
-        """Do what :meth:`MASANet.match` does."""
-        lr, feature = self._encode_lr(lq)
-        with stage('encode Ref↓'):
-            [ref_down_feature] = self.net.encode(ref_down, num_levels=1)
-        known = {} if places is None else dict(places=places)
-        [matches] = [
-            self.net.matching(f, ref_down_feature, **known) for f in self.track([lr], MATCHING)
-        ]
-        return feature, matches
-
     def _encode_lr(self, lq: Tensor) -> tuple[Tensor, Tensor]:
-        """Return F_LR, which is matched, and the decoder's first feature, both (N, C, h, w)."""
+        """Do what :meth:`MASANet.encode_lr` does."""
         scale, size = self.net.scale, lq.shape[2:]
         if not self.tile or max(size) <= self.tile * scale:
-            [features] = [self._encoded(image) for image in self.track([lq], ENCODING_PHOTO)]
+            [features] = [self.net.encode_lr(i) for i in self.track([lq], ENCODING_PHOTO)]
             return features
         whole: list[Tensor] = []
         for tile in self.track(lr_tiles(self.net, size, self.tile * scale), ENCODING_PHOTO):
-            for index, feature in enumerate(self._encoded(lq[at(tile.outer, scale)])):
+            for index, feature in enumerate(self.net.encode_lr(lq[at(tile.outer, scale)])):
                 if len(whole) == index:
                     whole.append(self.buffers.feature((*feature.shape[:2], *size), feature))
                 whole[index][at(tile.core, scale)] = feature[at(tile.inner, scale)]
             self.buffers.flush()
         return whole[0], whole[1]
-
-    def _encoded(self, lq: Tensor) -> tuple[Tensor, Tensor]:
-        with stage('encode LR'):
-            levels = self.net.encode(lq)
-        with stage('LR pyramid'):
-            return levels[0], self.net.lr_pyramid(levels)
 
     def _fuse(self, index: int, feature: Tensor, cache: ReferenceCache) -> Tensor:
         """Run a fusion module; return the decoder's next feature."""
@@ -457,14 +434,14 @@ class TiledMASANet:
     ) -> tuple[Moments, Moments]:
         """Return the moments of the whole LR feature and of the whole texture of a scale."""
         size = [2**index * length for length in cache.matches.fine_index.shape[2:]]
-        lr, ref = MomentsOfTiles(), MomentsOfTiles()
+        lr, ref = [], []
         for tile in self.track(self._tiles(index, cache, 1), statistics(2**index)):
             part = self._part(index, feature, tile, cache)
             part = upsample(part) if index else part
-            lr.add(part[at(tile.inner, size)])
-            ref.add(cache.texture(index, tile.core).to(feature.dtype))
+            lr.append(moments(part[at(tile.inner, size)]))
+            ref.append(moments(cache.texture(index, tile.core).to(feature.dtype)))
             self.buffers.flush()
-        return lr.result(feature.dtype), ref.result(feature.dtype)
+        return moments_of_all(lr), moments_of_all(ref)
 
     def _tiles(self, index: int, cache: ReferenceCache, halo: int | None = None) -> list[Tile]:
         """Cut the LR into tiles of whole blocks, with the halo of a fusion module or another."""

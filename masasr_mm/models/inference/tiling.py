@@ -13,7 +13,7 @@ import torch
 from torch import Tensor, nn
 
 from ...errors import UserError
-from ..adaptation import Moments, moments, whole_image_moments
+from ..adaptation import Moments, whole_image_moments
 from ..layers import UPSAMPLE_HALO
 from ..masa_net import MASANet
 from ..matching.blocks import Size
@@ -181,30 +181,14 @@ def _halo_within(part: nn.Module, inputs: Sequence[tuple[int, float]], size: int
     return halo
 
 
-class MomentsOfTiles:
-    """Mean and variance over an image whose tiles come one after another."""
-
-    def __init__(self) -> None:
-        self.count = 0
-
-    def add(self, tile: Tensor) -> None:
-        """Take in one more tile, (N, C, H, W), that shares no pixel with the others."""
-        mean, variance, count = moments(tile)
-        # Apple's mps knows no float64
-        precise = torch.float32 if tile.device.type == 'mps' else torch.float64
-        mean, variance = mean.to(precise), variance.to(precise)
-        if not self.count:
-            self.mean, self.variance, self.count = mean, variance, count
-            return
-        total = self.count + count
-        share = count / total
-        difference = mean - self.mean
-        self.variance += share * (variance - self.variance)
-        self.variance += share * (1 - share) * difference.square()
-        self.mean += share * difference
-        self.count = total
-
-    def result(self, dtype: torch.dtype) -> Moments:
-        """Return the moments of all tiles; those of half precision stay in float32."""
-        dtype = torch.promote_types(dtype, torch.float32)
-        return Moments(self.mean.to(dtype), self.variance.to(dtype), self.count)
+def moments_of_all(tiles: Sequence[Moments]) -> Moments:
+    """Join the moments of tiles of one image that share no pixel."""
+    mean = tiles[0].mean
+    # Apple's mps knows no float64
+    precise = torch.float32 if mean.device.type == 'mps' else torch.float64
+    means, variances = (torch.stack(parts).to(precise) for parts in list(zip(*tiles))[:2])
+    count = sum(tile.count for tile in tiles)
+    share = means.new_tensor([tile.count / count for tile in tiles]).view(-1, 1, 1, 1, 1)
+    whole = (share * means).sum(dim=0)
+    variance = (share * (variances + (means - whole).square())).sum(dim=0)
+    return Moments(whole.to(mean.dtype), variance.to(mean.dtype), count)

@@ -17,63 +17,18 @@ class BlockGrid(NamedTuple):
     """How F_LR and F_Ref↓ of some sizes are cut into blocks and patches, and matched.
 
     The LR is cut into blocks that touch; a Ref↓ block lies wherever Stage 1 puts its centre.
-
-    Attributes:
-        lr (Size): Size of F_LR, (h, w).
-        ref (Size): Size of F_Ref↓, (H, W): the grid that flat indices ``y·W + x`` go into.
-        blocks (Size): LR blocks in a column and in a row, (py, px).
-        ref_block (Size): Candidates in the height and the width of a Ref↓ block, (dy, dx).
-        patch_size (int): Height and width of a patch.
-        dilations (tuple[int, ...]): Of the centre patches in Stage 1.
-        max_elements (int | None): Numbers that may be held at once; None for all.
-        places (Tensor | None): Where in Ref↓ the centre of each LR block should lie, (y, x), for
-            each of P aligned references: (N, P, 2, py, px), NaN where it is not shown. None where
-            nothing is known.
     """
 
-    lr: Size
-    ref: Size
-    blocks: Size
-    ref_block: Size
-    patch_size: int = 3
-    dilations: tuple[int, ...] = (1, 2, 3)
-    max_elements: int | None = None
+    lr: Size  # of F_LR, (h, w)
+    ref: Size  # of F_Ref↓, (H, W): the grid that flat indices y·W + x go into
+    blocks: Size  # LR blocks in a column and in a row, (py, px)
+    ref_block: Size  # candidates in the height and the width of a Ref↓ block, (dy, dx)
+    patch_size: int
+    dilations: tuple[int, ...]  # of the centre patches in Stage 1
+    max_elements: int | None  # numbers that may be held at once; None for all
+    # Where in Ref↓ the centre of each LR block should lie, (y, x), for each of P aligned
+    # references, (N, P, 2, py, px), NaN where it is not shown; None where nothing is known.
     places: Tensor | None = None
-
-    @classmethod
-    def of(
-        cls,
-        lr: Size,
-        ref: Size,
-        block_size: int = 8,
-        ref_block_ratio: float = 1.5,
-        patch_size: int = 3,
-        dilations: tuple[int, ...] = (1, 2, 3),
-        max_elements: int | None = None,
-    ) -> BlockGrid:
-        """Cut features of some sizes; the other arguments are those of the module.
-
-        A block of Ref↓ that has the LR's size holds ``ref_block_ratio`` times as many positions
-        as an LR block, made odd; it never reaches over the grid.
-        """
-        py, px = (max(1, size // block_size) for size in lr)
-        if lr[0] % py or lr[1] % px:
-            raise ValueError(
-                f'an LR of {lr[0]}×{lr[1]} cannot be cut into {py}×{px} equal blocks; '
-                f'pad it to multiples of {block_size}'
-            )
-        if min(ref) < patch_size:
-            raise ValueError(
-                f'a Ref↓ of {ref[0]}×{ref[1]} holds no patch of {patch_size}×{patch_size}; pad it'
-            )
-        height, width = (
-            torch.sym_min(
-                2 * torch.sym_int(size // (2 * count) * ref_block_ratio) + 1,
-                size - patch_size + 1,
-            )
-            for size, count in zip(ref, (py, px))
-        )
-        return cls(lr, ref, (py, px), (height, width), patch_size, dilations, max_elements)
 
     @property
     def block(self) -> Size:

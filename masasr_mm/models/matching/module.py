@@ -15,7 +15,7 @@ from torch import Tensor
 from ...compat import precision_switches
 from ..profiling import stage
 from . import pruned_search, stages, window_search
-from .blocks import BlockGrid, pixel_unshuffle
+from .blocks import BlockGrid, Size, pixel_unshuffle
 from .matches import Matches
 
 SEARCHES = ('auto', 'exact', 'pruned')
@@ -106,9 +106,8 @@ class MatchExtractionModule(BaseModule):
         Raises:
             ValueError: If blocks do not divide the LR, or Ref↓ is smaller than a patch.
         """
-        grid = self.block_grid(lr, ref_down)
-        if places is not None:
-            grid = grid._replace(places=places)
+        sizes = ((feature.shape[2], feature.shape[3]) for feature in (lr, ref_down))
+        grid = self.block_grid(*sizes)._replace(places=places)
         exact = nullcontext() if torch.compiler.is_compiling() else exact_products()
         with torch.autocast(lr.device.type, enabled=False), exact:
             lr, ref_down = lr.float(), ref_down.float()
@@ -123,15 +122,30 @@ class MatchExtractionModule(BaseModule):
                 similarity = self.similarity(lr, ref_down, position, grid)
         return Matches(coarse_index, fine_index, position, similarity, grid.blocks, grid.ref)
 
-    def block_grid(self, lr: Tensor, ref_down: Tensor) -> BlockGrid:
-        """Return how F_LR, (N, C, h, w), and F_Ref↓, (N, C, H, W), are cut into blocks."""
-        return BlockGrid.of(
-            *((feature.shape[2], feature.shape[3]) for feature in (lr, ref_down)),
-            self.block_size,
-            self.ref_block_ratio,
-            self.patch_size,
-            self.dilations,
-            self.max_elements,
+    def block_grid(self, lr: Size, ref: Size) -> BlockGrid:
+        """Return how F_LR of a size (h, w) and F_Ref↓ of a size (H, W) are cut into blocks.
+
+        A block of Ref↓ that has the LR's size holds ``ref_block_ratio`` times as many positions
+        as an LR block, made odd; it never reaches over the grid.
+        """
+        patch, (py, px) = self.patch_size, (max(1, size // self.block_size) for size in lr)
+        if lr[0] % py or lr[1] % px:
+            raise ValueError(
+                f'an LR of {lr[0]}×{lr[1]} cannot be cut into {py}×{px} equal blocks; '
+                f'pad it to multiples of {self.block_size}'
+            )
+        if min(ref) < patch:
+            raise ValueError(
+                f'a Ref↓ of {ref[0]}×{ref[1]} holds no patch of {patch}×{patch}; pad it'
+            )
+        ref_block = (
+            torch.sym_min(
+                2 * torch.sym_int(size // (2 * count) * self.ref_block_ratio) + 1, size - patch + 1
+            )
+            for size, count in zip(ref, (py, px))
+        )
+        return BlockGrid(
+            lr, ref, (py, px), tuple(ref_block), patch, self.dilations, self.max_elements
         )
 
     def coarse_match(self, lr: Tensor, ref_down: Tensor, grid: BlockGrid) -> Tensor:
@@ -169,13 +183,9 @@ class MatchExtractionModule(BaseModule):
 
     def textures(self, refs: list[Tensor], matches: Matches) -> Iterator[Tensor]:
         """Extract from features of all scales, finest first, which are used up; coarsest first."""
-        if not self.supports_tiles:
-            while refs:
-                yield self.extract(refs.pop(), matches)
-            return
-        sources = stages.find_sources(matches, self.patch_size)
+        known = (stages.find_sources(matches, self.patch_size),) if self.supports_tiles else ()
         while refs:
-            yield self.extract(refs.pop(), matches, sources)
+            yield self.extract(refs.pop(), matches, *known)
 
 
 _lock = threading.Lock()

@@ -47,24 +47,21 @@ def coarse_match(lr: Tensor, ref_down: Tensor, grid: BlockGrid) -> Tensor:
     Does what :func:`.stages.coarse_match` does with a small part of its products; of equal
     positions that were looked at the lowest is taken.
     """
-    centres = centre_patches(lr, grid).unbind(1)
+    centres = centre_patches(lr, grid)
+    dilated = centres.unbind(1)
     ref = DilatedPatches.of(ref_down, grid)
     basis = low_rank_basis(sample(ref_down, ref), RANK)
     patch = (ref_down.shape[1], grid.patch_size, grid.patch_size)
     basis = basis.unflatten(1, (len(grid.dilations), *patch)).unbind(1)
-    queries = sum(patches.flatten(2) @ part.flatten(1, 3) for patches, part in zip(centres, basis))
-    length = sum(patches.square().flatten(2).sum(dim=2, keepdim=True) for patches in centres)
+    queries = sum(patches.flatten(2) @ part.flatten(1, 3) for patches, part in zip(dilated, basis))
+    length = sum(patches.square().flatten(2).sum(dim=2, keepdim=True) for patches in dilated)
     queries = with_rest(queries, length, dim=2)
     kernels = [part.movedim(-1, 1).flatten(0, 1) for part in basis]
-    tiles = candidate_tiles(queries, ref, kernels)
-    numbers = len(lr) * tiles.shape[2] * (SIDE + 2 * grid.reach) ** 2 * lr.shape[1]
-    pixels, found = ref_down.permute(0, 2, 3, 1).contiguous(), []
-    across = -(-grid.ref[1] // SIDE)
-    for group in groups(grid.number_of_blocks, numbers, grid.max_elements):
-        patches = torch.stack([patches[:, group] for patches in centres], dim=2)
-        corners = (first * SIDE for first in (tiles[:, group] // across, tiles[:, group] % across))
-        found.append(best_in_windows(*corners, SIDE, patches, pixels, ref.norms, grid)[1])
-    return torch.cat(found, dim=1)
+    tiles, across = candidate_tiles(queries, ref, kernels), -(-grid.ref[1] // SIDE)
+    corners = (first * SIDE for first in (tiles // across, tiles % across))
+    pixels = ref_down.permute(0, 2, 3, 1).contiguous()
+    patches = centres.transpose(1, 2)
+    return best_in_windows(*corners, SIDE, patches, pixels, ref.norms, grid)[1]
 
 
 def sample(ref_down: Tensor, ref: DilatedPatches) -> Tensor:

@@ -188,16 +188,10 @@ def centre_patches(lr: Tensor, grid: BlockGrid) -> Tensor:
 
 
 class DilatedPatches(NamedTuple):
-    """The patches of F_Ref↓ around every position, at all dilations, with zeros outside.
+    """The patches of F_Ref↓ around every position, at all dilations, with zeros outside."""
 
-    Attributes:
-        padded (Tensor): F_Ref↓ with zeros above and below, (1, N·C, H + 2·reach, W).
-        norms (Sequence[Tensor]): Of the patches, at least ``EPS``, for each dilation, (N, 1, H, W).
-        grid (BlockGrid): The sizes.
-    """
-
-    padded: Tensor
-    norms: Sequence[Tensor]
+    padded: Tensor  # F_Ref↓ with zeros above and below, (1, N·C, H + 2·reach, W)
+    norms: Sequence[Tensor]  # of the patches, at least EPS, for each dilation, (N, 1, H, W)
     grid: BlockGrid
 
     @classmethod
@@ -235,14 +229,36 @@ def best_in_windows(
     pixels: Tensor,
     norms: Sequence[Tensor],
     grid: BlockGrid,
+    number: Tensor | None = None,
 ) -> tuple[Tensor, Tensor]:
     """Find the best position in some windows of Ref↓ by the whole sum of cosines (Eq. 1).
 
     Takes the first rows and columns of the windows, (N, B, S), which may reach over the border,
-    centre patches, (N, B, dilations, C, patch, patch), F_Ref↓, (N, H, W, C), and the norms of its
-    patches; returns the sums, -∞ where all windows lie outside, and flat indices into the Ref↓
-    grid, the lowest of equal ones, (N, B) each.
+    centre patches, (N, B, dilations, C, patch, patch), of all blocks if it is told which B of them
+    are meant, F_Ref↓, (N, H, W, C), and the norms of its patches; returns the sums, -∞ where all
+    windows lie outside, and flat indices into the Ref↓ grid, the lowest of equal ones, (N, B) each.
     """
+    n, count, per_block = top.shape
+    elements = n * per_block * (side + 2 * grid.reach) ** 2 * pixels.shape[3]
+    found = []
+    for part in groups(count, elements, grid.max_elements):
+        queries = patches[:, part if number is None else number[part]]
+        corners = top[:, part], left[:, part]
+        found.append(_best_of_group(*corners, side, queries, pixels, norms, grid))
+    best, index = (joined(parts, dim=1) for parts in zip(*found))
+    return best, index
+
+
+def _best_of_group(
+    top: Tensor,
+    left: Tensor,
+    side: int,
+    patches: Tensor,
+    pixels: Tensor,
+    norms: Sequence[Tensor],
+    grid: BlockGrid,
+) -> tuple[Tensor, Tensor]:
+    """Do the same for as many blocks as may be searched at once."""
     height, width, channels = pixels.shape[1:]
     size, reach = grid.patch_size, grid.reach
     corners = ((first - reach).flatten(1) for first in (top, left))

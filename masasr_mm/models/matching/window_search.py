@@ -7,7 +7,7 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
-from .blocks import BlockGrid, groups
+from .blocks import BlockGrid
 from .stages import best_in_windows, centre_patches, patch_norms
 
 RADIUS = 8
@@ -86,22 +86,8 @@ class _Blocks:
 
     def best(self, number: Tensor, top: Tensor, left: Tensor, side: int) -> tuple[Tensor, Tensor]:
         """Search windows, (N, B, S), of blocks: the sums of cosines, and where, (N, B) each."""
-        n, _, count = top.shape
-        elements = n * count * (side + 2 * self.grid.reach) ** 2 * self.pixels.shape[3]
-        found = [
-            best_in_windows(
-                top[:, group],
-                left[:, group],
-                side,
-                self.patches[:, number[group]],
-                self.pixels,
-                self.norms,
-                self.grid,
-            )
-            for group in groups(len(number), elements, self.grid.max_elements)
-        ]
-        best, index = (torch.cat(parts, dim=1) for parts in zip(*found))
-        return best, index
+        given = self.patches, self.pixels, self.norms, self.grid
+        return best_in_windows(top, left, side, *given, number)
 
     def search(self, number: Tensor, search: Search, region: Region) -> tuple[Tensor, Tensor]:
         """Search blocks in a region of Ref↓: the sums of cosines, and where, (N, B) each."""

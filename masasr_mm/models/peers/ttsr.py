@@ -39,17 +39,14 @@ class TextureExtractor(LTE):
 
     def load_vgg19(self, path: str | os.PathLike) -> None:
         """Take the weights of torchvision's VGG19, from ``vgg19-dcbb9e9d.pth``."""
-        names = {key: f'features.{key.partition(".")[2]}' for key in self._layer_keys()}
-        weights = read_tensors(path)
-        missing = next((name for name in names.values() if name not in weights), None)
-        if missing is not None:
-            raise UserError(f"{path}: no VGG19 of torchvision, it has no key '{missing}'")
-        state_dict = {**self.state_dict(), **{key: weights[name] for key, name in names.items()}}
+        weights, state_dict = read_tensors(path), self.state_dict()
+        for key in (key for key in state_dict if key.startswith('slice')):
+            name = f'features.{key.partition(".")[2]}'
+            if name not in weights:
+                raise UserError(f"{path}: no VGG19 of torchvision, it has no key '{name}'")
+            state_dict[key] = weights[name]
         check_weights(self, state_dict, path)
         self.load_state_dict(state_dict)
-
-    def _layer_keys(self) -> list[str]:
-        return [key for key in self.state_dict() if key.startswith('slice')]
 
 
 class TextureMatching(PeerNetwork):

@@ -116,21 +116,14 @@ class FromBicubic(PeerNetwork):
     def init_weights(self) -> None:
         """Initialise as mmengine does before training, the last convolution with zeros."""
         super().init_weights()
-        last = last_convolution(self.network)
-        for parameter in last.parameters():
+        makes_the_image = [
+            part
+            for part in self.network.modules()
+            if isinstance(part, nn.Conv2d) and part.out_channels == 3 and part.weight.requires_grad
+        ]
+        for parameter in makes_the_image[-1].parameters():
             nn.init.zeros_(parameter)
 
     def forward(self, lq: Tensor, ref: Tensor, ref_down: Tensor) -> Tensor:
         """Super-resolve ``lq``, (N, 3, h, w) to (N, 3, 4·h, 4·w)."""
         return enlarge(lq) + self.network(lq, ref, ref_down) - self.blank
-
-
-def last_convolution(network: nn.Module) -> nn.Conv2d:
-    """Find the trained convolution that makes the image: the last one of three channels."""
-    return [
-        module
-        for module in network.modules()
-        if isinstance(module, nn.Conv2d)
-        and module.out_channels == 3
-        and module.weight.requires_grad
-    ][-1]

@@ -9,9 +9,11 @@ import pytest
 from PIL import Image
 from skimage import data
 
-from masasr_mm.alignment import align, align_all
+from masasr_mm.alignment import Places, align, align_all
 from masasr_mm.alignment.align import choose
 from masasr_mm.datasets.transforms import StackReferences
+from masasr_mm.models.agreement import local_agreement
+from masasr_mm.photos.inferencer import stack
 
 SCALE = 4
 
@@ -177,3 +179,28 @@ def test_each_reference_by_itself(scene, lq):
     assert [alignment.by for alignment in done] == ['key points', 'nothing', 'nothing']
     assert images[-2] is references[1]
     assert images[-1] is lq  # the photo itself is no reference to align
+
+
+@pytest.mark.parametrize(('degrees', 'cut', 'parts'), [(0, 0, 1), (5, 8, 2)])
+def test_the_photo_is_seen_in_packed_references_where_places_say(scene, lq, degrees, cut, parts):
+    """In a reference that keeps its pixels, and in a warped one behind another of another size."""
+    rotated = Image.fromarray(scene).rotate(degrees, Image.Resampling.BICUBIC)
+    given = np.asarray(rotated)[:, SCALE * cut :]
+    stacked = stack(lq, [lq, given], SCALE, align='sift')
+    assert [len(done.parts) for done in stacked.alignments] == [1, parts]
+    points = np.stack(np.mgrid[:60, :80], axis=-1)
+    [found] = Places(stacked.alignments, stacked.layout, SCALE)(points)
+    shown = np.isfinite(found).all(axis=-1)
+    assert not shown[:, : max(0, cut - 4)].any()
+    assert shown[8:-8, 16:-8].all()
+    y, x = np.nan_to_num(found).round().astype(int).T
+    seen = stacked.ref_down[y.T, x.T]
+    alike, contrast = local_agreement(lq, seen)
+    inner = np.s_[8:-8, 16:-8]
+    assert np.average(alike[inner], weights=contrast[inner]) > 0.95
+
+
+def test_without_key_points_nothing_is_known(scene):
+    stacked = stack(scene[:60, :80], [scene[100:160, 100:180]], SCALE, align='off')
+    places = Places(stacked.alignments, stacked.layout, SCALE)
+    assert places(np.zeros((5, 6, 2))).shape == (0, 5, 6, 2)

@@ -96,19 +96,15 @@ def test_tensors_of_two_devices_raise():
         network()(torch.rand(1, 3, 32, 40), *images((128, 192), (32, 48)))
 
 
-def test_forward():
-    out = network()(*images((32, 40), (128, 192), (32, 48)))
-    assert (out.device.type, out.shape) == ('cuda', (1, 3, 128, 160))
-
-
 @pytest.mark.usefixtures('_gpu_with_bfloat16')
-def test_forward_with_autocast():
-    net, dtypes = network(), []
-    net.encoder.register_forward_hook(lambda module, inputs, out: dtypes.append(out[0].dtype))
-    with torch.autocast('cuda', torch.bfloat16):
+@pytest.mark.parametrize('half', [False, True])
+def test_forward(half):
+    net, dtypes = network(), set()
+    net.encoder.register_forward_hook(lambda module, inputs, out: dtypes.add(out[0].dtype))
+    with torch.autocast('cuda', torch.bfloat16, enabled=half):
         out = net(*images((32, 40), (128, 192), (32, 48)))
     assert (out.device.type, out.shape) == ('cuda', (1, 3, 128, 160))
-    assert set(dtypes) == {torch.bfloat16}
+    assert dtypes == {torch.bfloat16 if half else torch.float32}
 
 
 @pytest.fixture

@@ -12,27 +12,14 @@ from torch.nn import functional as F
 from masasr_mm.models import MASAEncoder, MASANet
 from masasr_mm.models.inference.super_resolve import TiledMASANet
 from masasr_mm.models.masa_net import build_part
+from tests.small_networks import TINY, images, network
 
-SMALL = dict(channels=4, fusion_blocks=(1, 1, 1), encoder=dict(num_blocks=1))
-
-
-def images(h=16, w=16, ref_h=16, ref_w=24, n=1, scale=4):
-    torch.manual_seed(0)
-    ref = torch.rand(n, 3, scale * ref_h, scale * ref_w)
-    return torch.rand(n, 3, h, w), ref, F.avg_pool2d(ref, scale)
-
-
-def count(config: dict) -> int:
-    net = MODELS.build(dict(type='MASANet', **config))
-    return sum(parameter.numel() for parameter in net.parameters())
+SIZES = (16, 16, 16, 24)
 
 
 def test_forward_is_the_wiring_of_figure_2a():
     """The same modules called by hand, in the order of design and figure."""
-    net = MASANet(**SMALL).eval()
-    for parameter in net.parameters():
-        torch.nn.init.normal_(parameter, std=0.1)
-    lq, ref, ref_down = images()
+    net, (lq, ref, ref_down) = network(std=0.1), images(*SIZES)
     with torch.no_grad():
         have = net(lq, ref, ref_down)
         lr1, lr2, lr3 = net.encoder(lq)
@@ -73,8 +60,7 @@ def test_convolutions_choose_channels_last_for_one_image_of_numpys(tile, dtype):
 
 
 def test_sizes_that_do_not_fit_are_told():
-    net = MASANet(**SMALL)
-    lq, ref, ref_down = images()
+    net, (lq, ref, ref_down) = network(), images(*SIZES)
     with pytest.raises(ValueError, match=r'lq is 15×16; .* multiples of 8'):
         net(lq[:, :, 1:], ref, ref_down)
     with pytest.raises(ValueError, match='ref is 60×96 but must be 4 times ref_down, 64×96'):
@@ -85,14 +71,9 @@ def test_sizes_that_do_not_fit_are_told():
 def test_other_scales_follow_from_the_argument(scale, parameters):
     """×2 lacks an encoder level, a pyramid level and the fusion at 4×: 1,070,784 parameters."""
     if parameters:
-        assert count(dict(scale=scale)) == parameters
-    net = MASANet(
-        scale,
-        channels=4,
-        fusion_blocks=(1, 1, 1, 1)[: scale.bit_length()],
-        encoder=dict(num_blocks=1),
-    )
-    lq, ref, ref_down = images(scale=scale)
+        assert sum(weight.numel() for weight in MASANet(scale).parameters()) == parameters
+    net = MASANet(scale, **{**TINY, 'fusion_blocks': (1,) * scale.bit_length()})
+    lq, ref, ref_down = images(*SIZES, scale=scale)
     image = net(lq, ref, ref_down)
     assert image.shape == (1, 3, 16 * scale, 16 * scale)
     image.mean().backward()
@@ -136,7 +117,7 @@ def test_gradient_checkpointing_gives_the_same_gradients_in_less_memory(with_cp,
     for parameter in nets[0].parameters():
         torch.nn.init.normal_(parameter, std=0.1)
     nets[1].load_state_dict(nets[0].state_dict())
-    inputs = images(n=2)
+    inputs = images(*SIZES, n=2)
     memory = []
     for net in nets:
         kept, out = saved_bytes(net, inputs)
@@ -152,11 +133,7 @@ def test_gradient_checkpointing_gives_the_same_gradients_in_less_memory(with_cp,
 @torch.no_grad()
 def test_autocast_changes_little(dtype, tolerance, monkeypatch):
     """Of what the network adds to the enlarged LR, where the matches are the same."""
-    torch.manual_seed(0)
-    net = MASANet(**{**SMALL, 'channels': 16}).eval()
-    for parameter in net.parameters():
-        torch.nn.init.normal_(parameter, std=0.1)
-    inputs = images(32, 32, 32, 24)
+    net, inputs = network(std=0.1, channels=16), images(32, 32, 32, 24)
     exact, matches = net.super_resolve(*inputs)
     with torch.autocast('cpu', dtype):
         # Features are rounded before they are matched, so that near-ties may fall the other way.

@@ -4,29 +4,17 @@ from __future__ import annotations
 
 import pytest
 import torch
-from torch.nn import functional as F
 from torch.profiler import ProfilerActivity, profile
 
-from masasr_mm.models import MASANet
 from masasr_mm.models.inference.super_resolve import TiledMASANet
+from tests.small_networks import images, network
 
 NAMES = [
-    *('encode LR', 'encode Ref↓', 'coarse matching', 'fine matching', 'similarity'),
-    *('LR pyramid', 'encode Ref'),
+    *('encode LR', 'LR pyramid', 'encode Ref↓', 'coarse matching', 'fine matching', 'similarity'),
+    'encode Ref',
     *('extract 1×', 'fuse 1×', 'extract 2×', 'fuse 2×', 'extract 4×', 'fuse 4×'),
     'to image',
 ]
-
-
-@pytest.fixture
-def net():
-    torch.manual_seed(0)
-    return MASANet(channels=4, fusion_blocks=(1, 1, 1), encoder=dict(num_blocks=1)).eval()
-
-
-def images(ref_size: int = 96):
-    ref = torch.rand(1, 3, ref_size, ref_size)
-    return torch.rand(1, 3, 24, 24), ref, F.avg_pool2d(ref, 4)
 
 
 def profiled(runner, *given) -> list:
@@ -36,14 +24,15 @@ def profiled(runner, *given) -> list:
 
 
 # Of a reference smaller than the photo the features are kept, of a larger one the texture.
-@pytest.mark.parametrize('ref_size', [64, 128])
-def test_they_are_seen_in_tiles(net, ref_size):
-    names = {event.name for event in profiled(TiledMASANet(net, 16), *images(ref_size))}
+@pytest.mark.parametrize('ref_size', [16, 32])
+def test_they_are_seen_in_tiles(ref_size):
+    given = images(24, 24, ref_size, ref_size)
+    names = {event.name for event in profiled(TiledMASANet(network(), 16), *given)}
     assert names >= set(NAMES)
 
 
-def test_their_order_and_what_is_in_them(net):
-    found = profiled(net, *images())
+def test_their_order_and_what_is_in_them():
+    found = profiled(network(), *images(24, 24, 24, 24))
     events = {event.name: event.time_range for event in found if event.name in NAMES}
     assert sorted(events, key=lambda name: events[name].start) == NAMES
     convolutions = [event for event in found if event.name == 'aten::conv2d']

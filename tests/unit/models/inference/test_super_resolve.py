@@ -51,7 +51,7 @@ def test_tiles_match_as_the_whole_does_where_the_search_is_pruned(monkeypatch):
     with torch.no_grad():
         whole, matches = net.super_resolve(*inputs)
         net.matching.search = 'exact'
-        exact = net.match(inputs[0], inputs[2])[1]
+        exact = net.match(net.encode_lr(inputs[0])[0], inputs[2])
     net.matching.search = 'pruned'
     assert not torch.equal(exact.coarse_index, matches.coarse_index)
     for tile in (16, None):

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import numpy as np
 import torch
-from mmagic.registry import MODELS
 from mmagic.structures import DataSample
 from torch.nn import functional as F
 
-import masasr_mm  # noqa: F401
 from masasr_mm.models.matching import Matches, match_maps
+from tests.editors import build
 
 
 def test_indices_become_rows_and_columns_and_the_padding_is_cut():
@@ -32,14 +31,7 @@ def test_indices_become_rows_and_columns_and_the_padding_is_cut():
 def test_the_editor_tells_where_texture_came_from():
     """A reference whose Ref↓ is the LR, shifted: every pixel away from borders finds itself."""
     torch.manual_seed(0)
-    model = MODELS.build(
-        dict(
-            type='MASA',
-            generator=dict(type='MASANet', channels=8, fusion_blocks=(1, 1, 1)),
-            pixel_loss=dict(type='L1Loss'),
-            data_preprocessor=dict(type='DataPreprocessor', mean=[0.0] * 3, std=[255.0] * 3),
-        )
-    ).eval()
+    model = build(generator=dict(type='MASANet', channels=8, fusion_blocks=(1, 1, 1))).eval()
     ref_down = torch.randint(0, 256, (3, 30, 34)).float()
     lq = ref_down[:, 4:25, 6:29]
     sample = DataSample(

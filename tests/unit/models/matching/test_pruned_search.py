@@ -36,7 +36,8 @@ def similarities(lr, ref_down, dilations=(1, 2, 3), patch=3):
 
 def search(lr, ref_down, kind='pruned', **settings):
     module = MatchExtractionModule(search=kind, **settings)
-    return module.coarse_match(lr, ref_down, module.block_grid(lr, ref_down))
+    grid = module.block_grid(tuple(lr.shape[2:]), tuple(ref_down.shape[2:]))
+    return module.coarse_match(lr, ref_down, grid)
 
 
 @pytest.mark.parametrize(

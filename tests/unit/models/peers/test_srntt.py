@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pytest
 import torch
 from torch import nn
 from torch.nn import functional as F
@@ -9,10 +10,29 @@ from torch.nn import functional as F
 from masasr_mm.models.peers import SRNTT
 
 
-def test_a_reference_like_the_photo_gives_its_features_up_to_the_border(features):
-    """Where every patch finds itself, the average of the overlapping ones is the feature itself."""
+class Features(nn.Module):
+    """Random projections of the pixels at three sizes, as VGG has them."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.layers = nn.ModuleList(
+            nn.Conv2d(3, count, stride, stride) for count, stride in zip((256, 128, 64), (4, 2, 1))
+        )
+
+    def forward(self, image):
+        return [layer(image) for layer in self.layers]
+
+
+@pytest.fixture
+def net() -> SRNTT:
+    torch.manual_seed(0)
     net = SRNTT(channels=4, num_blocks=1)
-    net.extractor = features((256, 128, 64))
+    net.extractor = Features()
+    return net
+
+
+def test_a_reference_like_the_photo_gives_its_features_up_to_the_border(net):
+    """Where every patch finds itself, the average of the overlapping ones is the feature itself."""
     ref = torch.rand(1, 3, 24, 20)
     lq = F.interpolate(ref, scale_factor=1 / 4, mode='bicubic', antialias=True)
     with torch.no_grad():
@@ -21,11 +41,8 @@ def test_a_reference_like_the_photo_gives_its_features_up_to_the_border(features
             torch.testing.assert_close(have, expected, rtol=1e-4, atol=1e-5)
 
 
-def test_the_transfer_against_the_equation(features):
+def test_the_transfer_against_the_equation(net):
     """ψ₀ is the content, ψₗ = (ψ + Res(ψ ‖ M))↑2 (Eq. 4)."""
-    torch.manual_seed(0)
-    net = SRNTT(channels=4, num_blocks=1)
-    net.extractor = features((256, 128, 64))
     for part in net.modules():
         if isinstance(part, nn.Conv2d):
             nn.init.normal_(part.weight, std=0.1)

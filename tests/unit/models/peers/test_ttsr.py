@@ -2,20 +2,16 @@
 
 from __future__ import annotations
 
-import itertools
-
 import pytest
 import torch
 from mmagic.registry import MODELS
 from mmagic.structures import DataSample
-from torch.nn import functional as F
 from torchvision import models
 
 from masasr_mm.errors import UserError
 from masasr_mm.models.peers import TTSRNetwork
 from masasr_mm.models.peers.network import enlarge
 from masasr_mm.models.peers.ttsr import TextureExtractor, TextureMatching
-from tests.naive_mem import cosines, patches
 
 BLOCKS = (1, 1, 1, 1)
 
@@ -93,27 +89,3 @@ def test_a_file_of_something_else_is_refused(tmp_path):
     torch.save({'conv.weight': torch.zeros(1)}, tmp_path / 'other.pth')
     with pytest.raises(UserError, match=r"no VGG19 of torchvision.*'features\.0\.weight'"):
         TextureExtractor().load_vgg19(tmp_path / 'other.pth')
-
-
-def test_textures_come_from_the_most_similar_patches(features):
-    """Position by position; overlapping patches are averaged (TTSR's Eq. 1–4)."""
-    net = TextureMatching(True)
-    net.extractor = features((6, 4, 2))
-    lq, ref, ref_down = torch.rand(1, 3, 4, 3), torch.rand(1, 3, 12, 20), torch.rand(1, 3, 3, 5)
-    with torch.no_grad():
-        attention, textures = net.match(lq, ref, ref_down)
-        query, key = (net.extractor(enlarge(image))[0][0] for image in (lq, ref_down))
-        values = net.extractor(ref)
-    best = cosines(patches(query), patches(key)).max(dim=1)
-    torch.testing.assert_close(attention.flatten(), best.values)
-    found = dict(
-        zip(itertools.product(range(4), range(3)), map(divmod, best.indices.tolist(), [5] * 12))
-    )
-    for scale, value, texture in zip((1, 2, 4), values, textures):
-        side = 3 * scale
-        padded = F.pad(value[0], [scale] * 4)
-        summed = torch.zeros(value.shape[1], (4 + 2) * scale, (3 + 2) * scale)
-        for (y, x), (v, u) in found.items():
-            taken = padded[:, v * scale : v * scale + side, u * scale : u * scale + side]
-            summed[:, y * scale : y * scale + side, x * scale : x * scale + side] += taken / 9
-        torch.testing.assert_close(texture[0], summed[:, scale:-scale, scale:-scale])
