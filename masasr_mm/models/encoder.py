@@ -29,11 +29,6 @@ class MASAEncoder(BaseModule):
         num_levels (int): How many levels there are. Default: 3.
         num_blocks (int): Residual blocks of each level. Default: 4.
         init_cfg (dict, optional): mmengine's initialisation config. Default: None.
-
-    Examples:
-        >>> finest, middle, coarsest = MASAEncoder()(torch.rand(1, 3, 64, 48))
-        >>> coarsest.shape
-        torch.Size([1, 64, 16, 12])
     """
 
     def __init__(

@@ -74,12 +74,6 @@ class MASANet(BaseModule):
     Raises:
         ValueError: If the scale is no power of two, ``fusion_blocks`` does not fit it, or
             ``with_cp`` names what is no part.
-
-    Examples:
-        >>> net = MASANet()
-        >>> lq, ref_down = torch.rand(1, 3, 40, 40), torch.rand(1, 3, 40, 40)
-        >>> net(lq, torch.rand(1, 3, 160, 160), ref_down).shape
-        torch.Size([1, 3, 160, 160])
     """
 
     memory_format = torch.channels_last

@@ -24,12 +24,6 @@ class SingleImageNetwork(PeerNetwork):
         network (dict): Config of the network, which maps (N, 3, h, w) to (N, 3, 4·h, 4·w).
         value_range (float): What white is to the network. Default: 1.
         init_cfg (dict, optional): mmengine's initialisation config.
-
-    Example:
-        >>> network = dict(type='RDNNet', in_channels=3, out_channels=3)
-        >>> net = SingleImageNetwork(network)
-        >>> net(torch.rand(1, 3, 24, 24)).shape
-        torch.Size([1, 3, 96, 96])
     """
 
     def __init__(

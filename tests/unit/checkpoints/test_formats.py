@@ -130,6 +130,14 @@ def renamed(weights: dict, names: dict[str, str]) -> dict:
     return found
 
 
+def assert_loaded(target, source, file) -> None:
+    """All weights of one editor come into another from a file."""
+    load_generator(target, file)
+    expected = source.generator.state_dict()
+    for key, value in target.generator.state_dict().items():
+        assert torch.equal(value, expected[key]), key
+
+
 def official(name: str, weights: dict) -> dict:
     """What the authors' file would hold."""
     if name == 'rdn':
@@ -163,10 +171,7 @@ def test_ttsrs_official_file(tmp_path):
     for copy in ('LTE', 'LTE_copy'):
         weights.update({f'{copy}.{key}': value for key, value in extractor.items()})
     torch.save(weights, tmp_path / 'TTSR.pt')
-    load_generator(target, tmp_path / 'TTSR.pt')
-    expected = source.generator.state_dict()
-    for key, value in target.generator.state_dict().items():
-        assert torch.equal(value, expected[key]), key
+    assert_loaded(target, source, tmp_path / 'TTSR.pt')
 
 
 @pytest.mark.parametrize('name', ['rdn', 'esrgan', 'ttsr'])
@@ -182,18 +187,13 @@ def test_mmagics_files(name, tmp_path):
     }
     weights['discriminator.conv.weight'] = torch.zeros(1)
     torch.save(dict(state_dict=weights, meta=dict(mmedit_version='0.9')), tmp_path / 'a.pth')
-    load_generator(target, tmp_path / 'a.pth')
-    expected = source.generator.state_dict()
-    for key, value in target.generator.state_dict().items():
-        assert torch.equal(value, expected[key]), key
+    assert_loaded(target, source, tmp_path / 'a.pth')
 
 
 def test_ours_go_in_as_they_are_and_others_are_told(tmp_path):
     source, target = editor('rdn', 1), editor('rdn', 2)
     torch.save(dict(state_dict=source.state_dict()), tmp_path / 'ours.pth')
-    load_generator(target, tmp_path / 'ours.pth')
-    for have, need in zip(target.generator.parameters(), source.generator.parameters()):
-        assert torch.equal(have, need)
+    assert_loaded(target, source, tmp_path / 'ours.pth')
     with pytest.raises(UserError, match=r'ours\.pth does not fit .* is missing in the file'):
         load_generator(editor('esrgan', 1), tmp_path / 'ours.pth')
     assert in_our_format(source.state_dict(), 'ours') is None
@@ -241,16 +241,14 @@ def test_there_and_back_is_exact(ours, released):
     assert all(torch.equal(back[key], ours[key]) for key in ours)
 
 
-def test_red_and_blue_change_places_only_where_images_are_seen(ours, released):
+def test_released_weights_have_their_places_here(ours, released):
+    """Red and blue change places where images are seen; branches of DRAM are told apart."""
     first, last = 'generator.encoder.levels.0.0.weight', 'generator.to_image'
     assert torch.equal(released['enc.conv_L1.weight'][:, 0], ours[first][:, 2])
     assert torch.equal(released['decoder.conv_out.weight'][0], ours[f'{last}.weight'][2])
     assert torch.equal(released['decoder.conv_out.bias'][[0, 1]], ours[f'{last}.bias'][[2, 1]])
     middle = 'generator.refinements.1.3.conv1.weight'
     assert torch.equal(released['decoder.blk_x2.3.conv1.weight'], ours[middle])
-
-
-def test_branches_of_dram_are_told_apart(ours, released):
     for letter, branch in (('a', 'ref_branch'), ('b', 'lr_branch')):
         for direction in ('down', 'up'):
             key = f'generator.aggregations.1.{branch}.{direction}.weight'
