@@ -183,9 +183,13 @@ class MatchExtractionModule(BaseModule):
 
     def textures(self, refs: list[Tensor], matches: Matches) -> Iterator[Tensor]:
         """Extract from features of all scales, finest first, which are used up; coarsest first."""
-        known = (stages.find_sources(matches, self.patch_size),) if self.supports_tiles else ()
+        if not self.supports_tiles:
+            while refs:
+                yield self.extract(refs.pop(), matches)
+            return
+        sources = stages.find_sources(matches, self.patch_size)
         while refs:
-            yield self.extract(refs.pop(), matches, *known)
+            yield self.extract(refs.pop(), matches, sources)
 
 
 _lock = threading.Lock()
