@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import csv
 import json
-import math
 from pathlib import Path
 
 import numpy as np
@@ -16,6 +15,7 @@ from PIL import Image
 from skimage import data
 
 from tests.scripts import call_tool, load_tool
+from tests.transcription import psnr
 
 compare = load_tool('analysis_tools/compare.py')
 real_pairs = load_tool('analysis_tools/real_pairs.py')
@@ -34,12 +34,6 @@ def pairs(tmp_path_factory):
         for number, view in enumerate(views):
             Image.fromarray(view).save(folder / f'{name}_{number}.png')
     return folder
-
-
-def luma_psnr(one: np.ndarray, other: np.ndarray) -> float:
-    """BT.601, studio swing."""
-    difference = (one.astype(float) - other) @ np.array([65.481, 128.553, 24.966]) / 255
-    return 10 * math.log10(255**2 / np.mean(difference**2))
 
 
 class Recorder:
@@ -66,7 +60,7 @@ def test_every_reference_of_a_pair(pairs):
     assert recorder.aligned[:5] == ['off', 'off', 'auto', 'off', 'auto']
     assert list(results['weights'][:6]) == ['bicubic', *['w'] * 5]
     assert list(results['reference'][1:6]) == list(real_pairs.REFERENCES)
-    expected = [luma_psnr(gt, image) for image in (quality.enlarge_bicubic(lq), recorder(lq, lq))]
+    expected = [psnr(gt, image) for image in (quality.enlarge_bicubic(lq), recorder(lq, lq))]
     assert list(results['psnr'][:2]) == pytest.approx(expected, abs=1e-3)
     table = real_pairs.table_of(results, 'psnr')
     assert list(table['reference']) == ['', *real_pairs.REFERENCES]
@@ -113,8 +107,8 @@ def test_a_row_a_method(pairs, srcnn, tmp_path, monkeypatch, capsys):
     assert table['enet']['PSNR'] == table['bicubic']['parameters (M)'] == ''
     assert table['enet']['parameters (M)'] == '0.85'
     # Trained weights do better than plain enlargement, random ones do not.
-    psnr = {name: float(table[name]['PSNR']) for name in ('bicubic', 'srcnn', 'masa-rec')}
-    assert psnr['srcnn'] < psnr['bicubic'] < psnr['masa-rec']
+    random, plain, ours = (float(table[name]['PSNR']) for name in ('srcnn', 'bicubic', 'masa-rec'))
+    assert random < plain < ours
     assert table['masa-rec']['time (s)'] == ''
     assert all(row['PSNR'] in printed for row in table.values())
     content = json.loads((out / 'comparison.json').read_text('utf-8'))

@@ -4,9 +4,6 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from contextlib import redirect_stdout
-from io import StringIO
-from pathlib import Path
 
 import pytest
 from PIL import Image
@@ -34,15 +31,6 @@ def levels(pixels: int, count: int = 3) -> int:
     """Multiply-adds of the encoder's first levels for an image of so many pixels."""
     first = conv(pixels, 3) + 8 * conv(pixels)
     return first + sum(9 * conv(pixels // 4**level) for level in range(1, count))
-
-
-def test_table_2(paper):
-    matching = sum(cost.formula for cost in paper[1:3])
-    assert matching / 1e9 == pytest.approx(8.8426, abs=5e-5)
-    assert round(matching / 1e9, 2) == 8.84
-    everything = tool.total(paper)
-    assert everything.parameters == 4_028_291
-    assert everything.formula / 1e9 == pytest.approx(350.71, abs=5e-3)
 
 
 def test_every_module_against_a_count_by_hand(paper):
@@ -116,18 +104,10 @@ def test_peers(name):
     assert found['matching'] == (128**4 * 9 * 256 if name in ('srntt', 'ttsr') else 0)
 
 
-@pytest.fixture(scope='module')
-def sweep(tmp_path_factory) -> tuple[str, Path]:
-    """What the tool prints of the paper's case and its settings, and the folder that it writes."""
-    out = tmp_path_factory.mktemp('complexity')
-    with pytest.MonkeyPatch.context() as patch, redirect_stdout(StringIO()) as stdout:
-        patch.setenv('COLUMNS', '200')
-        assert not call_tool(tool, patch, CONFIG, '--sweep', '--out', out)
-    return stdout.getvalue(), out
-
-
-def test_table_2_and_figure_5(sweep):
-    printed, out = sweep
+def test_table_2_and_figure_5(tmp_path, monkeypatch, capsys):
+    monkeypatch.setenv('COLUMNS', '200')
+    assert not call_tool(tool, monkeypatch, CONFIG, '--sweep', '--out', tmp_path)
+    printed = capsys.readouterr().out
     for text in (
         '4,028,291',
         '350.7141',
@@ -138,14 +118,14 @@ def test_table_2_and_figure_5(sweep):
         '(a) LR block',
     ):
         assert text in printed
-    content = json.loads((out / 'complexity.json').read_text('utf-8'))
+    content = json.loads((tmp_path / 'complexity.json').read_text('utf-8'))
     assert content['matching'] == 8_842_641_408
     whole = content['modules'].pop()
     assert whole['name'] == 'total'
     for key in ('parameters', 'formula', 'as_run'):
         assert sum(row[key] for row in content['modules']) == whole[key]
     assert {setting['panel'] for setting in content['sweep']} == {'a', 'b', 'c'}
-    assert Image.open(out / 'complexity.png').width > 800
+    assert Image.open(tmp_path / 'complexity.png').width > 800
 
 
 @pytest.mark.parametrize(

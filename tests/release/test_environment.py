@@ -80,11 +80,7 @@ class Project:
             (self.root / 'requirements' / f'{name}.txt').write_text(content + '\n')
 
     def run(self, *command: object, **environment: str) -> tuple[int, list[str], str]:
-        """Run a command, or what every script does first.
-
-        Returns:
-            tuple[int, list[str], str]: Exit status, lines of the output, and error output.
-        """
+        """Run a command, or what every script does first: status, lines of output, and errors."""
         use = 'set -eu; source tools/environment.sh; use_environment runtime; echo "$PYTHON"'
         variables = dict(
             PIP_CONFIG_FILE=os.devnull,
@@ -123,6 +119,13 @@ def bare_path(tmp_path) -> Path:
     for name in ('bash', 'dirname', 'cat', 'cksum'):
         (folder / name).symlink_to(shutil.which(name))
     return folder
+
+
+def write_script(path: Path, line: str) -> str:
+    """Write a command of one line in bash, and return its path."""
+    path.write_text(f'#!/bin/bash\n{line}\n')
+    path.chmod(0o755)
+    return str(path)
 
 
 def error_line(status: int, error: str) -> str:
@@ -170,42 +173,29 @@ class TestWhatIsMissing:
         status, _, error = project.run(PIP_NO_INDEX='0', **offline)
         assert 'no package registry can be reached' in error_line(status, error)
 
-    @pytest.mark.parametrize('script', ['', '[[ "$2" != *ensurepip* ]]'])
-    def test_python(self, project, bare_path, script):
-        if script:  # one without the module venv
-            python = bare_path / 'python3.10'
-            python.write_text(f'#!/bin/bash\n{script}\n')
-            python.chmod(0o755)
-        status, _, error = project.run('bash', 'tools/run_tests.sh', PATH=str(bare_path))
-        message = 'no Python 3.10 to 3.13 with the module venv found; install one'
-        assert error_line(status, error).startswith(message)
-        assert not project.venv.exists()
+    def test_python(self, project, bare_path):
+        """None at all, and one without the module venv."""
+        for _ in range(2):
+            status, _, error = project.run('bash', 'tools/run_tests.sh', PATH=str(bare_path))
+            message = 'no Python 3.10 to 3.13 with the module venv found; install one'
+            assert error_line(status, error).startswith(message)
+            assert not project.venv.exists()
+            write_script(bare_path / 'python3.10', '[[ "$2" != *ensurepip* ]]')
 
 
-class TestActiveEnvironment:
-    @pytest.fixture
-    def path(self, bare_path) -> str:
-        """A PATH on which the Python that runs the tests is the active one."""
-        script = bare_path / 'python'
-        script.write_text(f'#!/bin/bash\nexec "{sys.executable}" "$@"\n')
-        script.chmod(0o755)
-        return f'{bare_path}{os.pathsep}{os.environ["PATH"]}'
-
-    @pytest.mark.parametrize('mmcv', ['lite', 'full'])
-    def test_used_if_it_has_everything(self, project, path, mmcv):
-        project.require(runtime='pytest>=7', lite='no-such', full='no-such')
-        project.require(**{mmcv: 'packaging'})
-        status, lines, _ = project.run(PATH=path)
-        python = shutil.which('python', path=path)
-        assert status == 0
-        assert lines == [f'environment: using the active {python}', python]
-        assert not project.venv.exists()
+@pytest.mark.parametrize('mmcv', ['lite', 'full'])
+def test_the_active_environment_is_used_if_it_has_everything(project, bare_path, mmcv):
+    project.require(runtime='pytest>=7', lite='no-such', full='no-such')
+    project.require(**{mmcv: 'packaging'})
+    python = write_script(bare_path / 'python', f'exec "{sys.executable}" "$@"')
+    status, lines, _ = project.run(PATH=f'{bare_path}{os.pathsep}{os.environ["PATH"]}')
+    assert status == 0
+    assert lines == [f'environment: using the active {python}', python]
+    assert not project.venv.exists()
 
 
 def test_slurm_command(tmp_path):
-    srun = tmp_path / 'srun'
-    srun.write_text('#!/bin/bash\nprintf "%s\\n" "$@"\n')
-    srun.chmod(0o755)
+    write_script(tmp_path / 'srun', 'printf "%s\\n" "$@"')
     result = subprocess.run(
         ['bash', ROOT / 'tools/slurm_test.sh', 'gpus', 'job', 'a b.py', 'c.pth', '--out', 'd'],
         env={**os.environ, 'PATH': f'{tmp_path}:{Path(sys.executable).parent}:{os.environ["PATH"]}',

@@ -6,12 +6,12 @@ import time
 
 import pytest
 import torch
-from torch.nn import functional as F
 from torch.profiler import record_function
 
 from masasr_mm.errors import UserError
-from masasr_mm.models import MASANet, MatchExtractionModule
+from masasr_mm.models import MatchExtractionModule
 from tests.scripts import load_tool
+from tests.small_networks import images, network
 
 measuring = load_tool('analysis_tools/measuring.py')
 UnfoldedMatching = measuring.UnfoldedMatching
@@ -45,16 +45,10 @@ def test_a_child_that_dies_is_told_in_a_line():
 @pytest.mark.parametrize('sizes', [(40, 24, 30, 52), (8, 16, 5, 40), (16, 16, 16, 16)])
 @torch.no_grad()
 def test_the_released_matching_agrees(sizes):
-    h, w, ref_h, ref_w = sizes
-    torch.manual_seed(0)
-    net = MASANet(channels=4, fusion_blocks=(1, 1, 1), encoder=dict(num_blocks=1)).eval()
-    for parameter in net.parameters():
-        torch.nn.init.normal_(parameter, std=0.15)
-    ref = torch.rand(2, 3, 4 * ref_h, 4 * ref_w)
-    images = (torch.rand(2, 3, h, w), ref, F.avg_pool2d(ref, 4))
-    have, matches = net.super_resolve(*images)
+    net, given = network(), images(*sizes, n=2)
+    have, matches = net.super_resolve(*given)
     net.matching = UnfoldedMatching.like(net.matching)
-    expected, others = net.super_resolve(*images)
+    expected, others = net.super_resolve(*given)
     for one, other in zip(matches[:3], others[:3]):
         assert torch.equal(one, other)
     torch.testing.assert_close(have, expected, rtol=1e-4, atol=1e-5)

@@ -19,19 +19,11 @@ from torch.multiprocessing import start_processes
 
 import masasr_mm  # noqa: F401
 from masasr_mm.errors import UserError
+from tests.conftest import MODEL
+from tests.editors import ADVERSARIAL, GENERATOR
 from tests.training import START_METHOD, join
 
-GENERATOR = dict(type='MASANet', channels=4, fusion_blocks=(1, 1, 1), encoder=dict(num_blocks=1))
-MODEL = dict(
-    type='MASA',
-    generator=GENERATOR,
-    pixel_loss=dict(type='L1Loss'),
-    data_preprocessor=dict(type='DataPreprocessor', mean=[0.0] * 3, std=[255.0] * 3),
-)
-GAN = dict(
-    discriminator=dict(type='MASADiscriminator', in_size=64, mid_channels=4),
-    gan_loss=dict(type='GANLoss', gan_type='vanilla', loss_weight=5e-3),
-)
+GAN = dict(ADVERSARIAL, discriminator=dict(ADVERSARIAL['discriminator'], in_size=64))
 
 
 def item(number: int, value: float | None = None) -> dict:
@@ -53,7 +45,6 @@ def train(
     data: list[dict],
     guard: dict | None,
     gan: bool = False,
-    checkpoint: dict | None = None,
     optimizer: dict | None = None,
     **options,
 ) -> Runner:
@@ -62,7 +53,7 @@ def train(
     optimizer = optimizer or dict(optimizer=dict(type='Adam', lr=1e-3))
     names = ['generator', 'discriminator'] if gan else ['generator']
     runner = Runner(
-        model=MODELS.build({**MODEL, **(GAN if gan else {})}),
+        model=MODELS.build({**MODEL, 'generator': GENERATOR, **(GAN if gan else {})}),
         work_dir=str(work_dir),
         experiment_name=re.sub(r'\W', '_', str(work_dir)),
         train_dataloader=dict(
@@ -72,7 +63,7 @@ def train(
         optim_wrapper=dict(
             constructor='MultiOptimWrapperConstructor', **dict.fromkeys(names, optimizer)
         ),
-        default_hooks=dict(checkpoint=checkpoint),
+        default_hooks=dict(checkpoint=None),
         custom_hooks=[] if guard is None else [dict(type='NonFiniteGuard', **guard)],
         default_scope='mmagic',
         log_level='WARNING',
@@ -86,20 +77,15 @@ def weights(runner: Runner) -> dict:
     return {key: value for key, value in runner.model.state_dict().items() if key != 'step_counter'}
 
 
-def assert_equal(have: dict, need: dict) -> None:
-    assert have.keys() == need.keys()
-    for key, value in need.items():
-        assert torch.equal(have[key], value), key
-
-
-@pytest.mark.parametrize('value', [math.nan, math.inf])
-def test_stops_with_the_iteration_and_the_files(tmp_path, value):
-    data = [item(0), item(1), item(2, value), item(3)]
+@pytest.mark.parametrize(('value', 'budget'), [(math.nan, 0), (math.inf, 0), (math.nan, 1)])
+def test_stops_with_the_iteration_and_the_files(tmp_path, value, budget):
+    data = [item(0, value if budget else None), item(1), item(2, value), item(3)]
     with pytest.raises(UserError) as error:
-        train(tmp_path, data, {})
+        train(tmp_path, data, dict(budget=budget))
     line = str(error.value)
     assert line.startswith('iteration 3: the gradients of the generator are not finite')
     assert 'files of the batch: input/002.png;' in line
+    assert f'now {budget}' in line
     assert '\n' not in line
 
 
@@ -107,20 +93,12 @@ def test_a_skipped_batch_leaves_no_trace(tmp_path, caplog):
     """To the bit as if it had not been in the data, moments of Adam and all."""
     bad = train(tmp_path / 'a', [item(0), item(1), item(7, math.nan), item(2)], dict(budget=1))
     good = train(tmp_path / 'b', [item(0), item(1), item(2)], None)
-    assert_equal(weights(bad), weights(good))
-    states = [runner.optim_wrapper.state_dict()['generator'] for runner in (bad, good)]
-    for have, need in zip(states[0]['state'].values(), states[1]['state'].values()):
-        for key in need:
-            assert torch.equal(have[key], need[key])
+    moments = [runner.optim_wrapper.state_dict()['generator']['state'] for runner in (bad, good)]
+    torch.testing.assert_close(weights(bad), weights(good), rtol=0, atol=0)
+    torch.testing.assert_close(*moments, rtol=0, atol=0)
     log = next((tmp_path / 'a').rglob('*.log')).read_text()
     assert 'input/007.png; skipped, 1 of at most 1' in log
     assert '1 iterations were not finite and skipped (at most 1)' in log
-
-
-def test_the_budget_ends(tmp_path):
-    data = [item(0, math.nan), item(1), item(2, math.nan)]
-    with pytest.raises(UserError, match=r'iteration 3: .*input/002\.png.* now 1'):
-        train(tmp_path, data, dict(budget=1))
 
 
 def test_both_networks_are_watched(tmp_path):
@@ -162,24 +140,22 @@ def scaled(monkeypatch):
     return wrapper
 
 
-def scale_of(runner: Runner) -> float:
-    return runner.optim_wrapper['generator'].loss_scaler.get_scale()
-
-
-def test_an_overflow_that_the_loss_scaler_skips_is_not_counted(tmp_path, scaled, monkeypatch):
-    """The scaled loss of the first iteration is infinite, the loss is not."""
-    monkeypatch.setitem(MODEL, 'pixel_loss', dict(type='L1Loss', loss_weight=100))
-    wrapper = scaled(init_scale=2.0**127, backoff_factor=2.0**-60)
-    runner = train(tmp_path, [item(0), item(1)], {}, optimizer=wrapper)
-    assert scale_of(runner) == 2.0**67
-    assert runner.message_hub.runtime_info.get('non_finite_steps', 0) == 0
-
-
-def test_a_loss_of_a_step_that_the_loss_scaler_skips_is_not_counted(tmp_path, scaled):
-    """Half precision may overflow on the way to the loss, too; nothing may be left of it."""
-    data = [item(0), item(1, math.inf), item(2)]
-    runner = train(tmp_path, data, {}, True, optimizer=scaled(init_scale=1024.0))
-    assert scale_of(runner) == 512
+@pytest.mark.parametrize(
+    ('weight', 'value', 'options', 'scale'),
+    [
+        # The scaled loss of the first iteration is infinite, the loss is not.
+        (100, None, dict(init_scale=2.0**127, backoff_factor=2.0**-60), 2.0**67),
+        # Half precision may overflow on the way to the loss, too; nothing may be left of it.
+        (1, math.inf, dict(init_scale=1024.0), 512),
+    ],
+)
+def test_what_the_loss_scaler_skips_is_not_counted(
+    tmp_path, scaled, monkeypatch, weight, value, options, scale
+):
+    monkeypatch.setitem(MODEL, 'pixel_loss', dict(type='L1Loss', loss_weight=weight))
+    data = [item(0), item(1, value), item(2)]
+    runner = train(tmp_path, data, {}, gan=value is not None, optimizer=scaled(**options))
+    assert runner.optim_wrapper['generator'].loss_scaler.get_scale() == scale
     assert runner.message_hub.runtime_info.get('non_finite_steps', 0) == 0
     assert all(value.isfinite().all() for value in runner.model.state_dict().values())
 

@@ -21,6 +21,7 @@ from masasr_mm.apis import MASAInferencer
 from masasr_mm.models.inference.super_resolve import TiledMASANet
 from masasr_mm.models.matching import MatchMaps
 from masasr_mm.tensor_files import write_tensors
+from tests.conftest import MODEL
 
 # The same cases in every run.
 cases = partial(
@@ -70,12 +71,7 @@ def editor_config(kind: Kind) -> dict:
             dilations=kind.dilations,
         ),
     )
-    return dict(
-        type='MASA',
-        generator=generator,
-        pixel_loss=dict(type='L1Loss'),
-        data_preprocessor=dict(type='DataPreprocessor', mean=[0.0] * 3, std=[255.0] * 3),
-    )
+    return dict(MODEL, generator=generator)
 
 
 @cache

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 import torch
+from mmengine.config import Config
 from mmengine.runner import Runner
 from PIL import Image
 
@@ -19,35 +20,40 @@ ITERATIONS = 16
 
 @pytest.fixture
 def config(small_data, tmp_path):
-    """The ×2 config on small data, with a small network."""
-    path = tmp_path / 'x2.py'
-    path.write_text(
-        f"""
-_base_ = {str(REPOSITORY / 'configs' / 'masa-rec_x2_cufed5.py')!r}
-model = dict(
-    generator=dict(channels=8, fusion_blocks=(1, 1), encoder=dict(num_blocks=1))
-)
-test_pipeline = _base_.test_pipeline
+    """Return a config of a scale on small data, with a small network."""
+
+    def make(scale: int, iterations: int) -> Config:
+        path = tmp_path / f'x{scale}.py'
+        path.write_text(
+            f"""
+_base_ = {str(REPOSITORY / 'configs' / f'masa-rec_x{scale}_cufed5.py')!r}
+blocks = (1,) * {scale.bit_length()}
+model = dict(generator=dict(channels=8, fusion_blocks=blocks, encoder=dict(num_blocks=1)))
+train_pipeline, test_pipeline = _base_.train_pipeline, _base_.test_pipeline
+if train_pipeline[2]['type'] == 'FixedCrop':
+    train_pipeline[2]['crop_size'] = (64, 64)
 test_pipeline[3]['size'] = (96, 96)
 train_dataloader = dict(
     batch_size=2,
     num_workers=0,
     persistent_workers=False,
-    dataset=dict(data_root={str(small_data / 'train')!r}),
+    dataset=dict(data_root={str(small_data / 'train')!r}, pipeline=train_pipeline),
 )
 val_dataloader = dict(
     num_workers=0,
     dataset=dict(data_root={str(small_data / 'test' / 'CUFED5')!r}, pipeline=test_pipeline),
 )
 test_dataloader = val_dataloader
-train_cfg = dict(max_iters={ITERATIONS}, val_interval={ITERATIONS})
+train_cfg = dict(max_iters={iterations}, val_interval={iterations})
 optim_wrapper = dict(generator=dict(optimizer=dict(lr=2e-3)))
-default_hooks = dict(checkpoint=dict(interval={ITERATIONS}))
+default_hooks = dict(checkpoint=dict(interval={iterations}))
 custom_hooks = []
 randomness = dict(seed=0)
 """
-    )
-    return load_config(str(path), work_dir=str(tmp_path / 'work'))
+        )
+        return load_config(str(path), work_dir=str(tmp_path / f'work_{scale}'))
+
+    return make
 
 
 def scores(runner: Runner) -> dict[str, float]:
@@ -68,6 +74,7 @@ def train(runner: Runner) -> list[tuple[torch.Size, ...]]:
 
 
 def test_a_few_steps_make_better_images(config, small_data, tmp_path):
+    config = config(2, ITERATIONS)
     untrained = deepcopy(config)
     untrained.default_hooks.checkpoint = None  # it begins with the training
     runner = Runner.from_cfg(untrained)
@@ -93,35 +100,9 @@ def test_a_few_steps_make_better_images(config, small_data, tmp_path):
     assert infer(tmp_path / 'lq.png', ref).shape == expected
 
 
-def test_eight_times(small_data, tmp_path):
+def test_eight_times(config):
     """A step and a validation of the ×8 config, whose crops are as small as the pairs ask for."""
-    path = tmp_path / 'x8.py'
-    path.write_text(
-        f"""
-_base_ = {str(REPOSITORY / 'configs' / 'masa-rec_x8_cufed5.py')!r}
-model = dict(
-    generator=dict(channels=4, fusion_blocks=(1, 1, 1, 1), encoder=dict(num_blocks=1))
-)
-train_pipeline, test_pipeline = _base_.train_pipeline, _base_.test_pipeline
-train_pipeline[2]['crop_size'] = (64, 64)
-test_pipeline[3]['size'] = (96, 96)
-train_dataloader = dict(
-    batch_size=2,
-    num_workers=0,
-    persistent_workers=False,
-    dataset=dict(data_root={str(small_data / 'train')!r}, pipeline=train_pipeline),
-)
-val_dataloader = dict(
-    num_workers=0,
-    dataset=dict(data_root={str(small_data / 'test' / 'CUFED5')!r}, pipeline=test_pipeline),
-)
-test_dataloader = val_dataloader
-train_cfg = dict(max_iters=1, val_interval=1)
-default_hooks = dict(checkpoint=None)
-custom_hooks = []
-"""
-    )
-    runner = Runner.from_cfg(load_config(str(path), work_dir=str(tmp_path / 'work')))
+    runner = Runner.from_cfg(config(8, 1))
     shapes = train(runner)
     whole, eighth = (2, 3, 64, 64), (2, 3, 8, 8)
     assert shapes == [(eighth, whole, eighth, whole)]

@@ -48,8 +48,6 @@ def data(small_data, tmp_path) -> Path:
 @pytest.fixture
 def train(monkeypatch, capfd, tmp_path, small_config, data):
     """Train four iterations with the tool, without validation; returns status and error lines."""
-    for name, value in (('LOCAL_RANK', '0'), ('TORCH_FORCE_WEIGHTS_ONLY_LOAD', '1')):
-        monkeypatch.setenv(name, value)
     # Two trainings in one second would share a logger.
     numbers = iter(range(100))
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import shutil
-import socket
 import subprocess
 import sys
 import tarfile
@@ -17,7 +16,7 @@ import pytest
 from PIL import Image
 
 from masasr_mm import weights
-from tests.commands import kill_group, run, succeed
+from tests.commands import free_port, kill_group, run, succeed
 from tests.conftest import REPOSITORY
 
 MIM = {'model-index.yml', 'configs/masa_x4_cufed5.py', 'configs/_base_/models/masa.py',
@@ -126,11 +125,9 @@ def test_the_photo_command_and_its_weights(installed, photos):
 
 def test_the_page(installed):
     pytest.importorskip('gradio')
-    with socket.socket() as server:
-        server.bind(('127.0.0.1', 0))
-        port = server.getsockname()[1]
+    port = free_port()
     process = subprocess.Popen(
-        [installed.bin / 'masasr-demo', '--port', str(port)],
+        [installed.bin / 'masasr-demo', '--port', port],
         cwd=installed.folder,
         env={**os.environ, 'PYTHONPATH': '', 'OMP_NUM_THREADS': '1'},
         start_new_session=True,
