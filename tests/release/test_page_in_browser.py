@@ -19,7 +19,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from masasr_mm.apis import MASAInferencer
+from tests.commands import run_python, succeed
 from tests.conftest import REPOSITORY
 
 pytest.importorskip('gradio', reason='gradio is not installed (requirements/demo.txt)')
@@ -137,7 +137,7 @@ def files(photos, tmp_path):
     return paths
 
 
-def test_a_visitor_gets_what_the_api_gives(browser, page, files, small_checkpoint, tmp_path):
+def test_a_visitor_gets_what_the_command_gives(browser, page, files, small_checkpoint, tmp_path):
     photo, ref, other = files
     upload(browser, 'photo', photo)
     upload(browser, 'references', ref, other)
@@ -150,8 +150,11 @@ def test_a_visitor_gets_what_the_api_gives(browser, page, files, small_checkpoin
     with Image.open(tmp_path / 'result.png') as image:
         result = np.asarray(image)
     assert result.shape == (224, 240, 3)
-    expected = MASAInferencer(small_checkpoint, device='cpu').predict(photo, [ref, other])
-    np.testing.assert_array_equal(result, expected.image)
+    # A process as well, so that both have the extra matchers, or neither.
+    options = ('--checkpoint', small_checkpoint, '--device', 'cpu', '--dtype', 'float32')
+    arguments = (photo, '--ref', ref, other, *options, '--out', tmp_path / 'expected.png')
+    succeed(run_python('-m', 'masasr_mm.cli', *arguments))
+    np.testing.assert_array_equal(result, np.asarray(Image.open(tmp_path / 'expected.png')))
     said = until(browser, lambda: find(browser, '#message')[0].text)
     assert said.startswith('60×56 → 240×224 pixels. ')
     assert len(find(browser, '#comparison img')) == 2
