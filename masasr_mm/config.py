@@ -1,4 +1,4 @@
-"""Reading configs for the command line tools, with a user's mistakes told in one line."""
+"""Reading configs for the command line tools, with a user's mistakes in one line."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ def config_files(config: Config) -> list[str]:
 
 
 def check_data(config: Config, *kinds: str) -> list[BaseDataset]:
-    """Build the datasets of 'train', 'val' or 'test' once, to tell of missing data first."""
+    """Build the datasets of 'train', 'val' or 'test' once, to report missing data first."""
     datasets = []
     for kind in kinds:
         loaders = _as_list(config.get(f'{kind}_dataloader'))

@@ -18,7 +18,7 @@ REQUIREMENTS = Path(__file__).resolve().parent.parent / 'requirements'
 #: Requirement files of which one is enough: mmcv-lite, or mmcv.
 EITHER = ('lite', 'full')
 #: What matters to how the package works, besides what requirements/ names.
-FURTHER = ('safetensors', 'onnxruntime', 'openvino', 'lmdb', 'gradio', 'lpips')
+FURTHER = ('onnxruntime', 'openvino', 'lmdb', 'gradio', 'lpips')
 
 
 def parse_args() -> argparse.Namespace:
@@ -26,7 +26,7 @@ def parse_args() -> argparse.Namespace:
     parser = argparse.ArgumentParser(
         description=__doc__,
         epilog='exit status: 0 where everything that is needed is there, else 1; '
-        'docs/compatibility.md tells what was run with which versions',
+        'docs/compatibility.md says what was run with which versions',
     )
     with suppress(ImportError):  # which is what is to be found out
         from masasr_mm.version import add_version
@@ -103,7 +103,7 @@ def package_rows() -> list[tuple[str, str, str, str, str]]:
 
 
 def machine_rows() -> list[tuple[str, str]]:
-    """Return what importing the packages tells."""
+    """Return what importing the packages shows."""
     import torch
 
     gpus = [torch.cuda.get_device_name(index) for index in range(torch.cuda.device_count())]

@@ -75,11 +75,11 @@ FINE_ENOUGH = 3  # times the size that it will have: what is finer hardly change
 class Alignment(NamedTuple):
     """What was done with one reference.
 
-    ``by`` is what told scale and angle: ``'key points'`` or ``'patches'`` (MEM). The reference is
-    left as it is where ``'nothing'`` did, or where it is ``'too coarse'``, hardly finer than the
-    photo, or where alignment ``'failed'``. ``frame`` is the SR frame in the reference, by key
-    points, of which the first part shows what the reference does; None where nothing told, or where
-    it is of planes.
+    ``by`` says what scale and angle come from: ``'key points'`` or ``'patches'`` (MEM). The
+    reference is left as it is where that is ``'nothing'``, or where it is ``'too coarse'``, hardly
+    finer than the photo, or where alignment ``'failed'``. ``frame`` is the SR frame in the
+    reference, by key points, of which the first part shows what the reference does; None without
+    key points, or where it is of planes.
     """
 
     parts: tuple[Part, ...]  # the images that it became
@@ -210,7 +210,7 @@ def align(lq: np.ndarray, ref: np.ndarray, scale: int, method: str = 'auto') -> 
     It becomes two images: the part that shows what the photo shows, warped onto the SR frame, and
     the whole at the frame's scale and angle, so that nothing is lost where the warp is wrong. Where
     the reference shows the photo as well without being warped, its own pixels are taken, and where
-    that is everywhere, the whole is all. If key points do not tell how, MEM chooses a scale and a
+    that is everywhere, the whole is all. If key points do not show how, MEM chooses a scale and a
     quarter turn, and the reference so changed is added to the reference as it is. If that is not
     clear either, or if the reference shows hardly more detail than the photo, or if OpenCV fails,
     it is left alone. One of ``METHODS`` finds the key points; several planes are found by learned
@@ -270,7 +270,7 @@ def _align(photo: _Photo, ref: _Reference, method: str) -> Aligned:
 
 
 def _by_fit(photo: _Photo, ref: _Reference, fit: homography.Fit | None, matches: int) -> Aligned:
-    """Align a reference by what its key points tell, or by patches if that is nothing."""
+    """Align a reference by its key points, or by patches if that is nothing."""
     if fit is None:
         return _by_patches(photo, ref.image, matches)
     if too_coarse := _too_coarse(photo, ref, fit.similarity, matches):

@@ -106,8 +106,8 @@ def _done(
     try:
         for job, index in zip(progress.over([plan.jobs[index] for index in mine]), mine):
             done[index] = super_resolve(job)
-            _tell(done[index])
-            processes.tell(index, done[index])
+            _print(done[index])
+            processes.report(index, done[index])
         for line in processes.wait(plan.jobs):
             print(line, file=sys.stderr)
     except KeyboardInterrupt:
@@ -184,7 +184,7 @@ def _exported(options: NetworkOptions) -> MASAInferencer:
     return ExportedInferencer(options.checkpoint, options.align, options.device, options.dtype)
 
 
-def _tell(outcome: Outcome) -> None:
+def _print(outcome: Outcome) -> None:
     """Print what became of a photo: results to standard output, trouble to standard error."""
     print(outcome.line, file=sys.stderr if outcome.status == 'failed' else sys.stdout, flush=True)
     for warning in outcome.warnings:

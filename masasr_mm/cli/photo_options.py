@@ -215,7 +215,7 @@ def parse_args(arguments: Sequence[str] | None = None) -> tuple[NetworkOptions, 
     output.add_argument(
         '--strip-metadata',
         action='store_true',
-        help='leave out date, camera, place and whatever else EXIF and XMP tell of the photo',
+        help='leave out date, camera, place and whatever else EXIF and XMP say of the photo',
     )
     output.add_argument(
         '--keep-time', action='store_true', help='give results the time of their photos'

@@ -91,19 +91,19 @@ class Processes:
         ahead = [i for i, job in enumerate(jobs) if not (job.done or job.problem)]
         return sorted([*ahead[rank :: self.count], *(idle if rank == 0 else ())])
 
-    def tell(self, index: int, outcome: Outcome) -> None:
+    def report(self, index: int, outcome: Outcome) -> None:
         """Let the first process know what became of a photo."""
         if not self.first:
             with suppress(RuntimeError):
                 self._store.set(f'outcome/{index}', pickle.dumps(outcome))
 
     def outcomes(self, total: int) -> dict[int, Outcome]:
-        """Return what the other processes have told so far."""
+        """Return what the other processes have reported so far."""
         if self._store is None or not self.first:
             return {}
         keys = {index: f'outcome/{index}' for index in range(total)}
-        told = [index for index, key in keys.items() if self._store.check([key])]
-        return {index: pickle.loads(self._store.get(keys[index])) for index in told}
+        known = [index for index, key in keys.items() if self._store.check([key])]
+        return {index: pickle.loads(self._store.get(keys[index])) for index in known}
 
     def wait(self, jobs: Sequence[Job]) -> Iterator[str]:
         """Wait until the others are done; yield a line on each that ended before."""
@@ -142,8 +142,8 @@ def join() -> Processes:
     from torch.distributed import PrefixStore, rendezvous
 
     launcher = started[0]
-    told = os.environ.get(LOCAL_COUNTS[launcher], '1')
-    local_count = int(re.match(r'\d*', told).group() or 1)  # Slurm's is such as 4(x2),3
+    counts = os.environ.get(LOCAL_COUNTS[launcher], '1')
+    local_count = int(re.match(r'\d*', counts).group() or 1)  # Slurm's is such as 4(x2),3
     if local_count == int(os.environ[COUNTS[launcher]]):
         os.environ.setdefault('MASTER_ADDR', '127.0.0.1')
     set_torch_variables(launcher)

@@ -23,4 +23,9 @@ from .mmengine import (
     without_wrappers,
 )
 from .openvino import keep_signal_stack
-from .torch import cpu_has_bfloat16_units, load_weights_only, precision_switches
+from .torch import (
+    cpu_has_bfloat16_units,
+    exact_products,
+    load_weights_only,
+    precision_switches,
+)

@@ -3,9 +3,15 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from functools import partial
 from typing import Any
+
+_lock = threading.Lock()
+_users = 0
+_settings: list[tuple[Callable, Any]] = []
 
 
 def precision_switches() -> list[tuple[Callable[[], Any], Callable[[Any], None], Any]]:
@@ -38,10 +44,36 @@ def precision_switches() -> list[tuple[Callable[[], Any], Callable[[Any], None],
     ]
 
 
-def cpu_has_bfloat16_units() -> bool:
-    """Tell whether this CPU multiplies bfloat16 itself, and torch knows how to.
+@contextmanager
+def exact_products() -> Iterator[None]:
+    """Let convolutions and matrix products of float32 be computed in float32, for a while.
 
-    torch 2.14 imitates bfloat16 on all other CPUs, and tells only by functions of its own, which
+    cuDNN's convolutions take TF32 by default, of 10 bits for float32's 23, and
+    ``torch.set_float32_matmul_precision`` can ask for that or for bfloat16, on the CPU, too.
+    These are settings of the whole process: while any thread is in here they are exact for all,
+    and when the last one leaves they are as before.
+    """
+    global _users  # noqa: PLW0603  (so are the settings)
+    with _lock:
+        _users += 1
+        if _users == 1:
+            for get, put, exact in precision_switches():
+                _settings.append((put, get()))
+                put(exact)
+    try:
+        yield
+    finally:
+        with _lock:
+            _users -= 1
+            while not _users and _settings:
+                put, before = _settings.pop()
+                put(before)
+
+
+def cpu_has_bfloat16_units() -> bool:
+    """Return whether this CPU multiplies bfloat16 itself, and torch knows how to.
+
+    torch 2.14 imitates bfloat16 on all other CPUs, and says so only by functions of its own, which
     versions before 2.6 lack; then the answer is no.
     """
     import torch
@@ -53,7 +85,7 @@ def cpu_has_bfloat16_units() -> bool:
 def load_weights_only() -> None:
     """Make every ``torch.load`` of this process refuse files that would run code.
 
-    torch 2.4 and 2.5 want to be told. A user's ``TORCH_FORCE_NO_WEIGHTS_ONLY_LOAD`` is left alone.
+    torch 2.4 and 2.5 have to be asked. A user's ``TORCH_FORCE_NO_WEIGHTS_ONLY_LOAD`` is left alone.
     """
     if not os.environ.get('TORCH_FORCE_NO_WEIGHTS_ONLY_LOAD'):
         os.environ['TORCH_FORCE_WEIGHTS_ONLY_LOAD'] = '1'

@@ -208,8 +208,8 @@ def fitted(photo: Photo, kind: str) -> Photo:
         photo = photo._replace(rgb=in_bits(photo.rgb, 8), alpha=alpha, levels=None)
     if kind != 'png' and photo.png_color:
         if png_space(photo.png_color, None, photo.grey).hdr:
-            told = 'its HDR colours (cICP) fit into PNG alone, so the result looks pale'
-            photo = photo._replace(warnings=(*photo.warnings, told))
+            warning = 'its HDR colours (cICP) fit into PNG alone, so the result looks pale'
+            photo = photo._replace(warnings=(*photo.warnings, warning))
         photo = photo._replace(png_color=None)
     return photo
 
@@ -304,7 +304,7 @@ def _decode(
         raise BrokenFileError(f'{name}: the image file is empty')
     try:
         with _open(io.BytesIO(content), name) as image:
-            page, told = _largest_page(image)
+            page, warning = _largest_page(image)
             image.seek(page)
             if side:
                 image.draft(None, (side, side))
@@ -320,7 +320,7 @@ def _decode(
         raise _unreadable(name, error) from error
     except Exception as error:  # a broken file can end in any error of the libraries
         raise _unreadable(name, error) from error
-    return photo._replace(warnings=(told, *photo.warnings)) if told else photo
+    return photo._replace(warnings=(warning, *photo.warnings)) if warning else photo
 
 
 def _photo(
@@ -575,7 +575,7 @@ def _samples(pixels: np.ndarray, alpha: np.ndarray | None) -> np.ndarray:
 
 
 def _options(photo: Photo, kind: str) -> dict[str, Any]:
-    """Return how Pillow is told what to write besides the pixels."""
+    """Return by which options Pillow writes besides the pixels."""
     exif, xmp, resolution, _ = photo.metadata
     options = dict(icc_profile=photo.icc_profile, exif=exif, xmp=xmp, dpi=resolution)
     if kind == 'png':

@@ -1,4 +1,4 @@
-"""What a photo tells of its date, camera, place and print size: EXIF, XMP and resolution."""
+"""What a photo says of its date, camera, place and print size: EXIF, XMP and resolution."""
 
 from __future__ import annotations
 
@@ -67,7 +67,7 @@ class Metadata(NamedTuple):
     problems: tuple[str, ...] = ()
 
     def stripped(self) -> Metadata:
-        """Return what tells nothing of date, camera and place: the resolution."""
+        """Return what says nothing of date, camera and place: the resolution."""
         return Metadata(resolution=self.resolution)
 
 
@@ -155,8 +155,8 @@ def _exif(image: Image.Image) -> bytes | None:
 
 
 def _resolution(image: Image.Image) -> tuple[float, float] | None:
-    """Return the pixels an inch that an image file tells, across and down."""
-    # Where a JPEG file does not tell it, Pillow says 72.
+    """Return the pixels an inch that an image file gives, across and down."""
+    # Where a JPEG file does not give it, Pillow says 72.
     silent = image.format in ('JPEG', 'MPO') and image.info.get('jfif_unit') not in (1, 2)
     found = None if silent else image.info.get('dpi')
     if found is None:

@@ -167,7 +167,7 @@ def _feature_extractor(backbone: str, layers: list[str], weights: Path) -> nn.Mo
 
 
 def _renamed(weights: Mapping[str, Tensor], network: nn.Module, file: Path) -> Mapping[str, Tensor]:
-    """Give weights the names that they have in a network, where order and shapes tell them."""
+    """Give weights the names that they have in a network, where order and shapes give them."""
     own = network.state_dict()
     if weights.keys() == own.keys():
         return weights

@@ -236,7 +236,7 @@ class Album:
             some = slice(starts[word], starts[word + 1])
             if some.start == some.stop:
                 continue
-            # Of vectors of 1 and -1 the dot product tells how many differ.
+            # Of vectors of 1 and -1 the dot product gives how many differ.
             bits = (64 - _signs(own[words.ravel() == word]) @ _signs(signatures[some]).T) / 2
             near = bits <= FAR
             weight = np.exp(-((bits[near] / SPREAD) ** 2))

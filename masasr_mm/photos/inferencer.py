@@ -219,7 +219,7 @@ class MASAInferencer:
     def predict(
         self, lq: ImageInput, ref: ImageInput | Sequence[ImageInput], bits: int = 8
     ) -> Prediction:
-        """Super-resolve one image and tell all about it.
+        """Super-resolve one image; return all that is known of the result.
 
         A black-and-white image stays so, whatever the colours of its references, which are
         brought into its colour space. What is transparent takes on the colours beside it.

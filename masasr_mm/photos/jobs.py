@@ -296,15 +296,15 @@ def _names_a_file(out: str | None) -> bool:
 def _format(kind: str | None, out_file: Path | None) -> str:
     if out_file is None:
         return kind or 'png'
-    told = SUFFIXES.get(out_file.suffix.lower())
-    if told is None:
+    named = SUFFIXES.get(out_file.suffix.lower())
+    if named is None:
         raise UserError(
             f"{out_file}: results cannot be written as '{out_file.suffix}'; use one of "
             f'{", ".join(SUFFIXES)}'
         )
-    if kind and kind != told:
+    if kind and kind != named:
         raise UserError(f'{out_file} does not go with --format {kind}; leave one of them out')
-    return told
+    return named
 
 
 def _out_folder(options: PhotoOptions, suffix: str) -> Path:
@@ -383,7 +383,7 @@ def _check_sizes(jobs: Sequence[Job], options: PhotoOptions, kind: str, scale: i
         try:
             header = read_header(job.lq)
         except UserError:
-            continue  # told when its turn comes
+            continue  # reported when its turn comes
         size = header[:2]
         if options.reduce_first != 1:
             width, height = reduced_size(*size, options.reduce_first)

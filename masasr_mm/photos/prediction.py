@@ -1,4 +1,4 @@
-"""A super-resolved image with all that tells how it came about."""
+"""A super-resolved image, and how it came about."""
 
 from __future__ import annotations
 

@@ -147,7 +147,7 @@ class SaveImagesHook(Hook):
             image = sample.output.pred_img.permute(1, 2, 0).byte().numpy()
             _, content = cv2.imencode('.png', image)
             with written_whole(self.out_dir / image_file(sample.gt_path, test_set)) as temporary:
-                temporary.write_bytes(content)  # which tells why it fails, other than OpenCV
+                temporary.write_bytes(content)  # which says why it fails, unlike OpenCV
 
 
 @HOOKS.register_module()

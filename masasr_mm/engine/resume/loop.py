@@ -115,7 +115,7 @@ class ResumableTrainLoop(IterBasedTrainLoop):
         self.dataloader_iterator = iter(self.dataloader)
         for name, wrapper in self._optim_wrappers():
             if name in state.get('inner_counts', {}):
-                # -1: mmengine tells wrappers in a dict no last iteration
+                # -1: mmengine gives wrappers in a dict no last iteration
                 wrapper.initialize_count_status(self.runner.model, state['inner_counts'][name], -1)
         self._decide_current_val_interval()
         self._set_random_states(state.get('random_states'))

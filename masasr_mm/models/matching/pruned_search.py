@@ -19,14 +19,8 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from .blocks import BlockGrid, groups
-from .stages import (
-    BLOCKS_AT_ONCE,
-    EPS,
-    DilatedPatches,
-    best_in_windows,
-    centre_patches,
-    windows,
-)
+from .stages import BLOCKS_AT_ONCE, EPS, DilatedPatches, centre_patches
+from .window_search import best_in_windows, windows
 
 RANK = 95
 """Columns of V; with more, fewer of the best positions are missed."""

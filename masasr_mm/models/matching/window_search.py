@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import torch
 from torch import Tensor
+from torch.nn import functional as F
 
-from .blocks import BlockGrid
-from .stages import best_in_windows, centre_patches, patch_norms
+from .blocks import BlockGrid, groups, joined
+from .stages import centre_patches, patch_norms
 
 RADIUS = 8
 """How far from its own place the centre of a block is looked for, in positions of Ref↓."""
@@ -111,3 +112,86 @@ def strip(lr: Tensor, number: Tensor, grid: BlockGrid) -> tuple[Tensor, BlockGri
     cut = pixels[:, rows[:, :, None], columns[:, None, :]]
     few = cut.permute(0, 4, 2, 1, 3).flatten(3)
     return few, grid._replace(lr=(side, side * count), blocks=(1, count), places=None)
+
+
+def best_in_windows(
+    top: Tensor,
+    left: Tensor,
+    side: int,
+    patches: Tensor,
+    pixels: Tensor,
+    norms: Sequence[Tensor],
+    grid: BlockGrid,
+    number: Tensor | None = None,
+) -> tuple[Tensor, Tensor]:
+    """Find the best position in some windows of Ref↓ by the whole sum of cosines (Eq. 1).
+
+    Takes the first rows and columns of the windows, (N, B, S), which may reach over the border,
+    centre patches, (N, B, dilations, C, patch, patch), of all blocks if ``number`` says which B of
+    them are meant, F_Ref↓, (N, H, W, C), and the norms of its patches. Returns the sums, -∞ where
+    all windows lie outside, and flat indices into the Ref↓ grid, the lowest of equal ones, (N, B)
+    each.
+    """
+    n, count, per_block = top.shape
+    elements = n * per_block * (side + 2 * grid.reach) ** 2 * pixels.shape[3]
+    found = []
+    for part in groups(count, elements, grid.max_elements):
+        queries = patches[:, part if number is None else number[part]]
+        corners = top[:, part], left[:, part]
+        found.append(_best_of_group(*corners, side, queries, pixels, norms, grid))
+    best, index = (joined(parts, dim=1) for parts in zip(*found))
+    return best, index
+
+
+def _best_of_group(
+    top: Tensor,
+    left: Tensor,
+    side: int,
+    patches: Tensor,
+    pixels: Tensor,
+    norms: Sequence[Tensor],
+    grid: BlockGrid,
+) -> tuple[Tensor, Tensor]:
+    """Do the same for as many blocks as may be searched at once."""
+    height, width, channels = pixels.shape[1:]
+    size, reach = grid.patch_size, grid.reach
+    corners = ((first - reach).flatten(1) for first in (top, left))
+    around = windows(pixels, *corners, side + 2 * reach)
+    products = torch.matmul(
+        patches.movedim(3, -1).flatten(2, 4),
+        around.view(*top.shape[:2], -1, channels).transpose(2, 3),
+    )
+    products = products.unflatten(3, (-1, *around.shape[2:4]))
+    products = products.unflatten(2, (len(grid.dilations), size, size))
+    step = torch.arange(side, device=top.device)
+    rows, columns = top[..., None, None] + step[:, None], left[..., None, None] + step
+    inside = (rows >= 0) & (rows < height) & (columns >= 0) & (columns < width)
+    index = rows.clamp(0, height - 1) * width + columns.clamp(0, width - 1)
+    total = 0
+    for i, (dilation, norm) in enumerate(zip(grid.dilations, norms)):
+        first = reach - dilation * grid.radius
+        starts = [slice(first + dilation * j, first + dilation * j + side) for j in range(size)]
+        product = sum(
+            products[:, :, i, a, b, :, starts[a], starts[b]]
+            for a in range(size)
+            for b in range(size)
+        )
+        total = total + product / norm.flatten(1).gather(1, index.flatten(1)).view_as(index)
+    total = torch.where(inside, total, -torch.inf)
+    best = total.flatten(2).amax(dim=2)
+    last = height * width - 1  # what NaN, which equals nothing, comes to
+    index = torch.where(total == best[..., None, None, None], index, last)
+    return best, index.flatten(2).amin(dim=2)
+
+
+def windows(pixels: Tensor, top: Tensor, left: Tensor, side: int) -> Tensor:
+    """Cut windows with corners (N, M) out of (N, H, W, C), zeros outside: (N, M, side, side, C)."""
+    n, height, width, channels = pixels.shape
+    reach = torch.arange(side, device=pixels.device)
+    rows, columns = top[..., None] + reach, left[..., None] + reach
+    in_rows, in_columns = (rows >= 0) & (rows < height), (columns >= 0) & (columns < width)
+    sample = torch.arange(n, device=pixels.device)[:, None, None] * height
+    rows = (sample + rows.clamp(0, height - 1)) * width
+    index = rows[..., None] + columns.clamp(0, width - 1)[..., None, :]
+    found = F.embedding(index, pixels.reshape(-1, channels))
+    return found.mul_((in_rows[..., None] & in_columns[..., None, :])[..., None])

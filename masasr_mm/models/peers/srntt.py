@@ -23,7 +23,7 @@ class TextureTransfer(nn.Module):
         self.blocks = residual_blocks(channels, num_blocks)
 
     def forward(self, feature: Tensor, texture: Tensor) -> Tensor:
-        """Add to ψ, (N, C, H, W), what its texture M, (N, texture_channels, H, W), tells."""
+        """Add to ψ, (N, C, H, W), what its texture M, (N, texture_channels, H, W), holds."""
         merged = F.relu(self.merge(torch.cat((feature, texture), dim=1)))
         return feature + self.blocks(merged)
 

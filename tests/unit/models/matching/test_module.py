@@ -10,11 +10,10 @@ import torch
 from torch.nn import functional as F
 
 import masasr_mm  # noqa: F401
-from masasr_mm.compat import precision_switches
+from masasr_mm.compat import exact_products, precision_switches
 from masasr_mm.models import MatchExtractionModule
 from masasr_mm.models.matching import stages
 from masasr_mm.models.matching.blocks import groups, to_blocks
-from masasr_mm.models.matching.module import exact_products
 from tests import naive_mem
 
 
