@@ -48,9 +48,8 @@ class MASAInferencer:
     Args:
         checkpoint (str | os.PathLike): Weights that come with the package, by name: 'photos' for
             what cameras and messengers make, 'sharp' for crisper results of which more is invented,
-            'bicubic' for the benchmarks' LR images; or a
-            checkpoint of ours, or one of the authors', or its URL; or a folder that
-            :meth:`save_pretrained` wrote. Default: 'photos'.
+            'bicubic' for the benchmarks' LR images; or a checkpoint of ours, or one of the
+            authors', or its URL; or a folder that :meth:`save_pretrained` wrote. Default: 'photos'.
         config (str, optional): Config file of the model, which is Python code and is run: give
             only one that you trust. Without it the network's config is read from the checkpoint,
             where nothing is run, or else the paper's network is taken.
@@ -127,7 +126,7 @@ class MASAInferencer:
         """Make an inferencer of weights in Hugging Face's layout.
 
         Args:
-            name (str | os.PathLike): Weights that come with the package, 'photos' or 'bicubic'; a
+            name (str | os.PathLike): Weights that come with the package, such as 'photos'; a
                 folder with ``config.json`` and ``model.safetensors``; or a repository of the hub,
                 ``owner/name``, which is fetched once.
             **options: As for the class.
