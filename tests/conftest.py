@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from unittest import mock
 
 import pytest
+import torch
 from mmengine.registry import DefaultScope
 
 import masasr_mm  # noqa: F401  (before mmagic, which cannot be imported alone beside mmcv-lite)
@@ -50,8 +51,9 @@ def _plain_configs() -> Iterator[None]:
 
 
 @pytest.fixture(autouse=True)
-def _signals_stay() -> Iterator[None]:
-    """Let no command that runs inside this process leave its way to end behind."""
+def _settings_stay() -> Iterator[None]:
+    """Let no command or training that runs inside this process leave its settings behind."""
+    torch.use_deterministic_algorithms(False)
     before = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGINT)}
     yield
     for number, handler in before.items():

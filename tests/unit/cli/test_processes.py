@@ -33,7 +33,7 @@ def test_the_first_tells_of_all_and_of_one_that_died(three, monkeypatch):
     first.start(Plan(JOBS, 'png', []))
     assert second.plan().jobs == third.plan().jobs == JOBS
     for each, index in ((second, 3), (third, 4), (third, 7)):
-        each.tell(index, Outcome(JOBS[index], 'written', 'well'))
+        each.report(index, Outcome(JOBS[index], 'written', 'well'))
     [line] = first.wait(JOBS)
     assert line.startswith('process 1 ended before 1 of its photos')
     assert list(first.outcomes(8)) == [3, 4, 7]
