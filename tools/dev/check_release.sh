@@ -8,6 +8,7 @@ cd "$ROOT"
 [ -z "$(git status --porcelain)" ] || fail "commit or remove first: $(git status --porcelain | head -n 3 | xargs)"
 [ "${1:-}" = --no-tests ] || bash tools/run_tests.sh --all
 use_environment runtime sample tests peers
+unset PYTHONPATH # or pip takes the checkout for an installation of the wheel
 
 folder="$(mktemp -d)"
 trap 'rm -rf "$folder"' EXIT
