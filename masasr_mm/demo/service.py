@@ -24,7 +24,7 @@ from ..images.io import Photo, read_header, read_photo, read_rgb, write_photo
 from ..images.metadata import Metadata
 from ..images.pixels import resize
 from ..models.agreement import LOW_AGREEMENT
-from ..photos.album import Album, names
+from ..photos.album import Album, file_names
 from ..photos.postprocessing import postprocess
 from ..photos.prediction import Prediction, two_digits
 from ..visualization.match_picture import draw_matches
@@ -182,7 +182,7 @@ class Service:
         found = self.album.find(photo, scale=scale)
         if not found:
             return [], 'Nothing in the album shows what is in the photo; it was its own reference'
-        return [str(ref.path) for ref in found], f'Found in the album: {names(found)}'
+        return [str(ref.path) for ref in found], f'Found in the album: {file_names(found)}'
 
     def cancel(self, visitor: str | None) -> None:
         """Cancel the jobs of a visitor, those that wait and the one that runs."""
@@ -288,8 +288,8 @@ def sweep(folder: Path, seconds: float, keep: set[str] = frozenset()) -> None:
     """Delete files and empty folders below a folder that are older than some seconds."""
     oldest = time.time() - seconds
     for parent, folders, files in os.walk(folder, topdown=False):
-        for entries, delete in ((files, os.unlink), (folders, os.rmdir)):
-            for path in (os.path.join(parent, name) for name in entries):
+        for names, delete in ((files, os.unlink), (folders, os.rmdir)):
+            for path in (os.path.join(parent, name) for name in names):
                 # What is gone, full, or open on Windows is left for the next time.
                 with suppress(OSError):
                     if path not in keep and os.stat(path).st_mtime < oldest:

@@ -297,7 +297,7 @@ def find_references(
     return album.find(photo, count, scale, itself)
 
 
-def names(found: Sequence[FoundReference]) -> str:
+def file_names(found: Sequence[FoundReference]) -> str:
     """Return the names of files that were found, such as ``a.jpg (the original), b.jpg``."""
     return ', '.join(ref.path.name + (' (the original)' if ref.original else '') for ref in found)
 

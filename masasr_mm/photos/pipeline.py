@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from ..errors import UserError
 from ..images.io import DEEP_FORMATS, Photo, read_photo, write_photo, write_picture
 from ..images.pixels import resize
-from .album import Album, names
+from .album import Album, file_names
 from .jobs import Job, PhotoOptions
 from .postprocessing import postprocess, reduced_size
 from .prediction import Prediction
@@ -89,7 +89,7 @@ class PhotoPipeline:
         if not found:
             where = self.album.folder
             return job._replace(refs=(job.lq,)), f'nothing like it in {where}: its own reference'
-        return job._replace(refs=tuple(ref.path for ref in found)), f'found: {names(found)}'
+        return job._replace(refs=tuple(ref.path for ref in found)), f'found: {file_names(found)}'
 
     def _reduced_first(self, photo: Photo) -> Photo:
         """Return the photo as the network shall see it."""

@@ -125,11 +125,18 @@ def test_the_photo_command_and_its_weights(installed, photos):
 
 def test_the_page(installed):
     pytest.importorskip('gradio')
-    port = free_port()
+    port, album = free_port(), installed.folder / 'album'
+    album.mkdir()
+    Image.new('RGB', (64, 64)).save(album / 'photo.png')
     process = subprocess.Popen(
-        [installed.bin / 'masasr-demo', '--port', port],
+        [installed.bin / 'masasr-demo', '--port', port, '--ref-from', album],
         cwd=installed.folder,
-        env={**os.environ, 'PYTHONPATH': '', 'OMP_NUM_THREADS': '1'},
+        env={
+            **os.environ,
+            'PYTHONPATH': '',
+            'OMP_NUM_THREADS': '1',
+            'XDG_CACHE_HOME': str(installed.folder / 'cache'),
+        },
         start_new_session=True,
         stdout=subprocess.DEVNULL,
     )
@@ -138,7 +145,7 @@ def test_the_page(installed):
     finally:
         kill_group(process.pid)
         process.wait()
-    assert 'gradio' in page
+    assert 'Without a reference one is looked for in an album' in page
 
 
 def wait_for_page(address: str, process: subprocess.Popen, seconds: float = 120) -> str:

@@ -1,4 +1,4 @@
-"""Stage 1 where it is known where in Ref↓ each block lies: around that place first (Eq. 1)."""
+"""Stage 1 in windows of Ref↓ (Eq. 1), such as those around the places where blocks should lie."""
 
 from __future__ import annotations
 
