@@ -54,6 +54,8 @@ def _plain_configs() -> Iterator[None]:
 def _settings_stay() -> Iterator[None]:
     """Let no command or training that runs inside this process leave its settings behind."""
     torch.use_deterministic_algorithms(False)
+    torch.backends.cudnn.allow_tf32 = True
+    torch.set_float32_matmul_precision('highest')
     before = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGINT)}
     yield
     for number, handler in before.items():

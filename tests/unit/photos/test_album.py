@@ -16,7 +16,7 @@ from skimage import data
 from masasr_mm.apis import find_references
 from masasr_mm.errors import UserError
 from masasr_mm.photos import album as album_module
-from masasr_mm.photos.album import Album
+from masasr_mm.photos.album import Album, file_names
 
 SCENE = np.asarray(Image.fromarray(data.coffee()).resize((420, 280)))
 PHOTO = np.asarray(Image.fromarray(SCENE[28:252, 42:378]).resize((84, 56)))
@@ -91,6 +91,9 @@ def test_copies_count_once_and_a_larger_original_comes_first(folder):
         original.resize(size).save(folder / f'copy{index}.jpg', quality=80 + index)
     [first, *others] = find_references(PHOTO, folder, count=9)
     assert first.original
+    assert file_names([first, others[0]]) == (
+        f'{first.path.name} (the original), {others[0].path.name}'
+    )
     assert first.gain == pytest.approx(4, rel=0.03)
     assert set(names(others)) == ALL
     for path in folder.glob('copy*'):
