@@ -48,5 +48,5 @@ val_dataloader = dict(dataset=dict(pairs, pipeline=test_pipeline, split='val', t
 test_dataloader = val_dataloader
 
 train_cfg = dict(max_iters=iterations, val_interval=max(1, iterations // 10))
-default_hooks = dict(checkpoint=dict(interval=max(1, iterations // 10)))
+default_hooks = dict(logger=dict(interval=20), checkpoint=dict(interval=max(1, iterations // 10)))
 auto_scale_lr = dict(base_batch_size=batch)

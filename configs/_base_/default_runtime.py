@@ -4,7 +4,8 @@ default_scope = 'mmagic'
 custom_imports = dict(imports=['masasr_mm'], allow_failed_imports=False)
 
 default_hooks = dict(
-    timer=dict(type='IterTimerHook'),
+    # mmagic's estimates the time left once in 100 iterations
+    timer=dict(type='mmengine.IterTimerHook'),
     logger=dict(type='LoggerHook', interval=100),
     param_scheduler=dict(type='ParamSchedulerHook'),
     checkpoint=dict(
