@@ -28,6 +28,25 @@ for _ in range(5):
     torch.ones(size // 4)
 print(kept, resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before)
 """
+# Measures the statistics of a feature in tiles; prints how many bytes more the process then holds.
+MEASURE = """
+from types import SimpleNamespace
+import torch
+from masasr_mm.models import MASANet
+from masasr_mm.models.inference.super_resolve import TiledMASANet
+from masasr_mm.system import held_memory, keep_freed_memory
+
+keep_freed_memory()
+net = MASANet(fusion_blocks=(1, 1, 1), encoder=dict(num_blocks=1)).eval()
+matches = SimpleNamespace(blocks=(32, 32), fine_index=torch.zeros(1, 1024, 8, 8))
+texture = lambda index, blocks: torch.rand(1, 64, *(32 * (b.stop - b.start) for b in blocks))
+cache = SimpleNamespace(matches=matches, texture=texture)
+feature = torch.rand(1, 64, 512, 512)
+before = held_memory(feature.device)
+with torch.no_grad():
+    TiledMASANet(net, 64)._moments(2, feature, cache)
+print(held_memory(feature.device) - before)
+"""
 SIZE = 2**26
 PAGES = SIZE // 4096
 
@@ -51,6 +70,14 @@ glibc_alone = pytest.mark.skipif(platform.libc_ver()[0] != 'glibc', reason='anot
 @glibc_alone
 def test_a_tensor_lies_where_the_freed_one_lay():
     assert pages_taken('keep') == ('True', pytest.approx(0, abs=PAGES / 10))
+
+
+@glibc_alone
+def test_statistics_of_tiles_do_not_cut_up_what_is_freed():
+    command = [sys.executable, '-c', MEASURE]
+    result = subprocess.run(command, capture_output=True, text=True, check=True)
+    tile = 64 * (4 * 64) ** 2 * 4  # bytes of a feature
+    assert 0 < int(result.stdout) < 16 * tile
 
 
 @glibc_alone

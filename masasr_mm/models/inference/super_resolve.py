@@ -434,14 +434,23 @@ class TiledMASANet:
     ) -> tuple[Moments, Moments]:
         """Return the moments of the whole LR feature and of the whole texture of a scale."""
         size = [2**index * length for length in cache.matches.fine_index.shape[2:]]
-        lr, ref = [], []
-        for tile in self.track(self._tiles(index, cache, 1), statistics(2**index)):
+        tiles, counts = self._tiles(index, cache, 1), []
+        # Made before: new small tensors would cut up the memory that large ones leave.
+        dtype = torch.promote_types(feature.dtype, torch.float32)
+        shape = 2, 2, len(tiles), *feature.shape[:2], 1, 1
+        measured = torch.empty(shape, dtype=dtype, device=feature.device)
+        for number, tile in enumerate(self.track(tiles, statistics(2**index))):
             part = self._part(index, feature, tile, cache)
             part = upsample(part) if index else part
-            lr.append(moments(part[at(tile.inner, size)]))
-            ref.append(moments(cache.texture(index, tile.core).to(feature.dtype)))
+            for kept, image in zip(
+                measured[:, :, number],
+                (part[at(tile.inner, size)], cache.texture(index, tile.core).to(feature.dtype)),
+            ):
+                kept[0], kept[1], count = moments(image)
+            counts.append(count)
             self.buffers.flush()
-        return moments_of_all(lr), moments_of_all(ref)
+        lr, ref = (moments_of_all(*kept, counts) for kept in measured)
+        return lr, ref
 
     def _tiles(self, index: int, cache: ReferenceCache, halo: int | None = None) -> list[Tile]:
         """Cut the LR into tiles of whole blocks, with the halo of a fusion module or another."""

@@ -181,14 +181,12 @@ def _halo_within(part: nn.Module, inputs: Sequence[tuple[int, float]], size: int
     return halo
 
 
-def moments_of_all(tiles: Sequence[Moments]) -> Moments:
-    """Join the moments of tiles of one image that share no pixel."""
-    mean = tiles[0].mean
+def moments_of_all(means: Tensor, variances: Tensor, counts: Sequence[int]) -> Moments:
+    """Join the moments of T tiles of one image that share no pixel, (T, N, C, 1, 1)."""
     # Apple's mps knows no float64
-    precise = torch.float32 if mean.device.type == 'mps' else torch.float64
-    means, variances = (torch.stack(parts).to(precise) for parts in list(zip(*tiles))[:2])
-    count = sum(tile.count for tile in tiles)
-    share = means.new_tensor([tile.count / count for tile in tiles]).view(-1, 1, 1, 1, 1)
+    precise = torch.float32 if means.device.type == 'mps' else torch.float64
+    dtype, means, variances = means.dtype, means.to(precise), variances.to(precise)
+    share = means.new_tensor(counts).div_(sum(counts)).view(-1, 1, 1, 1, 1)
     whole = (share * means).sum(dim=0)
     variance = (share * (variances + (means - whole).square())).sum(dim=0)
-    return Moments(whole.to(mean.dtype), variance.to(mean.dtype), count)
+    return Moments(whole.to(dtype), variance.to(dtype), sum(counts))
