@@ -124,12 +124,11 @@ def check_written(config: Config, checkpoint: str, datasets: list) -> None:
 def main(args: argparse.Namespace) -> None:
     """Test."""
     from mmengine.device import get_device
-    from mmengine.runner import Runner
 
     from masasr_mm import compat
     from masasr_mm.checkpoints.loading import load_generator, read_checkpoint
     from masasr_mm.config import check_data, load_config
-    from masasr_mm.engine.runner import quiet_runner
+    from masasr_mm.engine.runner import build_runner
     from masasr_mm.evaluation.metrics import add_metrics
     from masasr_mm.photos.inferencer import check_device
     from masasr_mm.system import keep_freed_memory, warn_of_emulation
@@ -164,7 +163,7 @@ def main(args: argparse.Namespace) -> None:
 
     compat.load_weights_only()
     compat.init_process_group_without_gpu(args.launcher)
-    runner = (quiet_runner if args.quiet else Runner.from_cfg)(config)
+    runner = build_runner(config, args.quiet)
     if args.device:
         runner.model.to(args.device)
     load_generator(runner.model, args.checkpoint)

@@ -151,12 +151,11 @@ def main(args: argparse.Namespace) -> None:
     """Train."""
     from mmengine.device import get_device
     from mmengine.dist import is_main_process
-    from mmengine.runner import Runner
 
     from masasr_mm import compat
     from masasr_mm.checkpoints.loading import check_start
     from masasr_mm.config import check_data, load_config
-    from masasr_mm.engine.runner import quiet_runner, through_this_package
+    from masasr_mm.engine.runner import build_runner, through_this_package
     from masasr_mm.system import keep_freed_memory, warn_of_emulation
 
     keep_freed_memory()
@@ -186,8 +185,7 @@ def main(args: argparse.Namespace) -> None:
         check_start(config.load_from, config.model, config.resume)
         if not config.resume:
             config.load_from = through_this_package(config.load_from)
-    build = quiet_runner if args.quiet else Runner.from_cfg
-    build(config).train()
+    build_runner(config, args.quiet).train()
 
 
 if __name__ == '__main__':

@@ -1,4 +1,4 @@
-"""A runner with a log off the screen; how weights are read and updated in a training."""
+"""A runner with less on the screen; how weights are read and updated in a training."""
 
 from __future__ import annotations
 
@@ -21,16 +21,25 @@ from ..compat import concerns_the_user
 from ..weights import SCHEME
 
 
-def quiet_runner(config: Config) -> Runner:
-    """Build a runner whose log goes to the work directory; the screen gets warnings and errors."""
-    # mmengine writes the config and the environment to the screen while it builds the runner.
-    with redirect_stdout(io.StringIO()):
+def build_runner(config: Config, quiet: bool = False) -> Runner:
+    """Build a runner whose config and environment are in the log of the work directory alone.
+
+    ``quiet`` keeps all else off the screen, too, but for warnings and errors.
+    """
+    # mmengine writes hundreds of lines to the screen while it builds the runner.
+    with redirect_stdout(io.StringIO()) as lines:
         runner = Runner.from_cfg(config)
     for handler in runner.logger.handlers:
         if not isinstance(handler, logging.FileHandler):
-            handler.setStream(sys.stderr)
-            handler.setLevel(max(handler.level, logging.WARNING))
-            handler.addFilter(concerns_the_user)
+            handler.setStream(sys.stderr if quiet else sys.stdout)
+            if quiet:
+                handler.setLevel(max(handler.level, logging.WARNING))
+                handler.addFilter(concerns_the_user)
+    if not quiet:
+        for line in lines.getvalue().splitlines():
+            if ' - WARNING - ' in line:
+                print(line)
+        runner.logger.info(f'config and environment are in the log in {runner.log_dir}')
     return runner
 
 

@@ -17,8 +17,8 @@ import cv2
 import pytest
 import torch
 from mmengine.config import Config
-from mmengine.runner import Runner
 
+from masasr_mm.engine import runner
 from masasr_mm.tensor_files import read_tensors
 from tests.commands import error_line, succeed
 from tests.conftest import REPOSITORY
@@ -37,6 +37,12 @@ def trained(small_config, tmp_path_factory) -> Path:
         assert not call_tool(train, patch, small_config, '--work-dir', work_dir, *options)
     assert re.search(r'Iter\(train\) \[2/2\].*loss_pix: 0\.\d+', stdout.getvalue())
     assert re.search(r'Iter\(val\) \[3/3\].*PSNR: \d+\.\d+.*bicubic/PSNR', stdout.getvalue())
+    # what was trained, and on what, is in the log alone
+    [log] = work_dir.glob('*/*.log')
+    for heading in ('System environment', 'train_cfg=dict(', 'before_train_iter'):
+        assert heading in log.read_text()
+        assert heading not in stdout.getvalue()
+    assert f'log in {log.parent}' in stdout.getvalue()
     return work_dir
 
 
@@ -129,10 +135,10 @@ def test_mistakes_are_told_in_one_line_before_anything_else(
 
 
 def train_tool(monkeypatch, *arguments) -> Config:
-    """The config that train.py gives to the Runner."""
+    """The config that train.py builds a runner with."""
     module, given = load_tool('train.py'), []
     stand_in = SimpleNamespace(train=lambda: None)
-    monkeypatch.setattr(Runner, 'from_cfg', lambda config: given.append(config) or stand_in)
+    monkeypatch.setattr(runner, 'build_runner', lambda config, _: given.append(config) or stand_in)
     assert call_tool(module, monkeypatch, *arguments) in (0, None)
     return given[0]
 
