@@ -28,4 +28,5 @@ from .torch import (
     exact_products,
     load_weights_only,
     precision_switches,
+    with_repeated_border,
 )

@@ -7,7 +7,10 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import partial
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from torch import Tensor
 
 _lock = threading.Lock()
 _users = 0
@@ -80,6 +83,24 @@ def cpu_has_bfloat16_units() -> bool:
 
     tests = ('_is_avx512_bf16_supported', '_is_amx_tile_supported')
     return any(getattr(torch.cpu, name, lambda: False)() for name in tests)
+
+
+def with_repeated_border(image: Tensor, margin: int) -> Tensor:
+    """Return an image (N, C, H, W) with its border repeated on all sides.
+
+    Compiled, its pixels are gathered: torch 2.14's compiler for the CPU expects another layout of
+    the gradient of ``pad`` than it gets where channels lie last, and stops.
+    """
+    import torch
+    from torch.nn import functional
+
+    if not torch.compiler.is_compiling():
+        return functional.pad(image, [margin] * 4, mode='replicate')
+    rows, columns = (
+        torch.arange(-margin, length + margin, device=image.device).clamp(0, length - 1)
+        for length in image.shape[2:]
+    )
+    return image[:, :, rows[:, None], columns]
 
 
 def load_weights_only() -> None:

@@ -16,6 +16,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from ...compat import with_repeated_border
 from .blocks import (
     BlockGrid,
     centre_pixels,
@@ -102,7 +103,7 @@ def similarity(lr: Tensor, ref_down: Tensor, position: Tensor, grid: BlockGrid) 
         # The rows that patches reach into; the border is repeated, none repeats another strip's.
         above, below = min(radius, rows.start), min(radius, h - rows.stop)
         strip = lr[:, :, rows.start - above : rows.stop + below]
-        strip = F.pad(strip, [radius] * 4, mode='replicate')
+        strip = with_repeated_border(strip, radius)
         strip = strip[:, :, above : strip.shape[2] - below]
         centre = position[:, rows] + first
         matched = F.embedding(centre[..., None, None] + around, ref_pixels)
