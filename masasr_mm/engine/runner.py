@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import logging
 import os
+import re
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager, redirect_stdout
@@ -19,6 +20,9 @@ from torch import nn
 
 from ..compat import concerns_the_user
 from ..weights import SCHEME
+
+PROBLEM = re.compile(r'\d.* - \S*(WARNING|ERROR)\S* - ')
+"""The first line of a warning or an error in mmengine's log, which may be coloured."""
 
 
 def build_runner(config: Config, quiet: bool = False) -> Runner:
@@ -37,7 +41,7 @@ def build_runner(config: Config, quiet: bool = False) -> Runner:
                 handler.addFilter(concerns_the_user)
     if not quiet:
         for line in lines.getvalue().splitlines():
-            if ' - WARNING - ' in line:
+            if PROBLEM.match(line):
                 print(line)
         runner.logger.info(f'config and environment are in the log in {runner.log_dir}')
     return runner

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import itertools
+import logging
 import re
 import shutil
 from collections.abc import Callable
@@ -16,7 +17,10 @@ from types import SimpleNamespace
 import cv2
 import pytest
 import torch
+from mmagic.registry import HOOKS
 from mmengine.config import Config
+from mmengine.hooks import Hook
+from mmengine.logging import print_log
 
 from masasr_mm.engine import runner
 from masasr_mm.tensor_files import read_tensors
@@ -27,11 +31,18 @@ from tests.scripts import call_tool, load_tool
 CONFIGS = REPOSITORY / 'configs'
 
 
+@HOOKS.register_module()
+class WarningHook(Hook):
+    def __init__(self) -> None:
+        print_log('said while the runner is built', 'current', logging.WARNING)
+
+
 @pytest.fixture(scope='module')
 def trained(small_config, tmp_path_factory) -> Path:
     """A work directory after two of four iterations."""
     work_dir, stdout = tmp_path_factory.mktemp('trained'), StringIO()
     options = ['--cfg-options', 'train_cfg.max_iters=2', 'train_dataloader.num_workers=0']
+    options += ['default_hooks.warning.type=WarningHook']
     with pytest.MonkeyPatch.context() as patch, redirect_stdout(stdout):
         train = load_tool('train.py')
         assert not call_tool(train, patch, small_config, '--work-dir', work_dir, *options)
@@ -43,6 +54,7 @@ def trained(small_config, tmp_path_factory) -> Path:
         assert heading in log.read_text()
         assert heading not in stdout.getvalue()
     assert f'log in {log.parent}' in stdout.getvalue()
+    assert 'WARNING - said while the runner is built' in stdout.getvalue()
     return work_dir
 
 
