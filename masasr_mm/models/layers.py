@@ -122,8 +122,10 @@ def _copied(part: nn.Module, dtype: torch.dtype, known: dict) -> nn.Module:
         children = part._modules.items()
         vars(twin)['_modules'] = {name: _copied(child, dtype, known) for name, child in children}
         if isinstance(part, _CAST):
-            weights = {name: weight.detach().to(dtype) for name, weight in part._parameters.items()}
-            vars(twin)['_parameters'] = weights
+            vars(twin)['_parameters'] = {
+                name: nn.Parameter(weight.detach().to(dtype), requires_grad=False)
+                for name, weight in part._parameters.items()
+            }
     return known[part]
 
 

@@ -111,7 +111,7 @@ def operations(
     ``SEARCHED`` of those that have places.
     """
     (n, _, h, w), scale = lq.shape, net.scale
-    sized = copy.deepcopy(net).to('meta')
+    sized = copy.deepcopy(net).to('meta', torch.float32)  # which counts as any other type
     sized.matching.max_elements = None  # at once, as there is nothing to be held
 
     def image(height: int, width: int, channels: int = 3) -> Tensor:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 
 import pytest
+import torch
 
 from masasr_mm.models import MASANet
 from masasr_mm.models.inference import estimate
@@ -13,6 +14,7 @@ from masasr_mm.models.inference.super_resolve import (
     TiledMASANet,
     super_resolve,
 )
+from masasr_mm.models.layers import autocast
 from tests.small_networks import images, network, shapes
 
 SIZES = (480, 640, 500, 750)
@@ -42,6 +44,13 @@ def test_operations_are_those_of_the_paper():
     assert counts['matching'] / 2 == pytest.approx(expected, rel=0.01)
     assert counts['encoding the reference'] / 2 == pytest.approx(512**2 * sum(levels))
     assert sum(counts.values()) / 2e9 == pytest.approx(350.71, rel=0.01)
+
+
+def test_a_network_whose_weights_are_cast_does_as_much():
+    net, sizes = network(), shapes(64, 64, 64, 64)
+    with autocast(net, torch.device('cpu'), torch.bfloat16) as low:
+        counts = estimate.operations(low, *sizes, 16)
+    assert counts == estimate.operations(net, *sizes, 16)
 
 
 def test_tiles_encode_and_fuse_their_halos_as_well(monkeypatch):
