@@ -30,8 +30,8 @@ from rich.progress import track
 from masasr_mm.errors import exit_with_user_errors
 
 MANIFEST = 'photos.json'
-VALIDATE_ON_EVERY = 10
-"""Of so many photographs one is not trained on."""
+VALIDATED_ON = range(9, 130, 10)
+"""Numbers of the photographs that are not trained on; photographs that join get higher ones."""
 
 
 def make_views(patch: np.ndarray, number: int) -> dict[str, np.ndarray]:
@@ -48,14 +48,18 @@ def build(folder: Path, packages: Path) -> dict[str, int]:
     """Write the data set into a new folder, the manifest last; return how much it has of each."""
     selection, photos = Selection(), []
     counts = dict(photos=0, train=0, val=0)
-    images = chain(images_in_folder(packages), scikit_image())
+    images = chain(
+        images_in_folder(packages, later=False),
+        scikit_image(),
+        images_in_folder(packages, later=True),
+    )
     for image in track(images, 'Looking for photographs', console=Console(stderr=True)):
         pixels = selection.photograph(image)
         patches = {} if pixels is None else cut_patches(pixels)
         if not patches:
             continue
         number = counts['photos']
-        kind = 'val' if number % VALIDATE_ON_EVERY == VALIDATE_ON_EVERY - 1 else 'train'
+        kind = 'val' if number in VALIDATED_ON else 'train'
         if kind == 'val':
             patches = make_views(next(iter(patches.values())), number)
         written = {}

@@ -6,6 +6,7 @@ import argparse
 import fnmatch
 import hashlib
 import io
+import logging
 import struct
 import subprocess
 import tempfile
@@ -25,17 +26,30 @@ from masasr_mm.files import folder_written_whole
 from masasr_mm.images.io import decode_rgb
 from masasr_mm.version import add_version
 
-DEBIAN_PACKAGES = (
+FIRST_PACKAGES = (
     'gcompris-qt-data',
-    'gnome-backgrounds',
     'kphotoalbum',
     'lomiri-wallpapers-16.04',
     'lomiri-wallpapers-20.04',
     'mate-backgrounds',
     'plasma-workspace-wallpapers',
-    'tuxpaint-stamps-default',
-    'ukui-wallpapers',
 )
+LATER_PACKAGES = (
+    'budgie-control-center-data',
+    'gramps',
+    'libelementary-data',
+    'libjxl-testdata',
+    'lxqt-themes',
+    'palapeli-data',
+    'python-kivy-examples',
+    'python-matplotlib-data',
+    'qtdeclarative5-examples',
+    'scratch',
+    'sddm-theme-maldives',
+    'tuxpaint-data',
+)
+"""Their photographs are counted last, so that those before them keep their numbers."""
+DEBIAN_PACKAGES = (*FIRST_PACKAGES, *LATER_PACKAGES)
 """Packages of Debian 12 with photographs under free licences."""
 SUFFIXES = ('.jpg', '.jpeg', '.png', '.webp')
 UNKNOWN = 'see the copyright file of the package'
@@ -48,17 +62,24 @@ LEAST_DETAIL, MOST_FLAT, MOST_PATCHES = 3.0, 0.3, 32
 DRAWN = (
     '*/babyshapes/*',
     '*/doc/HTML/*',
-    '*/gnome/licorice-*',
-    '*/gnome/pixels-*',
+    '*/doc/images/*',
+    '*/example/gramps/1897_*',
+    '*/example/gramps/O4.jpg',
+    '*/flower/flower_*',
+    '*/kde-plasma.png',
     '*/Elephants.jpg',
     '*/Ubuntu-Mate-*',
     '*/Honeywave/*',
     '*/Patak/*',
+    '*/pictures/images/Bubbles.jpg',
+    '*/pictures/images/Ill1.jpg',
+    '*/pol_twofish.png',
     '*/SafeLanding/*',
+    '*/shader/tex3.jpg',
     '*/Shell/*',
-    '*/string.jpg',
+    '*/wide-gamut-tests/*',
 )
-"""Drawings, collages and pictures of programs that look like photographs to a computer."""
+"""Drawings, collages, pictures of prints and programs, and parts of other photographs."""
 HASH_SIZE, NEAR_DUPLICATE = 16, 48
 """Of 256 bits of a perceptual hash; unlike pictures differ in about 128."""
 NEVER_TRAINED_ON = {
@@ -133,13 +154,17 @@ def download(packages: Sequence[str], folder: Path) -> None:
         raise UserError(f'apt-get cannot fetch the packages: {reason}; {advice}') from error
 
 
-def images_in_folder(folder: Path) -> Iterator[PackedImage]:
-    """Yield the images inside all ``*.deb`` of a folder, those in Qt's resource files, too."""
+def images_in_folder(folder: Path, later: bool | None = None) -> Iterator[PackedImage]:
+    """Yield the images inside all ``*.deb`` of a folder, those in Qt's resource files, too.
+
+    ``later`` chooses those of the LATER_PACKAGES, or all but them.
+    """
     files = sorted(folder.glob('*.deb'))
     if not files:
         raise UserError(f'{folder}: there is no .deb file in this folder')
     for file in files:
-        yield from _images_in_package(file)
+        if later is None or later == (file.name.split('_')[0] in LATER_PACKAGES):
+            yield from _images_in_package(file)
 
 
 def _images_in_package(path: Path) -> Iterator[PackedImage]:
@@ -176,6 +201,8 @@ def _copyright_paragraphs(package, name: str) -> list:
     """Return the paragraphs on files of a package's copyright file; none of one in free words."""
     from debian.copyright import Copyright, NotMachineReadableError
 
+    # It warns where the format is called by an older name.
+    logging.getLogger('debian.copyright').setLevel(logging.ERROR)
     text = package.data.get_content(f'./usr/share/doc/{name}/copyright', encoding='utf-8')
     try:
         return list(Copyright(text.splitlines(True)).all_files_paragraphs())

@@ -2,24 +2,28 @@
 
 from __future__ import annotations
 
+import csv
 import hashlib
 import json
+from pathlib import Path
 
 import pytest
 import skimage.data
 
 from masasr_mm.datasets import CUFED5Dataset, PhotoPatchDataset
+from tests.conftest import REPOSITORY
 from tests.image_files import encode
 from tests.packed import write_package
 from tests.scripts import call_tool, load_tool
 
 make_photos = load_tool('dataset_converters/make_photos.py')
+photo_packages = load_tool('dataset_converters/photo_packages.py')
 
 
 @pytest.fixture
 def packages(tmp_path, monkeypatch):
-    """A package with parts of photographs that differ; one in three is to validate on."""
-    monkeypatch.setattr(make_photos, 'VALIDATE_ON_EVERY', 3)
+    """A package with parts of photographs that differ; the third is to validate on."""
+    monkeypatch.setattr(make_photos, 'VALIDATED_ON', {2})
     monkeypatch.setattr(make_photos, 'scikit_image', lambda: iter(()))
     photo = skimage.data.astronaut()
     parts = dict(a=photo[:256, :256], b=photo[:256, 256:], c=photo[256:, :256])
@@ -45,6 +49,27 @@ def test_patches_views_and_a_manifest(packages, tmp_path, monkeypatch, capsys):
         for name, checksum in photo['patches'].items():
             content = (out / photo['kind'] / name).read_bytes()
             assert hashlib.sha256(content).hexdigest() == checksum
+
+
+def test_photographs_that_join_later_are_counted_last(packages, tmp_path, monkeypatch):
+    last, scikit = (getattr(skimage.data, name)()[:300, :400] for name in ('chelsea', 'coffee'))
+    write_package(packages / 'gramps_1.2-3_all.deb', {'pictures/last.png': encode(last)})
+    image = photo_packages.PackedImage('scikit-image', '1', 'scikit.png', encode(scikit), '', '')
+    monkeypatch.setattr(make_photos, 'scikit_image', lambda: iter([image]))
+    make_photos.build(tmp_path, packages)
+    manifest = json.loads((tmp_path / 'photos.json').read_text('utf-8'))
+    assert [Path(photo['file']).stem for photo in manifest] == ['a', 'b', 'c', 'scikit', 'last']
+    assert [photo['kind'] for photo in manifest] == ['train', 'train', 'val', 'train', 'train']
+
+
+def test_the_manifest_in_the_docs_names_what_the_packages_give():
+    with (REPOSITORY / 'docs' / 'photographs.csv').open(encoding='utf-8', newline='') as file:
+        photos = list(csv.DictReader(file))
+    packages = dict.fromkeys(photo['package'] for photo in photos)
+    first, later = photo_packages.FIRST_PACKAGES, photo_packages.LATER_PACKAGES
+    assert list(packages) == [*first, 'scikit-image', *later]
+    validated = [at for at, photo in enumerate(photos) if photo['used for'] == 'validation']
+    assert validated == list(make_photos.VALIDATED_ON)
 
 
 def test_the_same_packages_give_the_same_bytes(packages, tmp_path, monkeypatch):
