@@ -1,9 +1,9 @@
 """Make the pictures of the documents with the shipped weights, from JPEG photos (quality 75).
 
-    python tools/dev/make_pictures.py data/pairs [--photos PHOTO ...]
+    python tools/dev/make_pictures.py data/pairs [--photos PHOTO[,REFERENCE] ...]
 
-PAIRS is the folder that tools/dataset_converters/make_pairs.py makes. Each of the other photos has
-another view of itself for a reference. Look at each picture before you keep it.
+PAIRS is the folder that tools/dataset_converters/make_pairs.py makes. Other photos that have no
+reference get another view of themselves. Look at each picture before you keep it.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ import argparse
 import sys
 from pathlib import Path
 
+import cv2
 import numpy as np
 from PIL import Image, ImageEnhance
 
@@ -51,8 +52,9 @@ def main() -> None:
     add_version(parser)
     parser.add_argument('pairs', metavar='PAIRS', help='the folder of make_pairs.py')
     parser.add_argument(
-        '--photos', nargs='+', default=[], metavar='PHOTO', help='for photos.jpg (default: none)'
-    )
+        '--photos', nargs='+', default=[], metavar='PHOTO[,REFERENCE]',
+        help='for photos.jpg (default: none)',
+    )  # fmt: skip
     parser.add_argument(
         '--out', type=Path, default=ROOT / 'docs' / 'images', help='default: %(default)s'
     )
@@ -87,7 +89,8 @@ def main() -> None:
     save(arguments.out / 'result.jpg', np.vstack(results))
     save(arguments.out / 'sharpness.jpg', np.vstack(sharpness))
     if arguments.photos:
-        save(arguments.out / 'photos.jpg', np.vstack([alone(path) for path in arguments.photos]))
+        rows = [other_photo(*paths.split(',')) for paths in arguments.photos]
+        save(arguments.out / 'photos.jpg', np.vstack(rows))
 
 
 def by_sharpness(
@@ -103,18 +106,31 @@ def by_sharpness(
     return in_a_row(panels, SHOWN)
 
 
-def alone(path: str) -> np.ndarray:
-    """Return the middle of a photo by sharpness; its reference is a part of it, turned, lighter."""
+def other_photo(path: str, reference: str | None = None) -> np.ndarray:
+    """Return the most detailed part of a photo's middle by sharpness."""
     image = Image.fromarray(read_rgb(path))
     image.thumbnail((LONGEST, LONGEST), Image.Resampling.LANCZOS)
     gt = np.asarray(image.crop((0, 0, *(length // 4 * 4 for length in image.size))))
-    height, width = gt.shape[:2]
+    ref = read_rgb(reference) if reference else another_view(image)
+    return by_sharpness(low_resolution(gt, jpeg=75), ref, gt, most_detailed(gt))
+
+
+def another_view(image: Image.Image) -> np.ndarray:
+    """Return the middle of an image, turned and lighter."""
+    width, height = image.size
     view = image.rotate(7, Image.Resampling.BICUBIC)
     view = view.crop((width // 8, height // 8, width * 7 // 8, height * 7 // 8))
-    ref = np.asarray(ImageEnhance.Brightness(view).enhance(1.15))
-    return by_sharpness(
-        low_resolution(gt, jpeg=75), ref, gt, ((height - SIDE) // 2, (width - SIDE) // 2)
-    )
+    return np.asarray(ImageEnhance.Brightness(view).enhance(1.15))
+
+
+def most_detailed(image: np.ndarray) -> tuple[int, int]:
+    """Return where the part with the strongest edges starts, in the middle of an image."""
+    edges = np.abs(cv2.Laplacian(image, cv2.CV_32F)).sum(axis=2)
+    detail = cv2.boxFilter(edges, -1, (SIDE, SIDE), anchor=(0, 0))
+    top, left = (max(0, (length - SIDE) // 4) for length in detail.shape)
+    middle = detail[top : 3 * top + 1, left : 3 * left + 1]
+    row, column = np.unravel_index(middle.argmax(), middle.shape)
+    return top + int(row), left + int(column)
 
 
 def turned(ref: np.ndarray) -> np.ndarray:
