@@ -10,8 +10,8 @@ import tempfile
 import unicodedata
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
+from functools import cache
 from pathlib import Path
-from typing import NamedTuple
 
 from .errors import UserError
 
@@ -95,14 +95,6 @@ def _behind_links(path: Path) -> Path:
     return path
 
 
-class _Folder(NamedTuple):
-    """Where a folder is, or will be: an existing one, its device and inode, and names below it."""
-
-    existing: str
-    key: tuple[int, int]
-    missing: tuple[str, ...]
-
-
 def check_outputs(
     outputs: Iterable[str | os.PathLike], inputs: Iterable[str | os.PathLike] = ()
 ) -> None:
@@ -119,21 +111,32 @@ def check_outputs(
             with suppress(OSError):
                 found = os.stat(file)
                 read.setdefault((found.st_dev, found.st_ino), file)
-    folders: dict[str, _Folder] = {}
-    places: list[tuple[str, _Folder, str]] = []
+    locate, probe = cache(_locate), cache(_probe)
+    files: dict[tuple, str] = {}
+    folders: dict[tuple, str] = {}
     for path in map(os.fspath, outputs):
         try:
-            target = _target(path, read)
-            parent, name = os.path.split(target)
-            if parent not in folders:
-                folders[parent] = _folder(parent, path)
-            _check_name(name, folders[parent])
-            places.append((path, folders[parent], name))
+            parent, name = os.path.split(_target(path, read))
+            existing, missing = locate(parent)
+            names = (*missing, name)
+            for part in names:
+                _check_name(part, existing)
+            if probe(existing):
+                names = tuple(unicodedata.normalize('NFC', part).casefold() for part in names)
+            found = os.stat(existing)
         except OSError as error:
             raise UserError(f'cannot write {path}: {error.strerror or error}') from error
-    probed = {folder.existing: path for path, folder, _ in places}
-    ignoring_case = {folder for folder, path in probed.items() if _probe(Path(folder), path)}
-    _check_apart(places, ignoring_case)
+        key = (found.st_dev, found.st_ino, *names)
+        if key in files:
+            also = '' if files[key] == path else f', also as {files[key]}'
+            raise UserError(f'{path} would be written twice{also}; choose another name for one')
+        files[key] = path
+        folders.update({key[:length]: path for length in range(3, len(key))})
+    for key in files.keys() & folders.keys():
+        raise UserError(
+            f'{files[key]} would be both a file and the folder of {folders[key]}; choose another '
+            'name for one'
+        )
 
 
 def _target(path: str, read: dict[tuple[int, int], str]) -> str:
@@ -161,58 +164,30 @@ def _target(path: str, read: dict[tuple[int, int], str]) -> str:
     return target
 
 
-def _folder(name: str, path: str) -> _Folder:
-    """Return where a folder is, or will be."""
-    folder, missing = os.path.realpath(name), []
-    while not os.path.isdir(folder):
-        if os.path.lexists(folder):
-            raise UserError(f'cannot write {path}: {folder} is a file, not a folder')
-        folder, part = os.path.split(folder)
+def _locate(folder: str) -> tuple[str, tuple[str, ...]]:
+    """Return the part of a folder's path that exists, and the names that are missing below it."""
+    existing, missing = os.path.realpath(folder), []
+    while not os.path.isdir(existing):
+        if os.path.lexists(existing):
+            raise OSError(errno.ENOTDIR, f'{existing} is a file, not a folder')
+        existing, part = os.path.split(existing)
         missing.insert(0, part)
-    found = os.stat(folder)
-    where = _Folder(folder, (found.st_dev, found.st_ino), tuple(missing))
-    for part in missing:
-        _check_name(part, where)
-    return where
+    return existing, tuple(missing)
 
 
-def _check_name(name: str, folder: _Folder) -> None:
+def _check_name(name: str, folder: str) -> None:
     """Let the file system refuse a name that is too long, and that of the temporary file."""
     if len(name) > SHORT:
         for tried in (name, temporary_beside(Path(name)).name):
             with suppress(FileNotFoundError):
-                os.lstat(os.path.join(folder.existing, tried))
+                os.lstat(os.path.join(folder, tried))
 
 
-def _probe(folder: Path, path: str) -> bool:
+def _probe(folder: str) -> bool:
     """Write a file to a folder and delete it; return whether the case of its name matters not."""
-    probe = temporary_beside(folder / 'probe.part')  # letters whose case can be changed
+    probe = temporary_beside(Path(folder, 'probe.part'))  # letters whose case can be changed
     try:
-        try:
-            probe.write_bytes(bytes(BLOCK))
-            return probe.with_name(probe.name.upper()).exists()
-        finally:
-            probe.unlink(missing_ok=True)
-    except OSError as error:
-        raise UserError(f'cannot write {path}: {error.strerror or error}') from error
-
-
-def _check_apart(places: list[tuple[str, _Folder, str]], ignoring_case: set[str]) -> None:
-    """See that no two outputs are one file, and none is the folder of another."""
-    files: dict[tuple, str] = {}
-    folders: dict[tuple, str] = {}
-    for path, folder, name in places:
-        names = (*folder.missing, name)
-        if folder.existing in ignoring_case:
-            names = tuple(unicodedata.normalize('NFC', part).casefold() for part in names)
-        key = (*folder.key, *names)
-        if key in files:
-            also = '' if files[key] == path else f', also as {files[key]}'
-            raise UserError(f'{path} would be written twice{also}; choose another name for one')
-        files[key] = path
-        folders.update({key[:length]: path for length in range(3, len(key))})
-    for key in files.keys() & folders.keys():
-        raise UserError(
-            f'{files[key]} would be both a file and the folder of {folders[key]}; choose another '
-            'name for one'
-        )
+        probe.write_bytes(bytes(BLOCK))
+        return probe.with_name(probe.name.upper()).exists()
+    finally:
+        probe.unlink(missing_ok=True)
