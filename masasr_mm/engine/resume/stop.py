@@ -30,15 +30,18 @@ class StopOnSignalHook(Hook):
     """
 
     priority = 'LOW'
+    _is_listening = False  # in this process
 
     def __init__(self) -> None:
-        self._request = StopRequest()
-        self._agreed = 0
+        self._received = self._agreed = 0
+        self._previous: dict = {}  # what the signals meant before
 
     def before_train(self, runner: Runner) -> None:
-        """Begin to listen."""
+        """Begin to listen, in the main thread; elsewhere Python handles no signals."""
         self._agreed = 0
-        self._request.listen()
+        if threading.current_thread() is threading.main_thread() and not self._previous:
+            self._previous = {number: signal.signal(number, self._receive) for number in SIGNALS}
+            StopOnSignalHook._is_listening = True
 
     def after_train_iter(
         self, runner: Runner, batch_idx: int, data_batch: Any = None, outputs: dict | None = None
@@ -52,17 +55,20 @@ class StopOnSignalHook(Hook):
     ) -> None:
         """Break off the validation if any process has been asked to stop."""
         # While it listens, this validation is part of a training.
-        can_stop = self._request.is_listening and isinstance(runner.train_loop, ResumableTrainLoop)
+        can_stop = self._previous and isinstance(runner.train_loop, ResumableTrainLoop)
         if can_stop and self._agree():
             raise ValidationStopped
 
     def after_train(self, runner: Runner) -> None:
         """Listen no longer."""
-        self._request.close()
+        for number, handler in self._previous.items():
+            signal.signal(number, handler)
+        self._previous = {}
+        StopOnSignalHook._is_listening = False
 
     def after_failed_train(self, runner: Runner) -> None:
         """Listen no longer, where :class:`ResumableTrainLoop` is ended by an error."""
-        self._request.close()
+        self.after_train(runner)
 
     def after_run(self, runner: Runner) -> None:
         """End the process if the training was stopped."""
@@ -79,56 +85,24 @@ class StopOnSignalHook(Hook):
 
     def _agree(self) -> int:
         """Return the signal that any process has received, the same in all of them; 0 if none."""
-        received = torch.tensor(self._request.received)
+        received = torch.tensor(self._received)
         all_reduce(received, 'max')
         self._agreed = int(received)
         return self._agreed
 
-
-class StopRequest:
-    """Remembers the first signal that asks a training to stop, while it listens.
-
-    Once it has come, Ctrl-C raises ``KeyboardInterrupt`` as ever. Processes forked meanwhile, such
-    as the workers of data loaders, outlive the signals.
-    """
-
-    _listening: StopRequest | None = None
-
-    def __init__(self) -> None:
-        self.received = 0
-        self._previous: dict = {}
-
-    @property
-    def is_listening(self) -> bool:
-        """bool: Whether signals are being received."""
-        return bool(self._previous)
-
-    def listen(self) -> None:
-        """Begin to listen, in the main thread; elsewhere Python handles no signals."""
-        if threading.current_thread() is not threading.main_thread() or self.is_listening:
-            return
-        self._previous = {number: signal.signal(number, self._receive) for number in SIGNALS}
-        StopRequest._listening = self
-
-    def close(self) -> None:
-        """Listen no longer; the signals mean again what they meant before."""
-        for number, handler in self._previous.items():
-            signal.signal(number, handler)
-        self._previous = {}
-        StopRequest._listening = None
-
     def _receive(self, number: int, frame: FrameType | None) -> None:
         """Handle a signal, which may come at any point of the program."""
-        if self.received and number == signal.SIGINT:
+        if self._received and number == signal.SIGINT:
             raise KeyboardInterrupt
-        if not self.received and number == signal.SIGINT and is_main_process():
+        if not self._received and number == signal.SIGINT and is_main_process():
             # print may be what the signal has interrupted
             os.write(2, b'stopping after this iteration; Ctrl-C again leaves at once\n')
-        self.received = self.received or number
+        self._received = self._received or number
 
 
 def _in_forked_process() -> None:
-    if StopRequest._listening is not None:
+    """Let what is forked meanwhile, such as the workers of data loaders, outlive the signals."""
+    if StopOnSignalHook._is_listening:
         outlive_stop_signals()
 
 

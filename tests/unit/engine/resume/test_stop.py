@@ -10,29 +10,29 @@ from collections.abc import Iterator
 
 import pytest
 
-from masasr_mm.engine.resume.stop import StopRequest, outlive_stop_signals
+from masasr_mm.engine.resume.stop import StopOnSignalHook, outlive_stop_signals
 
 
 @pytest.fixture
-def request_() -> Iterator[StopRequest]:
-    request = StopRequest()
-    request.listen()
-    yield request
-    request.close()
+def hook() -> Iterator[StopOnSignalHook]:
+    hook = StopOnSignalHook()
+    hook.before_train(None)
+    yield hook
+    hook.after_train(None)
 
 
 @pytest.mark.parametrize('number', [signal.SIGTERM, signal.SIGINT])
-def test_the_first_is_remembered_and_a_second_ctrl_c_leaves(request_, number, capfd):
+def test_the_first_is_remembered_and_a_second_ctrl_c_leaves(hook, number, capfd):
     signal.raise_signal(number)
     signal.raise_signal(signal.SIGTERM)
-    assert request_.received == number
+    assert hook._agree() == number
     with pytest.raises(KeyboardInterrupt):
         signal.raise_signal(signal.SIGINT)
     said = capfd.readouterr().err
     assert said.count('Ctrl-C again leaves at once') == (number == signal.SIGINT)
 
 
-def test_forked_processes_outlive_them_only_meanwhile(request_):
+def test_forked_processes_outlive_them_only_meanwhile(hook):
     def survives() -> bool:
         if (child := os.fork()) == 0:
             try:
@@ -45,7 +45,7 @@ def test_forked_processes_outlive_them_only_meanwhile(request_):
         return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
 
     assert survives()
-    request_.close()
+    hook.after_train(None)
     assert not survives()
 
 
