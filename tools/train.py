@@ -126,12 +126,6 @@ def choose_start(config: Config, resume: str | None) -> None:
         config.resume, config.load_from = True, resume
 
 
-def begin_with(config: Config, checkpoint: str) -> None:
-    """Let a training begin with the weights of another, without a warm-up."""
-    config.load_from = checkpoint
-    config.model.train_cfg = dict(config.model.get('train_cfg') or {}, pixel_init=0)
-
-
 def check_work_dir(config: Config) -> None:
     """See that what a training writes replaces nothing that it reads."""
     from masasr_mm.checkpoints.hub import files_of
@@ -173,7 +167,9 @@ def main(args: argparse.Namespace) -> None:
             given['seed'] = args.seed
         config.randomness = dict(config.get('randomness') or {}, **given)
     if args.load_from:
-        begin_with(config, args.load_from)
+        config.load_from = args.load_from
+        # Its generator is trained, so it takes no warm-up.
+        config.model.train_cfg = dict(config.model.get('train_cfg') or {}, pixel_init=0)
     check_data(config, 'train', 'val')
     compat.load_weights_only()
     join_processes(args.launcher, config.get('env_cfg', {}))

@@ -284,7 +284,7 @@ def devices() -> list[str]:
     return [f'cuda:{index}' for index in range(torch.cuda.device_count())] + ['cpu']
 
 
-def sweep(folder: Path, seconds: float, keep: set[str] = frozenset()) -> None:
+def sweep(folder: Path, seconds: float, keep: set[str]) -> None:
     """Delete files and empty folders below a folder that are older than some seconds."""
     oldest = time.time() - seconds
     for parent, folders, files in os.walk(folder, topdown=False):

@@ -101,11 +101,6 @@ def multiply_adds(function: Callable, *arguments: Any) -> int:
     return counted(function, *arguments).get_total_flops() // 2
 
 
-def count_parameters(module: nn.Module) -> int:
-    """Count the learned numbers of a module."""
-    return sum(parameter.numel() for parameter in module.parameters())
-
-
 def matching_costs(
     matching: MatchExtractionModule, channels: int, lr_size: Size, ref_down_size: Size
 ) -> tuple[Cost, Cost]:
@@ -151,8 +146,8 @@ def costs(net: MASANet | PeerNetwork, lq_size: Size, ref_size: Size) -> list[Cos
             found += matching_costs(child, net.to_image.in_channels, lq_size, ref_down_size)
         elif name in as_run:
             unused = _unused_levels(net, ref_down_size) if name == 'encoder' else 0
-            formula = as_run[name] + unused
-            found.append(Cost(name, count_parameters(child), formula, as_run[name]))
+            parameters = sum(parameter.numel() for parameter in child.parameters())
+            found.append(Cost(name, parameters, as_run[name] + unused, as_run[name]))
     return found
 
 

@@ -16,6 +16,7 @@ from PIL import Image
 from masasr_mm.datasets import CUFED5Dataset
 from masasr_mm.evaluation.metrics import LPIPS, metric_configs
 from masasr_mm.images.io import read_rgb
+from masasr_mm.images.pixels import resize
 
 BICUBIC = 'bicubic'
 
@@ -44,19 +45,16 @@ def read_photos(folder: str, references: int = 1, limit: int | None = None) -> l
 
 def low_resolution(gt: np.ndarray, jpeg: int | None = None) -> np.ndarray:
     """Reduce an HR image as the benchmarks do; through JPEG of some quality if so asked."""
-    size = (gt.shape[1] // 4, gt.shape[0] // 4)
-    reduced = Image.fromarray(gt).resize(size, Image.Resampling.BICUBIC)
+    reduced = resize(gt, gt.shape[1] // 4, gt.shape[0] // 4)
     if jpeg is not None:
-        stream = io.BytesIO()
-        reduced.save(stream, 'JPEG', quality=jpeg)
-        reduced = Image.open(stream).convert('RGB')
-    return np.array(reduced)
+        Image.fromarray(reduced).save(stream := io.BytesIO(), 'JPEG', quality=jpeg)
+        reduced = read_rgb(Image.open(stream))
+    return reduced
 
 
 def enlarge_bicubic(lq: np.ndarray, refs: Sequence[np.ndarray] = ()) -> np.ndarray:
     """Enlarge an image four times by Pillow's bicubic."""
-    size = (4 * lq.shape[1], 4 * lq.shape[0])
-    return np.array(Image.fromarray(lq).resize(size, Image.Resampling.BICUBIC))
+    return resize(lq, 4 * lq.shape[1], 4 * lq.shape[0])
 
 
 class Metrics:

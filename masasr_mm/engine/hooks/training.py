@@ -9,7 +9,7 @@ from typing import Any
 
 import torch
 from mmagic.registry import HOOKS
-from mmengine.dist import all_gather_object, all_reduce, get_world_size, master_only
+from mmengine.dist import all_gather_object, all_reduce, master_only
 from mmengine.hooks import Hook
 from mmengine.optim import OptimWrapper, OptimWrapperDict
 from mmengine.runner import Runner
@@ -137,8 +137,6 @@ class NonFiniteGuard(Hook):
 
 def _anywhere(here: bool) -> bool:
     """Return whether something is so in any process; all of them must call this."""
-    if get_world_size() == 1:
-        return here
     found = torch.tensor(int(here))
     all_reduce(found, 'max')
     return bool(found)
