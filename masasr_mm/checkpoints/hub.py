@@ -21,7 +21,7 @@ from torch import nn
 
 from .. import weights
 from ..errors import UserError
-from ..files import check_outputs, written_whole
+from ..files import check_outputs, write_text, written_whole
 from ..tensor_files import read_tensors, write_tensors
 from .formats import PREFIX
 
@@ -126,8 +126,7 @@ def save_pretrained(
         if not value.isfinite().all():
             raise UserError(f"{folder}: '{name}' is not finite in {dtype}, and was not written")
     write_tensors(dict(state_dict=state_dict), folder / WEIGHTS)
-    with written_whole(folder / CONFIG) as temporary:
-        temporary.write_text(json.dumps(config, indent=2) + '\n', 'utf-8')
+    write_text(folder / CONFIG, json.dumps(config, indent=2) + '\n')
 
 
 def _download(url: str, file: Path) -> None:

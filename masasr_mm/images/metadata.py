@@ -66,10 +66,6 @@ class Metadata(NamedTuple):
     resolution: tuple[float, float] | None = None
     problems: tuple[str, ...] = ()
 
-    def stripped(self) -> Metadata:
-        """Return what says nothing of date, camera and place: the resolution."""
-        return Metadata(resolution=self.resolution)
-
 
 NO_METADATA = Metadata()
 

@@ -8,6 +8,7 @@ import numpy as np
 from PIL import Image
 
 from ..images.io import Photo, fitted, super_resolved
+from ..images.metadata import Metadata
 from ..images.pixels import resize
 
 LEAST = 8
@@ -64,6 +65,6 @@ def postprocess(
             )
     result = super_resolved(photo, sr)
     if strip_metadata:
-        result = result._replace(metadata=result.metadata.stripped())
+        result = result._replace(metadata=Metadata(resolution=result.metadata.resolution))
     result = fitted(result, kind)
     return result, [*result.warnings, *problems, *result.metadata.problems]

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from ..errors import UserError, one_line
-from ..files import written_whole
+from ..files import write_text
 from ..images.io import Photo
 from ..models.agreement import LOW_AGREEMENT
 from .jobs import Job
@@ -114,8 +114,7 @@ def write_report(outcomes: Sequence[Outcome], path: str | os.PathLike) -> None:
             lists = {key: '; '.join(row[key]) for key in ('references', 'alignment', 'warnings')}
             table.writerow({**row, **lists})
         text = buffer.getvalue()
-    with written_whole(path) as temporary:
-        temporary.write_text(text, encoding='utf-8')
+    write_text(path, text)
 
 
 def _row(outcome: Outcome) -> dict:
