@@ -5,7 +5,6 @@ from __future__ import annotations
 import io
 import struct
 from functools import lru_cache
-from typing import NamedTuple
 
 import numpy as np
 from PIL import Image, ImageCms
@@ -41,30 +40,29 @@ COLOR_CHUNKS = (b'cICP', b'sRGB', b'gAMA', b'cHRM')
 SAME = 2
 
 
-class Space(NamedTuple):
-    """The profile of an image, None for sRGB, and whether it has HDR video's tone curve."""
-
-    profile: bytes | None = None
-    hdr: bool = False
-
-
 def png_color_chunks(content: bytes) -> dict[bytes, bytes]:
     """Return the chunks of a PNG file that say what its colours are, by their names."""
     return {name: data for name, data in png_chunks(content) if name in COLOR_CHUNKS}
 
 
-def png_space(chunks: dict[bytes, bytes], icc_profile: bytes | None, grey: bool) -> Space:
-    """Return what a PNG file says of its colours, by the order of its specification."""
+def has_hdr_curve(chunks: dict[bytes, bytes]) -> bool:
+    """Whether a PNG file has one of the tone curves of HDR video, which no profile has."""
+    cicp = chunks.get(b'cICP', b'')
+    return len(cicp) == 4 and cicp[1] in (16, 18)
+
+
+def png_profile(chunks: dict[bytes, bytes], icc_profile: bytes | None, grey: bool) -> bytes | None:
+    """Return the profile of a PNG file by the order of its specification; None for sRGB."""
+    if has_hdr_curve(chunks):
+        return None
     if len(cicp := chunks.get(b'cICP', b'')) == 4:
         primaries, curve = cicp[0], cicp[1]
-        if curve in (16, 18):
-            return Space(hdr=True)
         if (primaries, curve) == (1, 13):
-            return Space()
+            return None
         if primaries in PRIMARIES and curve in CURVES:
-            return Space(make_profile(PRIMARIES[primaries], CURVES[curve], grey))
+            return make_profile(PRIMARIES[primaries], CURVES[curve], grey)
     if icc_profile or b'sRGB' in chunks:
-        return Space(icc_profile)
+        return icc_profile
     gamma, points = SRGB_GAMMA, SRGB_CHROMATICITIES
     if len(chunks.get(b'gAMA', b'')) == 4:
         [gamma] = struct.unpack('>I', chunks[b'gAMA'])
@@ -72,9 +70,9 @@ def png_space(chunks: dict[bytes, bytes], icc_profile: bytes | None, grey: bool)
         points = struct.unpack('>8I', chunks[b'cHRM'])
     near = all(abs(a - b) <= 500 for a, b in zip(points, SRGB_CHROMATICITIES))
     if (abs(gamma - SRGB_GAMMA) <= 500 and near) or not gamma or not all(points[1::2]):
-        return Space()
+        return None
     curve = SRGB_CURVE if abs(gamma - SRGB_GAMMA) <= 500 else (100_000 / gamma,)
-    return Space(make_profile([point / 100_000 for point in points], curve, grey))
+    return make_profile([point / 100_000 for point in points], curve, grey)
 
 
 def cmyk_to_srgb(image: Image.Image, profile: bytes | None, problems: list[str]) -> Image.Image:

@@ -18,7 +18,7 @@ from PIL.PngImagePlugin import PngInfo
 
 from ..errors import BrokenFileError, UserError
 from ..files import written_whole
-from .color import cmyk_to_srgb, convert, png_color_chunks, png_space
+from .color import cmyk_to_srgb, convert, has_hdr_curve, png_color_chunks, png_profile
 from .encoding import rgba_tiff, tiff_size, write_deep_png, write_tiff
 from .metadata import NO_METADATA, Metadata, fitting, read_metadata, resized
 from .pixels import in_bits, resize, spread_visible, stretch, to_grey, unmultiplied, unstretch
@@ -207,7 +207,7 @@ def fitted(photo: Photo, kind: str) -> Photo:
         alpha = None if photo.alpha is None else in_bits(photo.alpha, 8)
         photo = photo._replace(rgb=in_bits(photo.rgb, 8), alpha=alpha, levels=None)
     if kind != 'png' and photo.png_color:
-        if png_space(photo.png_color, None, photo.grey).hdr:
+        if has_hdr_curve(photo.png_color):
             warning = 'its HDR colours (cICP) fit into PNG alone, so the result looks pale'
             photo = photo._replace(warnings=(*photo.warnings, warning))
         photo = photo._replace(png_color=None)
@@ -370,7 +370,7 @@ def _photo(
     profile = _profile(image, grey, problems)
     chunks = png_color_chunks(content) if is_png else None
     if chunks:
-        profile = png_space(chunks, profile, grey).profile
+        profile = png_profile(chunks, profile, grey)
     return Photo(rgb, alpha, profile, grey, metadata, levels, chunks, tuple(problems))
 
 
