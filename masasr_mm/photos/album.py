@@ -214,13 +214,12 @@ class Album:
                 if entry and (reference := _verify(shown, entry, path, scale)):
                     found.append((reference, entry))
         found.sort(key=lambda item: _worth(item[0], scale), reverse=True)
-        left_out = {os.path.realpath(path) for path in without}
         kept: list[tuple[FoundReference, _Entry]] = []
         for reference, entry in found:
             if len(kept) == count:
                 break
             copy = any(_is_one_picture(entry, other) for _, other in kept)
-            itself = os.path.realpath(reference.path) in left_out
+            itself = any(_is_same_file(reference.path, other) for other in without)
             if not copy and not itself and _has_detail(reference, entry, scale):
                 kept.append((reference, entry))
         return [reference for reference, _ in kept]
@@ -304,6 +303,13 @@ def file_names(found: Sequence[FoundReference]) -> str:
 
 
 _CODE = np.dtype([('word', np.uint16), ('signature', np.uint8, 8)])
+
+
+def _is_same_file(path: Path, other: str | os.PathLike) -> bool:
+    try:
+        return os.path.samefile(path, other)
+    except OSError:
+        return False
 
 
 def looked_at(image: np.ndarray) -> np.ndarray:
