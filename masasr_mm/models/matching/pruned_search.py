@@ -19,8 +19,8 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from .blocks import BlockGrid, groups
-from .stages import BLOCKS_AT_ONCE, EPS, DilatedPatches, centre_patches
-from .window_search import best_in_windows, windows
+from .stages import BLOCKS_AT_ONCE, EPS, DilatedPatches
+from .window_search import GOLDEN_RATIO, Blocks, windows
 
 RANK = 95
 """Columns of V; with more, fewer of the best positions are missed."""
@@ -28,7 +28,6 @@ SAMPLES = 4096
 """Positions of Ref↓ that the basis is taken from."""
 ITERATIONS = 3
 """Of the power method; two find as many of the best positions as eight."""
-GOLDEN_RATIO = 0.6180339887
 TILES = 16
 """Candidate tiles that are kept for each block."""
 SIDE = 4
@@ -41,9 +40,9 @@ def coarse_match(lr: Tensor, ref_down: Tensor, grid: BlockGrid) -> Tensor:
     Does what :func:`.stages.coarse_match` does with a small part of its products; of equal
     positions that were looked at the lowest is taken.
     """
-    centres = centre_patches(lr, grid)
-    dilated = centres.unbind(1)
     ref = DilatedPatches.of(ref_down, grid)
+    blocks = Blocks(lr, ref_down, ref.norms, grid)
+    dilated = blocks.patches.unbind(2)
     basis = low_rank_basis(sample(ref_down, ref), RANK)
     patch = (ref_down.shape[1], grid.patch_size, grid.patch_size)
     basis = basis.unflatten(1, (len(grid.dilations), *patch)).unbind(1)
@@ -53,9 +52,7 @@ def coarse_match(lr: Tensor, ref_down: Tensor, grid: BlockGrid) -> Tensor:
     kernels = [part.movedim(-1, 1).flatten(0, 1) for part in basis]
     tiles, across = candidate_tiles(queries, ref, kernels), -(-grid.ref[1] // SIDE)
     corners = (first * SIDE for first in (tiles // across, tiles % across))
-    pixels = ref_down.permute(0, 2, 3, 1).contiguous()
-    patches = centres.transpose(1, 2)
-    return best_in_windows(*corners, SIDE, patches, pixels, ref.norms, grid)[1]
+    return blocks.best(*corners, SIDE)[1]
 
 
 def sample(ref_down: Tensor, ref: DilatedPatches) -> Tensor:

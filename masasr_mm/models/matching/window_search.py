@@ -37,11 +37,12 @@ def coarse_match(lr: Tensor, ref_down: Tensor, grid: BlockGrid, search: Search) 
     it is better by a margin, so that the rest of Ref↓ is used only where it has to be. Takes and
     returns what :func:`.stages.coarse_match` does.
     """
-    blocks, (aligned, everywhere) = _Blocks(lr, ref_down, grid), _regions(grid)
+    norms = patch_norms(ref_down, grid.patch_size, grid.dilations).split(1, dim=1)
+    blocks, (aligned, everywhere) = Blocks(lr, ref_down, norms, grid), _regions(grid)
     number = torch.arange(grid.number_of_blocks, device=lr.device)
     corners = grid.places.round().nan_to_num(NOWHERE).clamp(NOWHERE, -NOWHERE)
     corners = corners.long().flatten(3) - RADIUS
-    best, index = blocks.best(number, *corners.transpose(1, 3).unbind(2), 2 * RADIUS + 1)
+    best, index = blocks.best(*corners.transpose(1, 3).unbind(2), 2 * RADIUS + 1, number)
     placed = best.isfinite()
     lost = (~placed).any(dim=0).nonzero().flatten()
     if len(lost):
@@ -76,19 +77,19 @@ def _regions(grid: BlockGrid) -> tuple[Region, Region]:
     return (aligned if len(aligned) == 2 else everywhere), everywhere
 
 
-class _Blocks:
-    """The blocks of an LR, which can be searched apart from each other."""
+class Blocks:
+    """The blocks of an LR, each of which can be searched in windows of Ref↓ of its own (Eq. 1).
 
-    def __init__(self, lr: Tensor, ref_down: Tensor, grid: BlockGrid) -> None:
-        self.lr, self.ref_down, self.grid = lr, ref_down, grid
+    Takes F_LR and F_Ref↓, (N, C, h, w) and (N, C, H, W), and the norms of Ref↓'s patches, for each
+    dilation (N, 1, H, W).
+    """
+
+    def __init__(
+        self, lr: Tensor, ref_down: Tensor, norms: Sequence[Tensor], grid: BlockGrid
+    ) -> None:
+        self.lr, self.ref_down, self.norms, self.grid = lr, ref_down, norms, grid
         self.patches = centre_patches(lr, grid).transpose(1, 2)
-        self.norms = patch_norms(ref_down, grid.patch_size, grid.dilations).split(1, dim=1)
         self.pixels = ref_down.permute(0, 2, 3, 1).contiguous()
-
-    def best(self, number: Tensor, top: Tensor, left: Tensor, side: int) -> tuple[Tensor, Tensor]:
-        """Search windows, (N, B, S), of blocks: the sums of cosines, and where, (N, B) each."""
-        given = self.patches, self.pixels, self.norms, self.grid
-        return best_in_windows(top, left, side, *given, number)
 
     def search(self, number: Tensor, search: Search, region: Region) -> tuple[Tensor, Tensor]:
         """Search blocks in a region of Ref↓: the sums of cosines, and where, (N, B) each."""
@@ -97,7 +98,59 @@ class _Blocks:
         size = rows.stop - rows.start, columns.stop - columns.start
         index = search(few, self.ref_down[:, :, rows, columns], grid._replace(ref=size))
         top, left = index // size[1] + rows.start, index % size[1] + columns.start
-        return self.best(number, top[..., None], left[..., None], 1)
+        return self.best(top[..., None], left[..., None], 1, number)
+
+    def best(
+        self, top: Tensor, left: Tensor, side: int, number: Tensor | None = None
+    ) -> tuple[Tensor, Tensor]:
+        """Find the best position of each block in windows by the whole sum of cosines.
+
+        Takes the first rows and columns of the windows, (N, B, S), which may reach over the border,
+        and which B blocks are meant if not all. Returns the sums, -∞ where all windows lie outside,
+        and flat indices into the Ref↓ grid, the lowest of equal ones, (N, B) each.
+        """
+        n, count, per_block = top.shape
+        elements = n * per_block * (side + 2 * self.grid.reach) ** 2 * self.pixels.shape[3]
+        found = []
+        for part in groups(count, elements, self.grid.max_elements):
+            patches = self.patches[:, part if number is None else number[part]]
+            found.append(self._best_of(patches, top[:, part], left[:, part], side))
+        best, index = (joined(parts, dim=1) for parts in zip(*found))
+        return best, index
+
+    def _best_of(
+        self, patches: Tensor, top: Tensor, left: Tensor, side: int
+    ) -> tuple[Tensor, Tensor]:
+        """Do the same for as many blocks as may be searched at once, by their centre patches."""
+        height, width, channels = self.pixels.shape[1:]
+        size, reach = self.grid.patch_size, self.grid.reach
+        corners = ((first - reach).flatten(1) for first in (top, left))
+        around = windows(self.pixels, *corners, side + 2 * reach)
+        products = torch.matmul(
+            patches.movedim(3, -1).flatten(2, 4),
+            around.view(*top.shape[:2], -1, channels).transpose(2, 3),
+        )
+        products = products.unflatten(3, (-1, *around.shape[2:4]))
+        products = products.unflatten(2, (len(self.norms), size, size))
+        step = torch.arange(side, device=top.device)
+        rows, columns = top[..., None, None] + step[:, None], left[..., None, None] + step
+        inside = (rows >= 0) & (rows < height) & (columns >= 0) & (columns < width)
+        index = rows.clamp(0, height - 1) * width + columns.clamp(0, width - 1)
+        total = 0
+        for i, (dilation, norm) in enumerate(zip(self.grid.dilations, self.norms)):
+            first = reach - dilation * self.grid.radius
+            starts = [slice(first + dilation * j, first + dilation * j + side) for j in range(size)]
+            product = sum(
+                products[:, :, i, a, b, :, starts[a], starts[b]]
+                for a in range(size)
+                for b in range(size)
+            )
+            total = total + product / norm.flatten(1).gather(1, index.flatten(1)).view_as(index)
+        total = torch.where(inside, total, -torch.inf)
+        best = total.flatten(2).amax(dim=2)
+        last = height * width - 1  # what NaN, which equals nothing, comes to
+        index = torch.where(total == best[..., None, None, None], index, last)
+        return best, index.flatten(2).amin(dim=2)
 
 
 def strip(lr: Tensor, number: Tensor, grid: BlockGrid) -> tuple[Tensor, BlockGrid]:
@@ -112,76 +165,6 @@ def strip(lr: Tensor, number: Tensor, grid: BlockGrid) -> tuple[Tensor, BlockGri
     cut = pixels[:, rows[:, :, None], columns[:, None, :]]
     few = cut.permute(0, 4, 2, 1, 3).flatten(3)
     return few, grid._replace(lr=(side, side * count), blocks=(1, count), places=None)
-
-
-def best_in_windows(
-    top: Tensor,
-    left: Tensor,
-    side: int,
-    patches: Tensor,
-    pixels: Tensor,
-    norms: Sequence[Tensor],
-    grid: BlockGrid,
-    number: Tensor | None = None,
-) -> tuple[Tensor, Tensor]:
-    """Find the best position in some windows of Ref↓ by the whole sum of cosines (Eq. 1).
-
-    Takes the first rows and columns of the windows, (N, B, S), which may reach over the border,
-    centre patches, (N, B, dilations, C, patch, patch), of all blocks if ``number`` says which B of
-    them are meant, F_Ref↓, (N, H, W, C), and the norms of its patches. Returns the sums, -∞ where
-    all windows lie outside, and flat indices into the Ref↓ grid, the lowest of equal ones, (N, B)
-    each.
-    """
-    n, count, per_block = top.shape
-    elements = n * per_block * (side + 2 * grid.reach) ** 2 * pixels.shape[3]
-    found = []
-    for part in groups(count, elements, grid.max_elements):
-        queries = patches[:, part if number is None else number[part]]
-        corners = top[:, part], left[:, part]
-        found.append(_best_of_group(*corners, side, queries, pixels, norms, grid))
-    best, index = (joined(parts, dim=1) for parts in zip(*found))
-    return best, index
-
-
-def _best_of_group(
-    top: Tensor,
-    left: Tensor,
-    side: int,
-    patches: Tensor,
-    pixels: Tensor,
-    norms: Sequence[Tensor],
-    grid: BlockGrid,
-) -> tuple[Tensor, Tensor]:
-    """Do the same for as many blocks as may be searched at once."""
-    height, width, channels = pixels.shape[1:]
-    size, reach = grid.patch_size, grid.reach
-    corners = ((first - reach).flatten(1) for first in (top, left))
-    around = windows(pixels, *corners, side + 2 * reach)
-    products = torch.matmul(
-        patches.movedim(3, -1).flatten(2, 4),
-        around.view(*top.shape[:2], -1, channels).transpose(2, 3),
-    )
-    products = products.unflatten(3, (-1, *around.shape[2:4]))
-    products = products.unflatten(2, (len(grid.dilations), size, size))
-    step = torch.arange(side, device=top.device)
-    rows, columns = top[..., None, None] + step[:, None], left[..., None, None] + step
-    inside = (rows >= 0) & (rows < height) & (columns >= 0) & (columns < width)
-    index = rows.clamp(0, height - 1) * width + columns.clamp(0, width - 1)
-    total = 0
-    for i, (dilation, norm) in enumerate(zip(grid.dilations, norms)):
-        first = reach - dilation * grid.radius
-        starts = [slice(first + dilation * j, first + dilation * j + side) for j in range(size)]
-        product = sum(
-            products[:, :, i, a, b, :, starts[a], starts[b]]
-            for a in range(size)
-            for b in range(size)
-        )
-        total = total + product / norm.flatten(1).gather(1, index.flatten(1)).view_as(index)
-    total = torch.where(inside, total, -torch.inf)
-    best = total.flatten(2).amax(dim=2)
-    last = height * width - 1  # what NaN, which equals nothing, comes to
-    index = torch.where(total == best[..., None, None, None], index, last)
-    return best, index.flatten(2).amin(dim=2)
 
 
 def windows(pixels: Tensor, top: Tensor, left: Tensor, side: int) -> Tensor:
