@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import math
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, nullcontext
+from contextlib import nullcontext
 from itertools import product
 
 import numpy as np
@@ -140,7 +140,10 @@ def super_resolve(
         if options.examine and matches is not None:
             options.examine(maps_of(matches))
 
-    with _in_dtype(generator, lq.device, options.dtype) as network:
+    dtype = getattr(torch, options.dtype or 'float32')
+    as_it_is = dtype == torch.float32
+    cast = nullcontext(generator) if as_it_is else autocast(generator, lq.device, dtype)
+    with cast as network:
         places = _block_places(network, images[0], (height, width), options.places)
         aligned = 0 if places is None else places.shape[1]
         run = _runner(network, *images[:2], options, aligned)
@@ -178,15 +181,6 @@ def _padded(
             f'ref_down, {ref_down.shape[2]}×{ref_down.shape[3]}; make ref_down from it'
         )
     return lq, pad_to(ref, *ref_size), ref_down
-
-
-def _in_dtype(
-    generator: nn.Module, device: torch.device, dtype: str | None
-) -> AbstractContextManager[nn.Module]:
-    """Return the network as its convolutions are computed; without a type it is as it is."""
-    if dtype in (None, 'float32'):
-        return nullcontext(generator)
-    return autocast(generator, device, getattr(torch, dtype))
 
 
 def _runner(
@@ -263,8 +257,9 @@ def _ensemble(first: Tensor, run: Run, images: tuple[Tensor, ...], places: Tenso
     for mirrored, turns in ways[1:]:
         turned = ((i.flip(3) if mirrored else i).rot90(turns, dims=(2, 3)) for i in images)
         there = _turned_places(places, images[2].shape[2:], mirrored, turns)
-        # Without a name, or it would be held until the next one is made.
-        first += _turned_back(run(*turned, there)[0], mirrored, turns)
+        sr = run(*turned, there)[0].rot90(-turns, dims=(2, 3))
+        first += sr.flip(3) if mirrored else sr
+        del sr  # before the next one is made
     return first.div_(len(ways))
 
 
@@ -281,30 +276,15 @@ def _turned_places(places: Tensor | None, size: Size, mirrored: bool, turns: int
     return torch.stack([y, x], dim=2)
 
 
-def _turned_back(image: Tensor, mirrored: bool, turns: int) -> Tensor:
-    image = image.rot90(-turns, dims=(2, 3))
-    return image.flip(3) if mirrored else image
-
-
 class TiledMASANet:
     """A MASANet that runs in tiles, with the result of the whole to float rounding.
 
     Matching is done once over everything. The reference is encoded in tiles where something was
     matched to it, and its features or the texture made of them are kept, whichever is less. The LR
     image is encoded in tiles, too, and every scale runs in tiles of whole blocks with the halo that
-    their convolutions see; the statistics of SAM are taken over the whole image before.
-
-    Args:
-        net (MASANet): The network.
-        tile (int | None): Height and width of a tile in LR pixels at the last scale, rounded to
-            whole blocks; None: the whole is one tile.
-        ref_dtype (str, optional): As in :class:`InferenceOptions`.
-        track (Track, optional): As there.
-        buffers (MappedBuffers, optional): Makes what grows with the images. Default: None: in
-            tiles what takes an eighth of the free memory lies in files.
-
-    Raises:
-        UserError: If a part of the network depends on the whole image.
+    their convolutions see; the statistics of SAM are taken over the whole image before. ``tile``
+    LR pixels, rounded to whole blocks, are the side of a tile at the last scale; with None the
+    whole is one.
     """
 
     def __init__(
