@@ -167,11 +167,6 @@ class CUFEDDataset(RefSRDataset):
 
     Raises:
         UserError: If a folder is missing or empty, or an image has no partner.
-
-    Examples:
-        >>> dataset = CUFEDDataset('data/CUFED/train')
-        >>> dataset.get_data_info(0)['ref_path']
-        'data/CUFED/train/ref/000000.png'
     """
 
     FOLDERS = {'gt': 'input', 'ref': 'ref'}
@@ -254,7 +249,12 @@ class CUFED5Dataset(RefSRDataset):
             raise self.layout_error(
                 folder, f'level={self.level}, but the images have {counts[most]} references'
             )
-        return [self._item(folder, key, group) for key, group in groups.items()]
+        items = []
+        for key, group in groups.items():
+            gt_path, *references = (osp.join(folder, group[number]) for number in sorted(group))
+            chosen = references if self.level is None else references[self.level - 1]
+            items.append(dict(key=key, gt_path=gt_path, ref_path=chosen))
+        return items
 
     def _group(self, folder: str, names: list[str]) -> dict[str, dict[int, str]]:
         """Return the file names by image and number."""
@@ -282,12 +282,6 @@ class CUFED5Dataset(RefSRDataset):
                     osp.join(folder, f'{key}_{number}'), f'{kind} of image {key} is missing'
                 )
         return len(group) - 1
-
-    def _item(self, folder: str, key: str, group: dict[int, str]) -> dict[str, Any]:
-        """Return the item of an image."""
-        gt_path, *references = (osp.join(folder, group[number]) for number in sorted(group))
-        chosen = references if self.level is None else references[self.level - 1]
-        return dict(key=key, gt_path=gt_path, ref_path=chosen)
 
 
 @DATASETS.register_module()
@@ -324,7 +318,9 @@ class Sun80Dataset(RefSRDataset):
         items = super().load_data_list()
         for item in items:
             matches = self.scene_matches(item['gt_path'])
-            item['ref_path'] = matches[self._draw(osp.basename(item['gt_path']), len(matches))]
+            drawn_by = f'{self.seed}/{osp.basename(item["gt_path"])}'
+            digest = hashlib.sha256(drawn_by.encode()).digest()
+            item['ref_path'] = matches[int.from_bytes(digest, 'big') % len(matches)]
         return items
 
     def scene_matches(self, gt_path: str) -> list[str]:
@@ -336,11 +332,6 @@ class Sun80Dataset(RefSRDataset):
         """Return the path of every image file, all scene matches included."""
         gt_paths = [self.get_data_info(index)['gt_path'] for index in range(len(self))]
         return [path for gt in gt_paths for path in (gt, *self.scene_matches(gt))]
-
-    def _draw(self, name: str, count: int) -> int:
-        """Return a number below ``count`` that depends on the seed and the name alone."""
-        digest = hashlib.sha256(f'{self.seed}/{name}'.encode()).digest()
-        return int.from_bytes(digest, 'big') % count
 
 
 @DATASETS.register_module()

@@ -108,17 +108,14 @@ class GlobalBatchNorm2d(nn.BatchNorm2d):
         mean = _Sum.apply(values.mean((0, 2, 3))) / processes
         centered = values - mean[:, None, None]
         variance = _Sum.apply(centered.square().mean((0, 2, 3))) / processes
-        self._update_running(mean, variance, processes * feature[:, 0].numel())
+        with torch.no_grad():
+            count = processes * feature[:, 0].numel()
+            self.num_batches_tracked += 1
+            self.running_mean.lerp_(mean, self.momentum)
+            self.running_var.lerp_(variance * count / max(count - 1, 1), self.momentum)
         scale = self.weight * torch.rsqrt(variance + self.eps)
         normalized = centered * scale[:, None, None] + self.bias[:, None, None]
         return normalized.to(feature.dtype)
-
-    @torch.no_grad()
-    def _update_running(self, mean: Tensor, variance: Tensor, count: int) -> None:
-        """Move the running statistics towards those of the batch, as ``BatchNorm2d`` does."""
-        self.num_batches_tracked += 1
-        self.running_mean.lerp_(mean, self.momentum)
-        self.running_var.lerp_(variance * count / max(count - 1, 1), self.momentum)
 
 
 def use_global_batch(module: nn.Module) -> None:

@@ -18,8 +18,6 @@ from torchvision.models import get_model, get_model_weights
 from ..errors import UserError
 from ..tensor_files import read_tensors, weights_of
 
-LIBRARIES = ('timm', 'torchvision')
-
 
 @MODELS.register_module()
 class FeatureLoss(nn.Module):
@@ -139,7 +137,7 @@ def _weights_file(weights: str | os.PathLike) -> Path:
 def _feature_extractor(backbone: str, layers: list[str], weights: Path) -> nn.Module:
     """Return the part of a backbone that some layers need; it returns a dict of their features."""
     library, _, name = backbone.partition('/')
-    if library not in LIBRARIES or not name:
+    if library not in ('timm', 'torchvision') or not name:
         raise UserError(f'FeatureLoss: backbone must be timm/NAME or torchvision/NAME: {backbone}')
     if library == 'timm':
         try:
