@@ -15,7 +15,8 @@ import torch
 from PIL import Image
 
 from ..errors import UserError
-from ..models.agreement import agreement, detail_of, luminance
+from ..images.pixels import resize
+from ..models.agreement import agreement, detail_of
 from ..models.matching import MatchExtractionModule
 from . import homography, keypoints, learned, planes
 from .keypoints import KeyPointCache, KeyPoints
@@ -26,7 +27,6 @@ from .warping import (
     as_it_is,
     frame_part,
     inside,
-    resize,
     transform_points,
     turning,
     warp,
@@ -429,7 +429,7 @@ def _only_where_shown(photo: _Photo, image: np.ndarray, shown: np.ndarray) -> np
     height, width = (length // photo.scale for length in image.shape[:2])
     beyond = ((0, height - shown.shape[0]), (0, width - shown.shape[1]))
     shown = np.pad(shown, beyond, mode='edge').repeat(photo.scale, 0).repeat(photo.scale, 1)
-    blurred = resize(np.pad(blurred, (*beyond, (0, 0)), mode='edge'), image.shape[:2])
+    blurred = resize(np.pad(blurred, (*beyond, (0, 0)), mode='edge'), *image.shape[1::-1])
     return np.where(shown[..., None], image, blurred)
 
 
@@ -461,8 +461,8 @@ def choose(lq: np.ndarray, ref: np.ndarray, scale: int) -> tuple[float, int] | N
     """
     reduction = min(1.0, LONGEST_SIDE / max(lq.shape[:2]))
     block = MatchExtractionModule().block_size
-    size = (max(1, round(length * reduction / block)) * block for length in lq.shape[:2])
-    small = resize(lq, tuple(size))  # which MEM's blocks divide
+    size = (max(1, round(length * reduction / block)) * block for length in lq.shape[1::-1])
+    small = resize(lq, *size)  # which MEM's blocks divide
     as_large = scale * math.sqrt(math.prod(lq.shape[:2]) / math.prod(ref.shape[:2]))
     factors = [1.0, *(factor * as_large for factor in FACTORS)]
     pyramid = _pyramid(ref, [factor * reduction / scale for factor in factors])
@@ -481,17 +481,17 @@ def choose(lq: np.ndarray, ref: np.ndarray, scale: int) -> tuple[float, int] | N
 def _pyramid(ref: np.ndarray, factors: Sequence[float]) -> list[np.ndarray]:
     """Return a reference in several sizes, made of one that is not much larger than them."""
     least = MatchExtractionModule().patch_size
-    sizes = [tuple(max(least, round(s * factor)) for s in ref.shape[:2]) for factor in factors]
+    sizes = [[max(least, round(s * factor)) for s in ref.shape[1::-1]] for factor in factors]
     coarser = int(1 / (FINE_ENOUGH * max(factors)))
     if coarser > 1:
         ref = np.asarray(Image.fromarray(ref).reduce(coarser))
-    return [resize(ref, size) for size in sizes]
+    return [resize(ref, *size) for size in sizes]
 
 
 def _found(lq: np.ndarray, ref_down: np.ndarray, turns: int) -> float:
     """Return how much of an LR image MEM finds in a reduced reference, turned by quarters."""
     ref_down = np.ascontiguousarray(np.rot90(ref_down, turns))
-    features = (torch.from_numpy(detail_of(luminance(i)))[None, None] for i in (lq, ref_down))
+    features = (torch.from_numpy(detail_of(image))[None, None] for image in (lq, ref_down))
     with torch.no_grad():
         [position] = MatchExtractionModule()(*features).position
     position = np.stack(np.divmod(position.numpy(), ref_down.shape[1]), axis=-1)

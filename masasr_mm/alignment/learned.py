@@ -13,9 +13,10 @@ import torch
 from torch import Tensor
 
 from ..errors import UserError
+from ..images.pixels import resize
 from ..tensor_files import read_tensors
 from .keypoints import MOST_PIXELS
-from .warping import resize, resizing, transform_points
+from .warping import resizing, transform_points
 
 if TYPE_CHECKING:
     from kornia.feature import LightGlue, XFeat
@@ -90,7 +91,7 @@ def look(image: np.ndarray, enlarge: int = 1, turns: int = 0) -> View:
     factor = min(enlarge, (MOST_PIXELS / (size[0] * size[1])) ** 0.5)
     seen = tuple(max(1, round(length * factor / DIVISOR)) * DIVISOR for length in size)
     matrix = np.linalg.inv(resizing(size, seen)) @ _quarter_turns(seen, turns)
-    pixels = np.ascontiguousarray(np.rot90(resize(image, seen), turns))
+    pixels = np.ascontiguousarray(np.rot90(resize(image, *seen[::-1]), turns))
     tensor = torch.tensor(pixels).permute(2, 0, 1)[None].float() / 255
     xfeat, _ = networks()
     [found] = xfeat.detectAndCompute(tensor, MOST_KEY_POINTS)

@@ -8,6 +8,7 @@ from typing import NamedTuple
 import cv2
 import numpy as np
 
+from ..images.pixels import resize, spread
 from ..models.agreement import local_agreement
 from .homography import (
     INLIER_DISTANCE,
@@ -17,7 +18,7 @@ from .homography import (
     scale_and_angle,
 )
 from .refinement import displacements
-from .warping import resize, resizing, shift, transform_points, warp
+from .warping import resizing, shift, transform_points, warp
 
 MOST_PLANES = 4
 LEAST_MATCHES = 16
@@ -98,19 +99,12 @@ def lay(
     factor = min(1, FINE_ENOUGH * factor / scale)
     reduced = tuple(max(1, round(length * factor)) for length in ref.shape[:2])
     back = np.linalg.inv(resizing(ref.shape[:2], reduced))
-    ref = resize(ref, reduced)
+    ref = resize(ref, *reduced[::-1])
     looked = [_look(lq, ref, plane._replace(matrix=plane.matrix @ back), scale) for plane in planes]
     agreements = np.stack([agreement for _, agreement in looked])
     nowhere = 0 if first_everywhere else -1
     shown = np.where(agreements.max(axis=0) >= LEAST_AGREEMENT, agreements.argmax(axis=0), nowhere)
-    nearest = shown
-    if (shown >= 0).any():
-        _, label = cv2.distanceTransformWithLabels(
-            (shown < 0).astype(np.uint8), cv2.DIST_L2, 5, labelType=cv2.DIST_LABEL_PIXEL
-        )
-        of_label = np.zeros(label.max() + 1, int)
-        of_label[label[shown >= 0]] = shown[shown >= 0]
-        nearest = of_label[label]
+    nearest = spread(shown, shown >= 0) if (shown >= 0).any() else shown
     places = np.stack([place for place, _ in looked])
     place = np.take_along_axis(places, nearest[None, ..., None].clip(0), axis=0)[0]
     return Layers(shown, transform_points(back, place))

@@ -6,8 +6,9 @@ import cv2
 import numpy as np
 from PIL import Image, ImageFilter
 
-from ..models.agreement import agreement, detail_of, local_agreement, luminance
-from .warping import Part, resize, transform_points
+from ..images.pixels import resize
+from ..models.agreement import agreement, detail_of, local_agreement
+from .warping import Part, transform_points
 
 ENLARGED = 2
 """Flow is sought on LR images of twice their size: MASA takes whole LR pixels, so that what is
@@ -35,7 +36,7 @@ def displacements(lq: np.ndarray, aligned: np.ndarray) -> np.ndarray:
     size = lq.shape[:2]
     if min(size) < LEAST_SIDE:
         return np.zeros((*size, 2), np.float32)
-    reduced = resize(aligned, size)
+    reduced = resize(aligned, *size[::-1])
     flow = cv2.DISOpticalFlow_create(cv2.DISOPTICAL_FLOW_PRESET_MEDIUM)
     flow.setFinestScale(0)
     found = flow.calc(_even(lq), _even(reduced), None) / ENLARGED
@@ -59,8 +60,8 @@ def as_good_unwarped(
     place = (np.stack([x, y], axis=-1) + 0.5) * scale - 0.5
     in_whole = transform_points(np.linalg.inv(whole.matrix), warped.trace(place))
     steps = np.round((in_whole - place) / scale).astype(int)
-    reduced = resize(image[: size[0] * scale, : size[1] * scale], size)
-    whole_reduced = resize(whole_image, tuple(length // scale for length in whole.size))
+    reduced = resize(image[: size[0] * scale, : size[1] * scale], *size[::-1])
+    whole_reduced = resize(whole_image, *(length // scale for length in whole.size[::-1]))
     unwarped = whole_reduced[
         (y + steps[..., 1]).clip(0, whole_reduced.shape[0] - 1),
         (x + steps[..., 0]).clip(0, whole_reduced.shape[1] - 1),
@@ -91,7 +92,7 @@ def _medians(found: np.ndarray) -> np.ndarray:
 
 def _even(image: np.ndarray) -> np.ndarray:
     """Return an enlarged image's detail with the same contrast everywhere, uint8."""
-    size = tuple(length * ENLARGED for length in image.shape[:2])
-    detail = detail_of(luminance(resize(image, size)), SPREAD_SIGMA * ENLARGED)
+    enlarged = resize(image, *(length * ENLARGED for length in image.shape[1::-1]))
+    detail = detail_of(enlarged, SPREAD_SIGMA * ENLARGED)
     energy = cv2.GaussianBlur(detail**2, (0, 0), SPREAD_SIGMA * ENLARGED)
     return np.clip(detail / np.sqrt(energy + FLAT**2) * 40 + 128, 0, 255).astype(np.uint8)

@@ -11,6 +11,7 @@ import numpy as np
 import torch
 from PIL import Image
 
+from ..images.pixels import resize
 from ..system import free_memory
 
 MOST_OVERSAMPLING = 4
@@ -85,7 +86,7 @@ def warp(
     everywhere = max(1.0, float(stretch.min()))
     reduced = tuple(max(1, round(length / everywhere)) for length in (height, width))
     if reduced != (height, width):
-        image = resize(image, reduced, Image.Resampling.LANCZOS)
+        image = resize(image, *reduced[::-1], Image.Resampling.LANCZOS)
         matrix = matrix @ np.linalg.inv(resizing((height, width), reduced))
     samples = int(np.ceil(np.quantile(stretch, 0.9) / everywhere - MARGIN))
     samples = min(max(1, samples), MOST_OVERSAMPLING)
@@ -149,16 +150,6 @@ def _enlarged(moved: np.ndarray, rows: slice, columns: slice, size: tuple[int, i
         ],
         axis=-1,
     )
-
-
-def resize(
-    image: np.ndarray,
-    size: tuple[int, int],
-    kernel: Image.Resampling = Image.Resampling.BICUBIC,
-) -> np.ndarray:
-    """Resize an image (H, W, 3) with one of Pillow's kernels, which antialias."""
-    resized = Image.fromarray(image).resize(size[::-1], kernel)
-    return np.asarray(resized)
 
 
 def seen(ref_size: tuple[int, int], matrix: np.ndarray, size: tuple[int, int]) -> float:

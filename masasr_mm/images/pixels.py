@@ -83,12 +83,17 @@ def spread_visible(rgb: np.ndarray, alpha: np.ndarray | None) -> np.ndarray:
     if alpha is None or alpha.all() or not alpha.any():
         return rgb
     solid = alpha >= (int(alpha.max()) + 1) // 2
+    return np.where((alpha == 0)[..., None], spread(rgb, solid), rgb)
+
+
+def spread(values: np.ndarray, known: np.ndarray) -> np.ndarray:
+    """Return (H, W, …) with the value of the nearest pixel of which it is known, (H, W), bool."""
     _, nearest = cv2.distanceTransformWithLabels(
-        np.uint8(~solid), cv2.DIST_L2, 5, labelType=cv2.DIST_LABEL_PIXEL
+        np.uint8(~known), cv2.DIST_L2, 5, labelType=cv2.DIST_LABEL_PIXEL
     )
-    colors = np.zeros((int(nearest.max()) + 1, 3), rgb.dtype)
-    colors[nearest[solid]] = rgb[solid]
-    return np.where((alpha == 0)[..., None], colors[nearest], rgb)
+    of_label = np.zeros((int(nearest.max()) + 1, *values.shape[2:]), values.dtype)
+    of_label[nearest[known]] = values[known]
+    return of_label[nearest]
 
 
 @lru_cache

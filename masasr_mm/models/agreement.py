@@ -6,8 +6,8 @@ from collections.abc import Callable
 
 import cv2
 import numpy as np
-from PIL import Image
 
+from ..images.pixels import to_grey
 from .matching import MatchMaps
 
 #: Below it a reference shows so little of the photo that its texture is likely to be wrong: of 70
@@ -34,7 +34,7 @@ def agreement(lq: np.ndarray, ref_down: np.ndarray, position: np.ndarray) -> flo
 
 def local_agreement(lq: np.ndarray, other: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Return how alike two images (h, w, 3) are around each pixel, and the first one's contrast."""
-    detail, found = (detail_of(luminance(image)) for image in (lq, other))
+    detail, found = (detail_of(image) for image in (lq, other))
     # OpenCV's running sums fall a little below 0 where a large image is flat.
     variance, found_variance = (np.maximum(_local_mean(values**2), 0) for values in (detail, found))
     product = np.maximum(variance, NOISE_VARIANCE) * np.maximum(found_variance, NOISE_VARIANCE)
@@ -63,13 +63,12 @@ def require_agreement(lq: np.ndarray, ref_down: np.ndarray) -> Callable[[list[Ma
     return examine
 
 
-def luminance(image: np.ndarray) -> np.ndarray:
-    """Return the luminance of (H, W, 3), uint8, RGB: (H, W), float32, in [0, 255]."""
-    return np.asarray(Image.fromarray(image).convert('L'), np.float32)
+def detail_of(image: np.ndarray, sigma: float = DETAIL_SIGMA) -> np.ndarray:
+    """Return what differs from the surroundings: luminance less its Gaussian mean, (H, W).
 
-
-def detail_of(grey: np.ndarray, sigma: float = DETAIL_SIGMA) -> np.ndarray:
-    """Return what differs from the surroundings: luminance (H, W) less its Gaussian mean."""
+    Of (H, W, 3), uint8, RGB, in float32.
+    """
+    grey = to_grey(image).astype(np.float32)
     return grey - cv2.GaussianBlur(grey, (0, 0), sigma)
 
 

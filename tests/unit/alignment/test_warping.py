@@ -55,7 +55,7 @@ def test_a_panorama_is_aligned_with_its_reference():
     noise = np.random.default_rng(0).normal(0, 1, (48, LONG, 3))
     smooth = cv2.GaussianBlur(noise, (0, 0), 4)
     scene = np.clip(smooth / smooth.std() * 50 + 128, 0, 255).astype(np.uint8)
-    lq = warping.resize(scene[:, :32_800], (12, 8200))
+    lq = warping.resize(scene[:, :32_800], 8200, 12)
     done, [warped, _] = align(lq, scene[:, 98:], 4)  # not by whole pixels of the photo
     assert done.by == 'key points'
     assert warped.shape == (48, 32_800, 3)
@@ -70,7 +70,7 @@ def test_where_opencv_fails_the_reference_is_left_and_the_line_says_so(monkeypat
         return remap(np.zeros((1, LONG, 3), np.uint8), *arguments, **options)
 
     scene = data.coffee()[:240, :320]
-    lq = warping.resize(scene, (60, 80))
+    lq = warping.resize(scene, 80, 60)
     monkeypatch.setattr(cv2, 'remap', fail)
     done, [image] = align(lq, scene, 4)
     assert image is scene
