@@ -362,15 +362,15 @@ def _matches(found: Sequence[Plane]) -> int:
 def _by_planes(photo: _Photo, ref: _Reference, found: Sequence[Plane]) -> Aligned:
     """Warp each plane by itself; the first one everywhere if it covers most of the photo."""
     first = found[0]
-    similarity = homography.nearest_similarity(first.ref, first.photo)
-    fit = homography.Fit(first.matrix, similarity, len(first.photo))
     is_for_all = first.covers(photo.frame) >= LEAST_HULL and homography.is_plausible(
         first.matrix, photo.frame, ref.size
     )
     if is_for_all and len(found) == 1:
+        similarity = homography.nearest_similarity(first.ref, first.photo)
+        fit = homography.Fit(first.matrix, similarity, len(first.photo))
         return _by_fit(photo, ref, fit, fit.matches)
-    layers = planes.lay(photo.lq, ref.image, found, photo.scale, is_for_all)
-    used, pixels = np.unique(layers.shown[layers.shown >= 0], return_counts=True)
+    shown, place = planes.lay(photo.lq, ref.image, found, photo.scale, is_for_all)
+    used, pixels = np.unique(shown[shown >= 0], return_counts=True)
     matches = _matches([found[index] for index in used])
     if not matches:
         return _by_fit(photo, ref, None, _matches(found))
@@ -379,10 +379,10 @@ def _by_planes(photo: _Photo, ref: _Reference, found: Sequence[Plane]) -> Aligne
     if too_coarse := _too_coarse(photo, ref, similarity, matches):
         return too_coarse
     y, x = np.mgrid[: photo.lq.shape[0], : photo.lq.shape[1]]
-    moved = transform_points(similarity, layers.place) - _in_frame(np.dstack([x, y]), photo.scale)
+    moved = transform_points(similarity, place) - _in_frame(np.dstack([x, y]), photo.scale)
     fit = homography.Fit(similarity, similarity, matches)
-    done, images = _by_key_points(photo, ref.image, fit, moved, layers.shown >= 0)
-    return done._replace(planes=len(used), share=pixels.sum() / layers.shown.size), images
+    done, images = _by_key_points(photo, ref.image, fit, moved, shown >= 0)
+    return done._replace(planes=len(used), share=pixels.sum() / shown.size), images
 
 
 def _by_key_points(

@@ -37,10 +37,11 @@ def estimate(
     plausible explains them; and how many of them the best attempt explained.
     """
     most = 0
-    for method, least in ((most_explained, LEAST_FOR_HOMOGRAPHY), (_similarity, LEAST_MATCHES)):
+    matched = ref.position, photo.position, INLIER_DISTANCE * scale
+    for similar, least in ((False, LEAST_FOR_HOMOGRAPHY), (True, LEAST_MATCHES)):
         if len(photo.position) < least:
             continue
-        matrix, inliers = method(ref.position, photo.position, INLIER_DISTANCE * scale)
+        matrix, inliers = most_explained(*matched, similar)
         if matrix is None or not is_plausible(matrix, size, ref_size):
             continue
         inliers &= _agrees(matrix, photo, ref)
@@ -78,29 +79,16 @@ def is_plausible(matrix: np.ndarray, size: tuple[int, int], ref_size: tuple[int,
 
 
 def most_explained(
-    ref: np.ndarray, photo: np.ndarray, distance: float
+    ref: np.ndarray, photo: np.ndarray, distance: float, similar: bool = False
 ) -> tuple[np.ndarray | None, np.ndarray]:
-    """Return a homography and which matches it explains, by MAGSAC++."""
-    matrix, inliers = cv2.findHomography(
-        ref, photo, cv2.USAC_MAGSAC, distance, maxIters=ITERATIONS, confidence=0.9999
-    )
-    return matrix, _flags(inliers, len(ref))
-
-
-def _similarity(
-    ref: np.ndarray, photo: np.ndarray, distance: float
-) -> tuple[np.ndarray | None, np.ndarray]:
-    """Return a similarity and which matches it explains, by RANSAC."""
-    matrix, inliers = cv2.estimateAffinePartial2D(
-        ref,
-        photo,
-        method=cv2.RANSAC,
-        ransacReprojThreshold=distance,
-        maxIters=ITERATIONS,
-        confidence=0.9999,
-    )
-    matrix = None if matrix is None else np.vstack([matrix, [0, 0, 1]])
-    return matrix, _flags(inliers, len(ref))
+    """Return a homography (MAGSAC++) or similarity (RANSAC), and which matches it explains."""
+    options = dict(ransacReprojThreshold=distance, maxIters=ITERATIONS, confidence=0.9999)
+    if similar:
+        matrix, inliers = cv2.estimateAffinePartial2D(ref, photo, method=cv2.RANSAC, **options)
+        matrix = None if matrix is None else np.vstack([matrix, [0, 0, 1]])
+    else:
+        matrix, inliers = cv2.findHomography(ref, photo, cv2.USAC_MAGSAC, **options)
+    return matrix, np.zeros(len(ref), bool) if inliers is None else inliers.ravel().astype(bool)
 
 
 def nearest_similarity(ref: np.ndarray, photo: np.ndarray) -> np.ndarray:
@@ -110,10 +98,6 @@ def nearest_similarity(ref: np.ndarray, photo: np.ndarray) -> np.ndarray:
     a = (about.conj() @ photo) / (about.conj() @ about).real
     b = photo.mean() - a * ref.mean()
     return np.array([[a.real, -a.imag, b.real], [a.imag, a.real, b.imag], [0, 0, 1]])
-
-
-def _flags(inliers: np.ndarray | None, count: int) -> np.ndarray:
-    return np.zeros(count, bool) if inliers is None else inliers.ravel().astype(bool)
 
 
 def _agrees(matrix: np.ndarray, photo: KeyPoints, ref: KeyPoints) -> np.ndarray:

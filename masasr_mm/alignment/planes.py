@@ -48,13 +48,6 @@ class Plane(NamedTuple):
         return cv2.contourArea(hull) / (frame[0] * frame[1])
 
 
-class Layers(NamedTuple):
-    """Which of several planes the pixels of a photo show, and where in the reference they lie."""
-
-    shown: np.ndarray  # the index of the plane, -1 where none, (h, w)
-    place: np.ndarray  # (x, y) in the reference, beside planes as the nearest has it, (h, w, 2)
-
-
 def find_planes(
     photo: np.ndarray, ref: np.ndarray, ref_size: tuple[int, int], scale: int
 ) -> list[Plane]:
@@ -90,10 +83,11 @@ def lay(
     planes: Sequence[Plane],
     scale: int,
     first_everywhere: bool = False,
-) -> Layers:
+) -> tuple[np.ndarray, np.ndarray]:
     """Decide by local agreement which plane each pixel of a photo (h, w, 3) shows.
 
-    The first one may be taken everywhere that no other is.
+    The first one may be taken everywhere that no other is. Returns the index of the plane, (h, w),
+    -1 where none, and (x, y) in the reference, beside planes as the nearest has it, (h, w, 2).
     """
     factor, _ = scale_and_angle(nearest_similarity(planes[0].ref, planes[0].photo)[:2, :2])
     factor = min(1, FINE_ENOUGH * factor / scale)
@@ -107,7 +101,7 @@ def lay(
     nearest = spread(shown, shown >= 0) if (shown >= 0).any() else shown
     places = np.stack([place for place, _ in looked])
     place = np.take_along_axis(places, nearest[None, ..., None].clip(0), axis=0)[0]
-    return Layers(shown, transform_points(back, place))
+    return shown, transform_points(back, place)
 
 
 def _look(
