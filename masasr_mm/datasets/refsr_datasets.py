@@ -50,8 +50,8 @@ class RefSRDataset(BasicImageDataset):
     """Folder of each kind of image, relative to ``data_root``; the first one is listed."""
     LAYOUT: str = ''
     """The layout in the words of an error message."""
-    SUFFIXES: tuple[str, ...] = ('.png', '.PNG')
-    """Endings of the image files; those of HEIC count as well."""
+    SUFFIXES: tuple[str, ...] = ('.png',)
+    """Endings of the image files, in small letters or not; those of HEIC count as well."""
     METAINFO: dict = dict(dataset_type='refsr', task_name='refsr')
 
     def __init__(
@@ -72,7 +72,6 @@ class RefSRDataset(BasicImageDataset):
             data_root=data_root,
             data_prefix={**self.FOLDERS, **(data_prefix or {})},
             test_mode=test_mode,
-            img_suffix=self.SUFFIXES,
             # BasicImageDataset writes into this dict and shares its default between instances.
             filename_tmpl={},
             **kwargs,
@@ -123,12 +122,12 @@ class RefSRDataset(BasicImageDataset):
         """Return the names of the image files in a folder, sorted."""
         if not self.file_backend.isdir(folder):
             raise self.layout_error(folder, 'there is no such folder')
-        suffixes = (*self.SUFFIXES, *HEIF_SUFFIXES, *map(str.upper, HEIF_SUFFIXES))
-        names = self.file_backend.list_dir_or_file(folder, list_dir=False, suffix=suffixes)
-        if not (names := sorted(names)):
-            kinds = ' or '.join(dict.fromkeys(suffix.lower() for suffix in self.SUFFIXES))
-            raise self.layout_error(folder, f'there is no {kinds} file in this folder')
-        return names
+        names = self.file_backend.list_dir_or_file(folder, list_dir=False)
+        suffixes = (*self.SUFFIXES, *HEIF_SUFFIXES)
+        if images := sorted(name for name in names if name.lower().endswith(suffixes)):
+            return images
+        kinds = ' or '.join(self.SUFFIXES)
+        raise self.layout_error(folder, f'there is no {kinds} file in this folder')
 
     def _pass_over(self, index: int, error: BrokenFileError) -> None:
         """Count a broken item, once."""
@@ -171,7 +170,7 @@ class CUFEDDataset(RefSRDataset):
 
     FOLDERS = {'gt': 'input', 'ref': 'ref'}
     LAYOUT = 'input/*.png and ref/*.png (or .jpg) with the same file names'
-    SUFFIXES = ('.png', '.PNG', '.jpg', '.JPG', '.jpeg', '.JPEG')
+    SUFFIXES = ('.png', '.jpg', '.jpeg')
 
     def __init__(
         self, data_root: str = 'data/CUFED/train', split: str | None = None, **kwargs: Any
@@ -220,7 +219,7 @@ class CUFED5Dataset(RefSRDataset):
     """
 
     LAYOUT = 'NNN_0.png with its references NNN_1.png to NNN_5.png (or .jpg)'
-    SUFFIXES = ('.png', '.PNG', '.jpg', '.JPG', '.jpeg', '.JPEG')
+    SUFFIXES = ('.png', '.jpg', '.jpeg')
 
     def __init__(
         self, data_root: str = 'data/CUFED/test/CUFED5', level: int | None = None, **kwargs: Any
@@ -307,7 +306,7 @@ class Sun80Dataset(RefSRDataset):
     LAYOUT = (
         'Sun_Hays_SR_groundtruth/*.jpg and Sun_Hays_SR_scenematches/<name of the HR file>/*.jpg'
     )
-    SUFFIXES = ('.jpg', '.JPG', '.jpeg', '.JPEG')
+    SUFFIXES = ('.jpg', '.jpeg')
 
     def __init__(self, data_root: str = 'data/Sun80', seed: int = 0, **kwargs: Any) -> None:
         self.seed = seed
