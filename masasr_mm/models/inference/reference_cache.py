@@ -9,15 +9,14 @@ from functools import cached_property
 import numpy as np
 import torch
 from torch import Tensor
-from torch.nn import functional as F
 
 from ..masa_net import MASANet
 from ..matching import Matches
-from ..matching.blocks import groups, pixel_unshuffle
-from ..matching.stages import extract, find_sources, weigh
+from ..matching.blocks import Region, groups, pixel_unshuffle
+from ..matching.stages import extract, find_sources, summed, weigh
 from ..profiling import stage
 from .memory import MappedBuffers
-from .tiling import Region, Tile, Track, at, with_halo
+from .tiling import Tile, Track, at, with_halo
 
 ENCODING_REFERENCE = 'encoding the reference'
 SOURCES_AT_ONCE = 2**23
@@ -147,12 +146,7 @@ class TextureCache(ReferenceCache):
         local = torch.where(weights > 0, local, 0)
         for index, unshuffled in enumerate(self._encode(ref, tile)):
             with stage(f'extract {2**index}×'):
-                share = F.embedding_bag(
-                    local,
-                    unshuffled.flatten(0, 2).flatten(1),
-                    mode='sum',
-                    per_sample_weights=weights.to(unshuffled.dtype),
-                )
+                share = summed(unshuffled, local, weights)
                 level = self._level(index, unshuffled, self.matches.position.shape[1:])
                 level.flatten(0, 2).flatten(1).index_add_(0, touched, share.to(level.dtype))
 

@@ -16,12 +16,10 @@ from ...errors import UserError
 from ..adaptation import Moments, whole_image_moments
 from ..layers import UPSAMPLE_HALO
 from ..masa_net import MASANet
-from ..matching.blocks import Size
+from ..matching.blocks import Region, Size
 
 Track = Callable[[list, str], Iterable]
 """Wraps the list of tiles of a step, given what the step does, such as in a progress bar."""
-Region = tuple[slice, slice]
-"""Rows and columns."""
 
 PROBES = (16, 32, 64)
 """Sizes of the results that a part is probed with, until nothing reaches the border."""

@@ -11,6 +11,8 @@ from torch import Tensor
 
 Size = tuple[int, int]
 """Height and width."""
+Region = tuple[slice, slice]
+"""Rows and columns."""
 
 
 class BlockGrid(NamedTuple):

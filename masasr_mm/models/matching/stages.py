@@ -121,14 +121,14 @@ def extract(unshuffled: Tensor, matches: Matches, sources: tuple[Tensor, Tensor]
     averaged, and the block is weighted by its similarities, enlarged bilinearly. So the s×s pixels
     of a position are the mean of up to nine of F_Ref^s, (N, H, W, s, s, C), its sources.
     """
-    indices, weights = sources
-    texture = F.embedding_bag(
-        indices,
-        unshuffled.flatten(0, 2).flatten(1),
-        mode='sum',
-        per_sample_weights=weights.to(unshuffled.dtype),
-    )
+    texture = summed(unshuffled, *sources)
     return weigh(texture.view(*matches.position.shape, *unshuffled.shape[3:]), matches)
+
+
+def summed(unshuffled: Tensor, indices: Tensor, weights: Tensor) -> Tensor:
+    """Sum up pixels of (N, H, W, s, s, C) by indices and weights, (M, patch²): (M, s·s·C)."""
+    pixels, weights = unshuffled.flatten(0, 2).flatten(1), weights.to(unshuffled.dtype)
+    return F.embedding_bag(indices, pixels, mode='sum', per_sample_weights=weights)
 
 
 def find_sources(matches: Matches, patch_size: int) -> tuple[Tensor, Tensor]:

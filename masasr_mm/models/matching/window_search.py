@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from .blocks import BlockGrid, groups, joined
+from .blocks import BlockGrid, Region, groups, joined
 from .stages import centre_patches, patch_norms
 
 RADIUS = 8
@@ -24,8 +24,6 @@ UNSURE = 1 / 16
 NOWHERE = -(2.0**24)
 
 Search = Callable[[Tensor, Tensor, BlockGrid], Tensor]
-Region = tuple[slice, slice]
-"""Rows and columns."""
 
 
 def coarse_match(lr: Tensor, ref_down: Tensor, grid: BlockGrid, search: Search) -> Tensor:
