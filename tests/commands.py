@@ -6,6 +6,8 @@ import os
 import socket
 import subprocess
 import sys
+import time
+import urllib.request
 from contextlib import suppress
 
 from tests.conftest import REPOSITORY
@@ -47,6 +49,17 @@ def free_port() -> str:
     with socket.socket() as server:
         server.bind(('127.0.0.1', 0))
         return str(server.getsockname()[1])
+
+
+def wait_for_page(address: str, process: subprocess.Popen, seconds: float = 180) -> str:
+    """Return a page as soon as a process serves it."""
+    deadline = time.monotonic() + seconds
+    while time.monotonic() < deadline:
+        assert process.poll() is None
+        with suppress(OSError), urllib.request.urlopen(address, timeout=5) as answer:
+            return answer.read().decode()
+        time.sleep(0.5)
+    raise TimeoutError(address)
 
 
 def run_python(*command: object, **options):

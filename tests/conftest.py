@@ -7,18 +7,18 @@ import signal
 from collections.abc import Iterator
 from contextlib import AbstractContextManager
 from pathlib import Path
-from typing import TYPE_CHECKING
 from unittest import mock
 
+import numpy as np
 import pytest
 import torch
 from mmengine.registry import DefaultScope
+from PIL import Image
+from skimage import data
+from torch import nn
 
 import masasr_mm  # noqa: F401  (before mmagic, which cannot be imported alone beside mmcv-lite)
-
-if TYPE_CHECKING:
-    import numpy as np
-    from torch import nn
+from masasr_mm.errors import UserError
 
 REPOSITORY = Path(__file__).resolve().parent.parent
 MODEL = dict(
@@ -47,6 +47,19 @@ def plain_configs() -> AbstractContextManager:
 @pytest.fixture(autouse=True, scope='session')
 def _plain_configs() -> Iterator[None]:
     with plain_configs():
+        yield
+
+
+@pytest.fixture(autouse=True, scope='session')
+def _mistakes_are_one_line() -> Iterator[None]:
+    """See that every mistake that a test meets is told in one line."""
+
+    def check(error: UserError, message: object = '', *_: object) -> None:
+        # one of a loader's process gets that one's traceback from torch
+        assert '\n' not in str(message) or str(message).startswith('Caught '), message
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(UserError, '__init__', check)
         yield
 
 
@@ -93,17 +106,13 @@ def matchers(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.fixture
 def random_vgg19(monkeypatch: pytest.MonkeyPatch):
     """A VGG19 with random weights that torchvision gives in place of its pretrained one."""
-    import torch
     from torchvision.models import vgg
 
-    def make(seed: int = 0):
-        with torch.random.fork_rng():
-            torch.manual_seed(seed)
-            features = vgg.make_layers(vgg.cfgs['E'])
-        return torch.nn.ModuleDict(dict(features=features))
-
-    network = make()
-    network.features = network['features']
+    with torch.random.fork_rng():
+        torch.manual_seed(0)
+        features = vgg.make_layers(vgg.cfgs['E'])
+    network = torch.nn.ModuleDict(dict(features=features))
+    network.features = features
     monkeypatch.setattr(vgg, 'vgg19', lambda pretrained: network)
     return network
 
@@ -114,9 +123,6 @@ def small_data(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
     It has the folders ``train/{input,ref}`` and ``test/CUFED5``.
     """
-    from PIL import Image
-    from skimage import data
-
     root = tmp_path_factory.mktemp('small_data')
     photos = [data.astronaut(), data.chelsea(), data.coffee(), data.rocket()]
 
@@ -134,6 +140,19 @@ def small_data(tmp_path_factory: pytest.TempPathFactory) -> Path:
         for level in (1, 2):
             moved = photo[120 + 9 * level : 190 + 9 * level, 150 : 150 + 70]
             save(moved, 'test', 'CUFED5', f'{index:03d}_{level}.png')
+    return root
+
+
+@pytest.fixture(scope='session')
+def noise_data(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The least set to train on: 7 training pairs and 3 test images of noise."""
+    root, random = tmp_path_factory.mktemp('noise'), np.random.default_rng(0)
+    names = [f'train/{kind}/{index:03d}.png' for kind in ('input', 'ref') for index in range(7)]
+    names += [f'test/CUFED5/{index:03d}_{number}.png' for number in (0, 1) for index in range(3)]
+    for name in names:
+        path = root / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        Image.fromarray(random.integers(0, 256, (32, 32, 3), np.uint8)).save(path)
     return root
 
 
@@ -171,7 +190,6 @@ default_hooks = dict(logger=dict(interval=1), checkpoint=dict(interval=2))
 @pytest.fixture(scope='session')
 def small_model() -> nn.Module:
     """An editor with a small network whose output differs from the bicubic enlargement."""
-    import torch
     from mmagic.registry import MODELS
 
     torch.manual_seed(0)
@@ -197,7 +215,6 @@ def small_checkpoint(small_model, tmp_path_factory) -> Path:
 @pytest.fixture
 def srcnn(tmp_path: Path) -> tuple[nn.Module, Path, Path]:
     """A network that tells no matches, a file with its weights, and its config."""
-    import torch
     from mmagic.registry import MODELS
 
     torch.manual_seed(0)
@@ -208,12 +225,24 @@ def srcnn(tmp_path: Path) -> tuple[nn.Module, Path, Path]:
     return network, tmp_path / 'srcnn.pth', config
 
 
+@pytest.fixture
+def photo_files(photos, tmp_path) -> list[Path]:
+    """The photos as files photo.png, sharp.jpg and other.png."""
+    paths = [tmp_path / name for name in ('photo.png', 'sharp.jpg', 'other.png')]
+    for path, image in zip(paths, photos):
+        Image.fromarray(image).save(path)
+    return paths
+
+
+@pytest.fixture(scope='session')
+def scene() -> np.ndarray:
+    """A photograph with detail, 240 high and 320 wide."""
+    return np.array(Image.fromarray(data.coffee()).resize((320, 240), Image.Resampling.LANCZOS))
+
+
 @pytest.fixture(scope='session')
 def photos() -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """An LR photo of odd size, a reference of the same scene, and one of another."""
-    import numpy as np
-    from skimage import data
-
     left, right, _ = data.stereo_motorcycle()
     lq = np.ascontiguousarray(left[100:321:4, 200:437:4])
     return lq, np.ascontiguousarray(right[96:330, 190:421]), data.chelsea()[:150, :131].copy()

@@ -11,13 +11,11 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import torch
 from mmengine.config import Config
 from mmengine.hooks import Hook
 from mmengine.logging import HistoryBuffer
 from mmengine.runner import Runner
-from PIL import Image
 from torch.multiprocessing import ProcessExitedException, start_processes
 
 from masasr_mm.checkpoints.loading import newest_checkpoint
@@ -29,21 +27,6 @@ START_METHOD = 'forkserver'
 nothing: what was forked from a process that has used threads of OpenMP or of autograd hangs, or
 fails."""
 multiprocessing.set_forkserver_preload([__name__, 'masasr_mm.components'])
-
-
-def make_data(root: Path) -> None:
-    """Write 7 training pairs and 3 test images of noise."""
-    random = np.random.default_rng(0)
-    for folder, count, name in (
-        ('train/input', 7, '{:03d}'),
-        ('train/ref', 7, '{:03d}'),
-        ('test/CUFED5', 3, '{:03d}_0'),
-        ('test/CUFED5', 3, '{:03d}_1'),
-    ):
-        (root / folder).mkdir(parents=True, exist_ok=True)
-        for index in range(count):
-            pixels = random.integers(0, 256, (32, 32, 3), dtype=np.uint8)
-            Image.fromarray(pixels).save(root / folder / f'{name.format(index)}.png')
 
 
 def tiny_config(data: Path, work_dir: Path, workers: int = 0, **options: Any) -> Config:

@@ -80,14 +80,6 @@ def page(small_checkpoint, tmp_path_factory):
         proxy.server_close()
 
 
-@pytest.fixture
-def files(photos, tmp_path):
-    paths = [tmp_path / name for name in ('photo.png', 'sharp.jpg', 'other.png')]
-    for path, image in zip(paths, photos):
-        Image.fromarray(image).save(path)
-    return paths
-
-
 class Visitor:
     """A browser tab, without the browser."""
 
@@ -156,8 +148,10 @@ def fetch(output: dict) -> np.ndarray:
     return np.asarray(Image.open(io.BytesIO(httpx.get(output['url']).content)))
 
 
-def test_a_visitor_behind_a_proxy_gets_what_the_api_gives(page, visitor, files, small_checkpoint):
-    photo, ref, other = files
+def test_a_visitor_behind_a_proxy_gets_what_the_api_gives(
+    page, visitor, photo_files, small_checkpoint
+):
+    photo, ref, other = photo_files
     comparison, _, message, result, matches = visitor.super_resolve(photo, [ref, other])['data']
     assert 'data:image/webp' in comparison
     assert message.startswith('60×56 → 240×224 pixels. ')
@@ -177,8 +171,8 @@ def test_files_have_addresses_below_the_prefix(page):
     assert fetch(example).shape == (75, 100, 3)
 
 
-def test_errors_are_shown_in_one_line(visitor, files):
-    photo, ref, _ = files
+def test_errors_are_shown_in_one_line(visitor, photo_files):
+    photo, ref, _ = photo_files
     output = visitor.super_resolve(ref, [ref])
     assert output['error'] == (
         'sharp.jpg has 0.0541 megapixels; this page takes photos of at most 0.01 megapixels: make '
@@ -194,7 +188,7 @@ def test_errors_are_shown_in_one_line(visitor, files):
 
 
 @pytest.mark.parametrize('how', [Visitor.cancel, Visitor.close])
-def test_a_job_is_cancelled(page, files, how):
+def test_a_job_is_cancelled(page, photo_files, how):
     """By the button or by closing the tab, while it waits or runs."""
     (service, address), outputs = page, []
 
@@ -203,7 +197,7 @@ def test_a_job_is_cancelled(page, files, how):
         assert visitor.open.wait(60)
 
         def work() -> None:
-            outputs.append(visitor.super_resolve(files[0], [files[1]]))
+            outputs.append(visitor.super_resolve(photo_files[0], [photo_files[1]]))
 
         threading.Thread(target=work, daemon=True).start()
         return visitor

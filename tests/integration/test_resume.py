@@ -23,7 +23,6 @@ from tests.training import (
     SignalAt,
     differences,
     join,
-    make_data,
     plain_descent,
     tiny_config,
     train,
@@ -32,13 +31,6 @@ from tests.training import (
 
 LAST = f'iter_{MAX_ITERS}.pth'
 TERMINATED = 128 + 15
-
-
-@pytest.fixture(scope='module')
-def data(tmp_path_factory) -> Path:
-    root = tmp_path_factory.mktemp('data')
-    make_data(root)
-    return root
 
 
 class RandomNudge(Hook):
@@ -67,16 +59,16 @@ def state(folder: Path) -> dict:
 
 
 @pytest.fixture(scope='module')
-def unbroken(data, tmp_path_factory) -> dict:
+def unbroken(noise_data, tmp_path_factory) -> dict:
     """What a run without workers that was never stopped ended with."""
     work_dir = tmp_path_factory.mktemp('unbroken')
-    assert train(config(data, work_dir), hooks=[RandomNudge()]) == 0
+    assert train(config(noise_data, work_dir), hooks=[RandomNudge()]) == 0
     return state(work_dir)
 
 
-def test_stopped_again_and_again(data, unbroken, tmp_path):
+def test_stopped_again_and_again(noise_data, unbroken, tmp_path):
     """Before augmentation begins, as it begins, and afterwards."""
-    stopped = config(data, tmp_path)
+    stopped = config(noise_data, tmp_path)
     for iteration in (0, 2, 3):
         assert train(stopped, hooks=[RandomNudge(), SignalAt(iteration)]) == TERMINATED
         assert (tmp_path / f'iter_{iteration + 1}.pth').is_file()
@@ -87,8 +79,8 @@ def test_stopped_again_and_again(data, unbroken, tmp_path):
     assert not torch.equal(unbroken[f'/state_dict/{name}'], unbroken[f'ema/module.{name}'])
 
 
-def test_workers_and_a_validation_broken_off(data, unbroken, tmp_path):
-    stopped = config(data, tmp_path, workers=2)
+def test_workers_and_a_validation_broken_off(noise_data, unbroken, tmp_path):
+    stopped = config(noise_data, tmp_path, workers=2)
     # No checkpoint is due where this validation is.
     assert train(stopped, hooks=[RandomNudge(), SignalAt(3, mode='val')]) == TERMINATED
     assert not list(tmp_path.glob('best*'))
@@ -97,19 +89,19 @@ def test_workers_and_a_validation_broken_off(data, unbroken, tmp_path):
     assert differences(state(tmp_path), unbroken) == []
 
 
-def test_weights_to_begin_with_bring_no_steps_along(data, tmp_path):
+def test_weights_to_begin_with_bring_no_steps_along(noise_data, tmp_path):
     """A warm-up is that of the config; it is over only for a run that goes on."""
 
     def steps_of(name: str, iteration: int) -> int:
         checkpoint = read_tensors(tmp_path / name / f'iter_{iteration}.pth')
         return int(checkpoint['state_dict']['step_counter'])
 
-    first = tiny_config(data, tmp_path / 'first', train_cfg__max_iters=2)
+    first = tiny_config(noise_data, tmp_path / 'first', train_cfg__max_iters=2)
     assert train(first) == 0
     assert steps_of('first', 2) == 2
 
     start = str(tmp_path / 'first' / 'iter_2.pth')
-    second = tiny_config(data, tmp_path / 'second', load_from=start, train_cfg__max_iters=2)
+    second = tiny_config(noise_data, tmp_path / 'second', load_from=start, train_cfg__max_iters=2)
     assert train(second) == 0
     assert steps_of('second', 2) == 2
     second.train_cfg.max_iters = 4  # goes on
@@ -117,10 +109,10 @@ def test_weights_to_begin_with_bring_no_steps_along(data, tmp_path):
     assert steps_of('second', 4) == 4
 
 
-def test_two_processes_train_what_one_does_with_their_batch(data, tmp_path):
+def test_two_processes_train_what_one_does_with_their_batch(noise_data, tmp_path):
     weights = []
     for name, batch, processes in (('one', 4, 1), ('two', 2, 2)):
-        config = plain_descent(data, tmp_path / name, batch, workers=0)
+        config = plain_descent(noise_data, tmp_path / name, batch, workers=0)
         config.default_hooks.checkpoint.interval = 1
         assert train(config, processes) == 0
         weights.append(

@@ -8,8 +8,6 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-import torch
-from mmagic.registry import MODELS
 from pandas import DataFrame
 from PIL import Image
 from skimage import data
@@ -79,16 +77,6 @@ def test_real_pairs_prints_and_writes(pairs, small_checkpoint, tmp_path, monkeyp
         assert f'{result["ssim"]:.3f}' in printed
 
 
-@pytest.fixture
-def srcnn(tmp_path):
-    """A checkpoint as mmagic publishes them."""
-    torch.manual_seed(0)
-    network = MODELS.build(dict(type='SRCNNNet'))
-    weights = {f'generator.{key}': value for key, value in network.state_dict().items()}
-    torch.save(dict(state_dict=weights), tmp_path / 'srcnn.pth')
-    return tmp_path / 'srcnn.pth'
-
-
 def read_csv(folder: Path) -> dict[str, dict]:
     with (folder / 'comparison.csv').open(newline='') as file:
         return {row['method']: row for row in csv.DictReader(file)}
@@ -97,7 +85,7 @@ def read_csv(folder: Path) -> dict[str, dict]:
 def test_a_row_a_method(pairs, srcnn, tmp_path, monkeypatch, capsys):
     out = tmp_path / 'out'
     arguments = [pairs, '--methods', 'srcnn', 'enet', 'masa-rec', '--checkpoints',
-                 f'srcnn={srcnn}', 'masa-rec=bicubic', '--device', 'cpu', '--out', out,
+                 f'srcnn={srcnn[1]}', 'masa-rec=bicubic', '--device', 'cpu', '--out', out,
                  '--size', 16, 16, '--runs', 0, '--limit', 1]  # fmt: skip
     assert not call_tool(compare, monkeypatch, *arguments)
     printed = capsys.readouterr().out
@@ -117,7 +105,7 @@ def test_a_row_a_method(pairs, srcnn, tmp_path, monkeypatch, capsys):
     assert f'{by_method["masa-rec"]["images"][0]["psnr"]:.2f}' == table['masa-rec']['PSNR']
     assert by_method['enet']['images'] == []
     assert by_method['bicubic']['costs'] is None
-    assert by_method['srcnn']['checkpoint'] == str(srcnn)
+    assert by_method['srcnn']['checkpoint'] == str(srcnn[1])
     text = (out / 'comparison.md').read_text('utf-8')
     assert table['masa-rec']['SSIM'] in text
     assert text.endswith('No checkpoint was given for enet.\n')

@@ -15,15 +15,7 @@ from PIL import Image
 from masasr_mm.tensor_files import read_tensors
 from tests.commands import free_port, run, succeed
 from tests.scripts import call_tool, load_tool
-from tests.training import (
-    MAX_ITERS,
-    SignalAt,
-    differences,
-    make_data,
-    tiny_config,
-    train,
-    training_state,
-)
+from tests.training import MAX_ITERS, SignalAt, differences, tiny_config, train, training_state
 
 LAST = f'iter_{MAX_ITERS}.pth'
 
@@ -36,17 +28,10 @@ def metrics_of(text: str) -> dict[str, float]:
 
 
 @pytest.fixture(scope='module')
-def data(tmp_path_factory) -> Path:
-    root = tmp_path_factory.mktemp('data')
-    make_data(root)
-    return root
-
-
-@pytest.fixture(scope='module')
-def unbroken(data, tmp_path_factory) -> dict:
+def unbroken(noise_data, tmp_path_factory) -> dict:
     """What a training in two processes ended with that nobody stopped."""
     work_dir = tmp_path_factory.mktemp('unbroken')
-    assert train(tiny_config(data, work_dir), processes=2) == 0
+    assert train(tiny_config(noise_data, work_dir), processes=2) == 0
     return training_state(work_dir / LAST)
 
 
@@ -62,10 +47,10 @@ def dying_config(data: Path, folder: Path, **options) -> Path:
 
 
 @pytest.fixture(scope='module')
-def restarted(data, tmp_path_factory) -> Path:
+def restarted(noise_data, tmp_path_factory) -> Path:
     """The folder of a job of the tools one of whose processes has died, and that went on."""
     folder = tmp_path_factory.mktemp('restarted')
-    config = dying_config(data, folder)
+    config = dying_config(noise_data, folder)
     command = ('bash', 'tools/dist_train.sh', config, 2, '--resume')
     succeed(run(*command, MAX_RESTARTS='1', PORT=free_port(), timeout=480))
     assert (folder / 'died').exists()
@@ -95,16 +80,16 @@ def test_two_processes_test_as_one(restarted, tmp_path, monkeypatch, capfd):
     assert two.count('│ MASA') == 1
 
 
-def test_a_process_that_dies_ends_the_job(data, tmp_path):
-    config = dying_config(data, tmp_path, train_cfg__max_iters=100000)
+def test_a_process_that_dies_ends_the_job(noise_data, tmp_path):
+    config = dying_config(noise_data, tmp_path, train_cfg__max_iters=100000)
     result = run('bash', 'tools/dist_train.sh', config, 2, PORT=free_port())
     assert time.time() - (tmp_path / 'died').stat().st_mtime < 60
     assert result.returncode != 0
     assert 'SIGKILL' in result.stderr + result.stdout
 
 
-def test_two_processes_that_were_stopped_end_as_ones_that_were_not(data, unbroken, tmp_path):
-    stopped = tiny_config(data, tmp_path, workers=1)
+def test_two_processes_that_were_stopped_end_as_ones_that_were_not(noise_data, unbroken, tmp_path):
+    stopped = tiny_config(noise_data, tmp_path, workers=1)
     for iteration in (1, 4):
         assert train(stopped, processes=2, hooks=[SignalAt(iteration)]) == 128 + 15
     assert train(stopped, processes=2) == 0

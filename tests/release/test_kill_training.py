@@ -13,7 +13,7 @@ from mmengine.runner import Runner
 from masasr_mm.engine.resume import WholeCheckpointHook, checkpoint
 from masasr_mm.engine.whole_files import WholeFileBackend
 from masasr_mm.files import written_whole
-from tests.training import MAX_ITERS, differences, make_data, tiny_config, train, training_state
+from tests.training import MAX_ITERS, differences, tiny_config, train, training_state
 
 
 def die(*args: Any, **options: Any) -> None:
@@ -43,11 +43,9 @@ class DieAt(Hook):
         mock.patch.object(*MOMENTS[self.moment]).start()
 
 
-def test_nothing_is_lost(tmp_path):
-    make_data(tmp_path / 'data')
+def test_nothing_is_lost(noise_data, tmp_path):
     unbroken, killed = (
-        tiny_config(tmp_path / 'data', tmp_path / name, workers=1)
-        for name in ('unbroken', 'killed')
+        tiny_config(noise_data, tmp_path / name, workers=1) for name in ('unbroken', 'killed')
     )
     assert train(unbroken) == 0
     for moment in MOMENTS:

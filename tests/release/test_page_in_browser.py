@@ -5,21 +5,18 @@ from __future__ import annotations
 import os
 import shutil
 import signal
-import socket
 import subprocess
 import sys
-import time
 import urllib.error
 import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from pathlib import Path
 
 import numpy as np
 import pytest
 from PIL import Image
 
-from tests.commands import run_python, succeed
+from tests.commands import free_port, run_python, succeed, wait_for_page
 from tests.conftest import REPOSITORY
 
 pytest.importorskip('gradio', reason='gradio is not installed (requirements/demo.txt)')
@@ -34,41 +31,25 @@ pytestmark = [
 KEEP_SECONDS = 30
 
 
-def start(checkpoint: Path, folder: Path, *options: str) -> tuple[subprocess.Popen, str]:
-    """Start the page and return its process and address."""
-    with socket.socket() as free:
-        free.bind(('127.0.0.1', 0))
-        port = free.getsockname()[1]
-    process = subprocess.Popen(
-        [
-            sys.executable, str(REPOSITORY / 'demo' / 'app.py'), '--checkpoint', str(checkpoint),
-            '--device', 'cpu', '--port', str(port), *options,
-        ],
-        env=dict(os.environ, PYTHONPATH=str(REPOSITORY), TMPDIR=str(folder), OMP_NUM_THREADS='1'),
-        stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
-    )  # fmt: skip
-    address = f'http://127.0.0.1:{port}/'
-    deadline = time.monotonic() + 180
-    while time.monotonic() < deadline and process.poll() is None:
-        try:
-            urllib.request.urlopen(address, timeout=5).close()
-            return process, address
-        except (urllib.error.URLError, OSError):
-            time.sleep(0.5)
-    process.kill()
-    raise AssertionError('the page did not start')
-
-
 @pytest.fixture(scope='module')
 def page(small_checkpoint, tmp_path_factory):
     """The address of the page, and the folder that its temporary files are in."""
-    folder = tmp_path_factory.mktemp('page')
-    process, address = start(
-        small_checkpoint, folder, '--keep-seconds', str(KEEP_SECONDS), '--photo-megapixels', '0.01'
+    folder, port = tmp_path_factory.mktemp('page'), free_port()
+    options = ['--checkpoint', str(small_checkpoint), '--device', 'cpu', '--port', port]
+    options += ['--keep-seconds', str(KEEP_SECONDS), '--photo-megapixels', '0.01']
+    process = subprocess.Popen(
+        [sys.executable, str(REPOSITORY / 'demo' / 'app.py'), *options],
+        env=dict(os.environ, PYTHONPATH=str(REPOSITORY), TMPDIR=str(folder), OMP_NUM_THREADS='1'),
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
     )
-    yield address, folder
-    process.send_signal(signal.SIGTERM)
-    process.wait(timeout=60)
+    address = f'http://127.0.0.1:{port}/'
+    try:
+        wait_for_page(address, process)
+        yield address, folder
+    finally:
+        process.send_signal(signal.SIGTERM)
+        process.wait(timeout=60)
     assert [path.name for path in folder.iterdir() if path.name.startswith('masasr')] == []
 
 
@@ -129,16 +110,10 @@ def message(driver):
     return until(driver, lambda: ' '.join(toast.text for toast in find(driver, '.toast-body')))
 
 
-@pytest.fixture
-def files(photos, tmp_path):
-    paths = [tmp_path / name for name in ('photo.png', 'sharp.jpg', 'other.png')]
-    for path, image in zip(paths, photos):
-        Image.fromarray(image).save(path)
-    return paths
-
-
-def test_a_visitor_gets_what_the_command_gives(browser, page, files, small_checkpoint, tmp_path):
-    photo, ref, other = files
+def test_a_visitor_gets_what_the_command_gives(
+    browser, page, photo_files, small_checkpoint, tmp_path
+):
+    photo, ref, other = photo_files
     upload(browser, 'photo', photo)
     upload(browser, 'references', ref, other)
     until_previewed(browser, 1, 2)

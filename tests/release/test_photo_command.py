@@ -15,20 +15,16 @@ from tests.conftest import REPOSITORY
 HEAVY = ('diffusers', 'transformers', 'mmagic.models', 'mmagic.datasets', 'albumentations')
 
 
-def test_a_photo_needs_none_of_mmagics_models(small_checkpoint, photos, tmp_path):
+def test_a_photo_needs_none_of_mmagics_models(small_checkpoint, photo_files):
     """As the command does it; the table of modules at its end tells."""
-    for name, image in zip(('lq', 'ref'), photos):
-        Image.fromarray(image).save(tmp_path / f'{name}.png')
     code = (
         'import sys\nfrom masasr_mm.cli.photo_command import main\n'
         'try:\n    main()\nexcept SystemExit as end:\n'
         f"    print(end.code, {{*{HEAVY}, 'matplotlib'}} & set(sys.modules))"
     )
-    arguments = [tmp_path / 'lq.png', '--ref', tmp_path / 'ref.png', '--checkpoint']
-    assert (
-        succeed(run_python('-c', code, *arguments, small_checkpoint)).stdout.splitlines()[-1]
-        == '0 set()'
-    )
+    arguments = (photo_files[0], '--ref', photo_files[1], '--checkpoint', small_checkpoint)
+    printed = succeed(run_python('-c', code, *arguments)).stdout
+    assert printed.splitlines()[-1] == '0 set()'
 
 
 def test_an_interruption_leaves_whole_files(small_checkpoint, photos, tmp_path):

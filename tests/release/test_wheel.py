@@ -7,8 +7,6 @@ import shutil
 import subprocess
 import sys
 import tarfile
-import time
-import urllib.request
 import zipfile
 from pathlib import Path
 
@@ -16,7 +14,7 @@ import pytest
 from PIL import Image
 
 from masasr_mm import weights
-from tests.commands import free_port, kill_group, run, succeed
+from tests.commands import free_port, kill_group, run, succeed, wait_for_page
 from tests.conftest import REPOSITORY
 
 MIM = {'model-index.yml', 'configs/masa_x4_cufed5.py', 'configs/_base_/models/masa.py',
@@ -114,13 +112,10 @@ def test_mim_train_and_test(installed, own_config):
     assert 'bicubic' in succeed(result).stdout
 
 
-def test_the_photo_command_and_its_weights(installed, photos):
-    lq, ref, _ = photos
-    for name, pixels in dict(lq=lq, ref=ref).items():
-        Image.fromarray(pixels).save(installed.folder / f'{name}.png')
-    succeed(installed.run('masasr', 'lq.png', '--ref', 'ref.png', '--out', 'sr.png'))
-    size = Image.open(installed.folder / 'sr.png').size
-    assert size == (4 * lq.shape[1], 4 * lq.shape[0])
+def test_the_photo_command_and_its_weights(installed, photo_files):
+    photo, ref, _ = photo_files
+    succeed(installed.run('masasr', photo, '--ref', ref, '--out', 'sr.png'))
+    assert Image.open(installed.folder / 'sr.png').size == (240, 224)
 
 
 def test_the_page(installed):
@@ -146,15 +141,3 @@ def test_the_page(installed):
         kill_group(process.pid)
         process.wait()
     assert 'Without a reference one is looked for in an album' in page
-
-
-def wait_for_page(address: str, process: subprocess.Popen, seconds: float = 120) -> str:
-    """Return a page as soon as it is served."""
-    for _ in range(int(seconds / 0.5)):
-        assert process.poll() is None
-        try:
-            with urllib.request.urlopen(address) as answer:
-                return answer.read().decode()
-        except OSError:
-            time.sleep(0.5)
-    raise TimeoutError(address)

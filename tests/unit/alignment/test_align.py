@@ -19,12 +19,6 @@ SCALE = 4
 
 
 @pytest.fixture(scope='module')
-def scene() -> np.ndarray:
-    """A photograph with detail, 240 high and 320 wide."""
-    return np.array(Image.fromarray(data.coffee()).resize((320, 240), Image.Resampling.LANCZOS))
-
-
-@pytest.fixture(scope='module')
 def lq(scene) -> np.ndarray:
     return resized(scene, 1 / SCALE)
 

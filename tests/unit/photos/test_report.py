@@ -9,15 +9,28 @@ from pathlib import Path
 import numpy as np
 
 from masasr_mm.alignment import Alignment, Part
+from masasr_mm.datasets.transforms.packing import arrange
 from masasr_mm.errors import UserError
 from masasr_mm.images.io import Photo
+from masasr_mm.models.matching import MatchMaps
 from masasr_mm.photos import report
 from masasr_mm.photos.jobs import Job
 from masasr_mm.photos.prediction import Prediction, two_digits
 from masasr_mm.photos.report import Outcome, write_report
-from tests.made_up import itself, prediction
 
 JOB = Job(Path('a.png'), (Path('ref.png'),), Path('out/a_x4.png'))
+
+
+ITSELF = np.stack(np.mgrid[:20, :30], axis=-1)
+
+
+def prediction(position: np.ndarray = ITSELF) -> Prediction:
+    """A photo of noise with matches in itself."""
+    noise = np.random.default_rng(0).integers(0, 256, (20, 30, 3), dtype=np.uint8)
+    similarity = np.full((20, 30), 0.5, np.float32)
+    maps = MatchMaps(position, similarity, np.zeros((1, 1, 2)), (8, 8), (20, 30), 4)
+    large = np.zeros((80, 120, 3), np.uint8)
+    return Prediction(large, noise, noise, noise, arrange([noise.shape[:2]]), maps)
 
 
 def written(prediction: Prediction, seconds: float = 1, problems=(), job: Job = JOB) -> Outcome:
@@ -27,7 +40,7 @@ def written(prediction: Prediction, seconds: float = 1, problems=(), job: Job = 
 
 
 def test_a_result_is_told_with_its_sizes():
-    outcome = written(prediction(itself()), 1.26)
+    outcome = written(prediction(), 1.26)
     assert outcome.status == 'written'
     expected = 'out/a_x4.png: 30×20 → 120×80, similarity 0.50, agreement 1.00, 1.3 s'
     assert outcome.line == expected
@@ -35,11 +48,11 @@ def test_a_result_is_told_with_its_sizes():
 
 
 def test_a_reference_of_something_else_is_warned_of():
-    elsewhere = itself()[::-1, ::-1]
+    elsewhere = ITSELF[::-1, ::-1]
     [warning] = written(prediction(elsewhere)).warnings
     assert warning.startswith('a.png: the reference shows little of it')
     assert 'texture may be wrong' in warning
-    left_out = written(prediction(itself())._replace(left_out=0.5))
+    left_out = written(prediction()._replace(left_out=0.5))
     [warning] = left_out.warnings
     assert warning.startswith('a.png: the reference shows little of it (agreement 0.50;')
     assert 'the photo is its own reference' in warning
@@ -61,7 +74,7 @@ def test_an_agreement_below_the_bound_looks_so():
 
 def test_a_reference_that_could_not_be_aligned_is_warned_of():
     failed = Alignment((), 0, by='failed', problem='OpenCV fails')
-    outcome = written(prediction(itself())._replace(alignments=(failed,)))
+    outcome = written(prediction()._replace(alignments=(failed,)))
     assert outcome.line.endswith('; reference not aligned: OpenCV fails')
     assert outcome.warnings == ('a.png: reference not aligned: OpenCV fails',)
 
@@ -77,7 +90,7 @@ def test_a_failure_names_the_photo():
 
 def test_a_summary_counts_what_was_done_and_what_was_not():
     failed = report.failed(JOB, UserError('broken'))
-    given = [written(prediction(itself())), report.skipped(JOB), failed]
+    given = [written(prediction()), report.skipped(JOB), failed]
     assert report.summary(given, 4) == '1 written, 1 skipped, 1 failed, 1 not done'
     assert report.summary(given[:1] * 2, 2) == '2 written'
     assert report.summary([], 3) == '3 not done'
@@ -88,7 +101,7 @@ def test_a_report_has_everything(tmp_path):
     part = Part((80, 120), np.eye(3))
     aligned = Alignment((part, part), 86, 0.4, 90.2, 'key points'), Alignment((part,), 3)
     given = [
-        written(prediction(itself())._replace(alignments=aligned), 1.5, ['one', 'two']),
+        written(prediction()._replace(alignments=aligned), 1.5, ['one', 'two']),
         report.skipped(JOB),
         report.failed(JOB, UserError('a.png: broken, alas')),
     ]

@@ -15,36 +15,17 @@ from PIL import Image
 from scipy.ndimage import gaussian_filter
 from skimage import data
 
-from masasr_mm.alignment import align_all
 from masasr_mm.datasets.transforms import PadToMultiple, StackReferences
 from masasr_mm.datasets.transforms.packing import arrange, pack
 from masasr_mm.errors import UserError
 from tests.conftest import REPOSITORY
 
 
-def scene() -> np.ndarray:
-    return np.array(Image.fromarray(data.coffee()).resize((320, 240), Image.Resampling.LANCZOS))
-
-
-def test_one_or_several_references():
-    photo, turned = scene(), np.ascontiguousarray(np.rot90(scene()))
-    lq = np.array(Image.fromarray(photo).resize((80, 60), Image.Resampling.BICUBIC))
-    transform = TRANSFORMS.build(dict(type='AlignReferences', scale=4))
-    alignments, parts = align_all(lq, [turned], 4)
-    one = transform(dict(img=lq, ref=turned))
-    several = transform(dict(img=lq, ref=[turned, data.chelsea()]))
-    assert [len(results['ref']) for results in (one, several)] == [1, 2]
-    for results in (one, several):
-        assert results['alignments'][0].in_words() == alignments[0].in_words()
-        for image, part in zip(results['ref'], parts):
-            np.testing.assert_array_equal(image, part)
-
-
-def test_in_the_config_of_a_benchmark(tmp_path):
+def test_in_the_config_of_a_benchmark(scene, tmp_path):
     """The LR is there when the references are aligned with it, and Ref↓ is made afterwards."""
     config = Config.fromfile(REPOSITORY / 'configs' / 'masa_x4_cufed5-aligned.py')
     paths = []
-    for name, image in (('gt', scene()), ('ref', np.rot90(scene()))):
+    for name, image in (('gt', scene), ('ref', np.rot90(scene))):
         paths.append(str(tmp_path / f'{name}.png'))
         Image.fromarray(np.ascontiguousarray(image)).save(paths[-1])
     results = dict(gt_path=paths[0], ref_path=paths[1:])
