@@ -86,7 +86,6 @@ def test_stops_with_the_iteration_and_the_files(tmp_path, value, budget):
     assert line.startswith('iteration 3: the gradients of the generator are not finite')
     assert 'files of the batch: input/002.png;' in line
     assert f'now {budget}' in line
-    assert '\n' not in line
 
 
 def test_a_skipped_batch_leaves_no_trace(tmp_path, caplog):
@@ -109,21 +108,6 @@ def test_both_networks_are_watched(tmp_path):
     assert log.count('skipped, 1 of at most 1') == 1
     broken = train(tmp_path / 'x', [item(0), item(1, math.nan)], None, gan=True)
     assert not all(value.isfinite().all() for value in broken.model.state_dict().values())
-
-
-def test_a_loss_that_is_not_finite_with_finite_gradients(tmp_path, monkeypatch):
-    """An infinite offset: its gradient is that of the loss without it."""
-    from masasr_mm.models import MASA
-
-    g_step = MASA.g_step
-
-    def offset(self, *arguments):
-        losses = g_step(self, *arguments)
-        return {name: loss + math.inf for name, loss in losses.items()}
-
-    monkeypatch.setattr(MASA, 'g_step', offset)
-    with pytest.raises(UserError, match=r'iteration 1: loss_pix is inf \(the step was taken\)'):
-        train(tmp_path, [item(0)], {})
 
 
 @pytest.fixture
