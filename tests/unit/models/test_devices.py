@@ -12,9 +12,8 @@ from functools import lru_cache
 import numpy as np
 import pytest
 import torch
-from mmagic.registry import MODELS
 from mmagic.structures import DataSample
-from torch import Tensor, nn
+from torch import Tensor
 from torch._subclasses.fake_tensor import FakeTensorMode
 from torch.overrides import TorchFunctionMode
 from torch.utils._python_dispatch import TorchDispatchMode
@@ -25,6 +24,7 @@ from masasr_mm.models.inference.reference_cache import FeatureCache, TextureCach
 from masasr_mm.models.inference.super_resolve import TiledMASANet
 from masasr_mm.models.layers import autocast
 from masasr_mm.models.matching import blocks, stages
+from tests.editors import build
 
 NETWORK = dict(channels=8, fusion_blocks=(1, 1, 1), encoder=dict(num_blocks=1))
 
@@ -152,20 +152,7 @@ def test_tiles(kind, monkeypatch):
 @pytest.mark.parametrize('tile', [None, 16])
 def test_predict_of_the_editor(tile, monkeypatch):
     monkeypatch.setattr(memory, 'free_memory', lambda device: 2**30)
-
-    def build() -> nn.Module:
-        preprocessor = dict(type='DataPreprocessor', mean=[0.0] * 3, std=[255.0] * 3)
-        return MODELS.build(
-            dict(
-                type='MASA',
-                generator=dict(type='MASANet', **NETWORK),
-                pixel_loss=dict(type='L1Loss'),
-                data_preprocessor=preprocessor,
-                test_cfg=dict(tile=tile, bicubic=True),
-            )
-        )
-
-    editor = on_gpu(build).eval()
+    editor = on_gpu(lambda: build(test_cfg=dict(tile=tile, bicubic=True))).eval()
     editor.generator.adaptation.halo = 2  # cannot be tried without data
     editor.data_preprocessor.to('cuda')
     lq, ref, ref_down, gt = images((30, 41), (120, 160), (30, 40), (120, 164))

@@ -42,22 +42,6 @@ def test_a_residual_block_leaves_its_input_alone():
     assert torch.equal(feature, copy)
 
 
-def test_a_joint_convolution_is_that_of_the_concatenation():
-    torch.manual_seed(0)
-    joint = JointConvolution(4).double()
-    features = [torch.randn(2, 4, 5, 6, dtype=torch.float64, requires_grad=True) for _ in range(2)]
-    plain = torch.nn.Conv2d(8, 4, 3, padding=1).double()
-    plain.load_state_dict(joint.state_dict())
-    have, need = joint(features), plain(torch.cat(features, 1))
-    torch.testing.assert_close(have, need)
-    inputs = [*features, *joint.parameters()], [*features, *plain.parameters()]
-    for ours, theirs in zip(
-        torch.autograd.grad(have.square().sum(), inputs[0]),
-        torch.autograd.grad(need.square().sum(), inputs[1]),
-    ):
-        torch.testing.assert_close(ours, theirs)
-
-
 def test_a_joint_convolution_holds_one_feature_at_a_time():
     made = []
 

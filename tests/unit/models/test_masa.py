@@ -134,16 +134,6 @@ def test_warm_up_uses_the_reconstruction_loss_alone():
     assert all(moved[-4:])
 
 
-def test_a_distributed_wrapper_does_not_show_in_checkpoints():
-    model = build(**ADVERSARIAL)
-    before = model.state_dict()
-    model.generator = torch.nn.DataParallel(model.generator)
-    after = model.state_dict()
-    assert list(before) == list(after)
-    assert all(torch.equal(before[key], after[key]) for key in before)
-    assert after._metadata is not None
-
-
 def test_the_perceptual_loss_goes_where_the_editor_goes(random_vgg19):
     """As tools do that build the losses first and choose the device then."""
     model = build(perceptual_loss=PERCEPTUAL)

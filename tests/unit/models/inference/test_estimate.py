@@ -9,11 +9,7 @@ import torch
 
 from masasr_mm.models import MASANet
 from masasr_mm.models.inference import estimate
-from masasr_mm.models.inference.super_resolve import (
-    InferenceOptions,
-    TiledMASANet,
-    super_resolve,
-)
+from masasr_mm.models.inference.super_resolve import InferenceOptions, TiledMASANet, super_resolve
 from masasr_mm.models.layers import autocast
 from tests.small_networks import images, network, shapes
 

@@ -13,7 +13,7 @@ import masasr_mm  # noqa: F401
 from masasr_mm.compat import exact_products, precision_switches
 from masasr_mm.models import MatchExtractionModule
 from masasr_mm.models.matching import stages
-from masasr_mm.models.matching.blocks import groups, to_blocks
+from masasr_mm.models.matching.blocks import to_blocks
 from tests import naive_mem
 
 
@@ -122,16 +122,6 @@ def test_result_does_not_depend_on_how_much_is_matched_at_once(max_elements, pat
     assert torch.equal(whole.coarse_index, grouped.coarse_index)
     assert torch.equal(whole.fine_index, grouped.fine_index)
     torch.testing.assert_close(grouped.similarity, whole.similarity, rtol=0, atol=1e-6)
-
-
-@pytest.mark.parametrize('max_elements', [None, 1, 7, 30, 10**6])
-@pytest.mark.parametrize('max_count', [None, 1, 4])
-def test_everything_is_in_one_group_and_none_is_too_large(max_elements, max_count):
-    found = groups(10, 3, max_elements, max_count)
-    assert [i for group in found for i in range(group.start, group.stop)] == list(range(10))
-    sizes = [group.stop - group.start for group in found]
-    most = 10 if max_elements is None else min(max_elements // 3, max_count or 10)
-    assert max(sizes) == sizes[0] == min(10, max(1, most))
 
 
 def test_one_by_one_blocks_match_densely():

@@ -9,7 +9,6 @@ from torch.utils._python_dispatch import TorchDispatchMode
 
 from masasr_mm.models import MatchExtractionModule
 from masasr_mm.models.matching import pruned_search
-from masasr_mm.models.matching.pruned_search import low_rank_basis, with_rest
 from tests import naive_mem
 
 WAITING = ('_local_scalar_dense', 'nonzero', 'masked_select', '_linalg_check_errors', 'item')
@@ -179,51 +178,3 @@ def test_auto_does_as_it_says(monkeypatch):
 def test_another_search_is_told():
     with pytest.raises(ValueError, match="search='fast': it is one of 'auto', 'exact', 'pruned'"):
         MatchExtractionModule(search='fast')
-
-
-def test_the_basis_is_that_of_the_singular_values():
-    """Of vectors whose lengths along the directions fall as those of a photo's patches do."""
-    torch.manual_seed(0)
-    basis = torch.linalg.qr(torch.randn(2, 90, 90)).Q
-    vectors = (torch.randn(2, 500, 90) * 0.7 ** torch.arange(90)) @ basis.transpose(1, 2)
-    have = low_rank_basis(vectors, 12)
-    expected = torch.linalg.svd(vectors).Vh[:, :12].transpose(1, 2)
-    eye = torch.eye(12).expand(2, -1, -1)
-    torch.testing.assert_close(have.transpose(1, 2) @ have, eye, atol=1e-5, rtol=0)
-    kept = [(vectors @ basis).square().sum((1, 2)) for basis in (have, expected)]
-    torch.testing.assert_close(kept[0], kept[1], rtol=1e-3, atol=0)
-
-
-@pytest.mark.parametrize('kind', ['zero', 'alike', 'few', 'fewer than directions'])
-def test_vectors_without_enough_directions_do_no_harm(kind):
-    torch.manual_seed(0)
-    vectors = dict(
-        zero=torch.zeros(1, 40, 20),
-        alike=torch.ones(1, 40, 20),
-        few=torch.randn(1, 40, 3) @ torch.randn(1, 3, 20),
-    ).get(kind, torch.randn(1, 9, 20))
-    have = low_rank_basis(vectors, 9)
-    torch.testing.assert_close(have[0].T @ have[0], torch.eye(9), atol=1e-5, rtol=0)
-    torch.testing.assert_close(vectors @ have @ have.transpose(1, 2), vectors, atol=1e-4, rtol=0)
-
-
-@pytest.mark.parametrize('count', [1, 5, 19, 20])
-def test_products_with_the_rest_are_bounds(count):
-    """And the products themselves, once no direction is left out."""
-    torch.manual_seed(0)
-    queries, vectors = torch.randn(50, 20).double(), torch.randn(300, 20).double()
-    vectors[::7] = 0
-    basis = torch.linalg.qr(torch.randn(20, 20).double()).Q[:, :count]
-    queries[:20] = vectors[1:21]
-    projected = (
-        with_rest(given @ basis, given.square().sum(dim=1, keepdim=True), dim=1)
-        for given in (queries, vectors)
-    )
-    bounds, products = next(projected) @ next(projected).T, queries @ vectors.T
-    assert (bounds >= products - 1e-6).all()
-    assert (bounds[:, ::7] == 0).all()
-    if count == 20:
-        torch.testing.assert_close(bounds, products, atol=1e-6, rtol=0)
-    elif count == 19:  # what is left lies in one direction
-        rest = queries @ vectors.T - (queries @ basis) @ (vectors @ basis).T
-        torch.testing.assert_close(bounds - products + rest, rest.abs(), atol=1e-6, rtol=0)

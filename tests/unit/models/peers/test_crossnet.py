@@ -76,14 +76,6 @@ def test_a_training_begins_without_movement(estimator):
     assert not any(flow.any() for flow in flows)
 
 
-def test_the_way_down_is_flownets_nine_convolutions(estimator):
-    """Fig. 2 of FlowNet's paper."""
-    layers = [(6, 64, 7), (64, 128, 5), (128, 256, 5), (256, 256, 3), (256, 512, 3), (512, 512, 3),
-              (512, 512, 3), (512, 512, 3), (512, 1024, 3)]  # fmt: skip
-    expected = sum(i * o * k * k + o for i, o, k in layers)
-    assert sum(p.numel() for p in estimator.down.parameters()) == expected
-
-
 def test_sizes_that_cannot_be_halved_six_times_are_padded_inside(estimator):
     """The flow is that of the images with their last row and column repeated, and cut."""
     for refine in (*estimator.up, estimator):

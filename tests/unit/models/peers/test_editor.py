@@ -9,7 +9,7 @@ from torch.nn import functional as F
 from masasr_mm.engine.hooks import MatchVisualizationHook
 from masasr_mm.errors import UserError
 from tests import editors
-from tests.editors import ADVERSARIAL, batch, optimizers
+from tests.editors import ADVERSARIAL, batch
 
 ENET = dict(type='SingleImageNetwork', network=dict(type='ENetGenerator', channels=4, num_blocks=1))
 
@@ -39,8 +39,10 @@ def test_a_peer_has_no_matches_to_draw():
 
 
 def test_the_adversarial_loss_is_the_standard_one():
-    model = build(**ADVERSARIAL).train()
+    model = build(train_cfg=dict(pixel_init=1), **ADVERSARIAL).train()
     fake, real = torch.rand(2, 3, 32, 32), torch.rand(2, 3, 32, 32)
+    assert set(model.g_step(fake, real)) == {'loss_pix'}  # in the warm-up
+    model.step_counter += 1
     model.discriminator.eval()
     on_fake, on_real = model.discriminator(fake), model.discriminator(real)
     ones, zeros = torch.ones_like(on_fake), torch.zeros_like(on_fake)
@@ -50,16 +52,3 @@ def test_the_adversarial_loss_is_the_standard_one():
     losses = model.g_step(fake, real)
     torch.testing.assert_close(losses['loss_gan'], 5e-3 * bce(on_fake, ones))
     torch.testing.assert_close(losses['loss_pix'], (fake - real).abs().mean())
-
-
-def test_a_training_step_moves_both_networks_after_the_warm_up():
-    model = build(train_cfg=dict(pixel_init=1), **ADVERSARIAL).train()
-    wrappers = optimizers(model)
-    scores = model.discriminator.linear2.weight
-    before = [scores.clone(), next(model.generator.parameters()).clone()]
-    assert set(model.train_step(batch(n=2), wrappers)) == {'loss_pix'}
-    assert torch.equal(scores, before[0])
-    log = model.train_step(batch(n=2), wrappers)
-    assert {'loss_pix', 'loss_gan', 'loss_d_real', 'loss_d_fake'} <= set(log)
-    assert not torch.equal(scores, before[0])
-    assert not torch.equal(next(model.generator.parameters()), before[1])

@@ -31,12 +31,3 @@ def test_the_network_against_its_figure():
     with torch.no_grad():
         torch.testing.assert_close(net(lq), conv('conv_last', feature) + mean)
     assert weights['conv_first.1.conv1.weight'].shape[2:] == (5, 5)
-
-
-def test_with_the_other_scales_it_has_the_papers_eight_million():
-    branch = sum(p.numel() for p in MDSRNet().parameters())
-    conv = 64 * 64 * 9 + 64
-    pre_processing, enlarging = 4 * (64 * 64 * 25 + 64), 4 * conv
-    assert branch == (3 * 64 * 9 + 64) + pre_processing + 161 * conv + 2 * enlarging + 64 * 27 + 3
-    whole = branch + 2 * pre_processing + enlarging + 9 * conv  # and ×2 and ×3
-    assert round(whole / 1e6, 1) == 8.0

@@ -68,14 +68,3 @@ def test_the_features_are_frozen_and_the_rest_learns():
     net(torch.rand(1, 3, 4, 4), torch.rand(1, 3, 16, 16), torch.rand(1, 3, 4, 4)).sum().backward()
     learned = {name for name, value in net.named_parameters() if value.grad is not None}
     assert learned == {name for name, _ in net.named_parameters() if 'extractor' not in name}
-
-
-def test_with_the_branch_for_its_own_training_it_has_the_papers_parameters():
-    """Table 2 says 5.75 M: without VGG, with the content extractor's way to an image of its own."""
-    net = SRNTT()
-    conv = 64 * 64 * 9 + 64
-    branch = 2 * 4 * conv + conv + (64 * 27 + 3)
-    learned = sum(p.numel() for p in net.parameters()) - sum(
-        p.numel() for p in net.extractor.parameters()
-    )
-    assert round((learned + branch) / 1e6, 2) == 5.75

@@ -12,12 +12,7 @@ from PIL import Image
 from torch import nn
 
 from masasr_mm.errors import UserError
-from masasr_mm.models.peers import (
-    FromBicubic,
-    PeerNetwork,
-    SingleImageNetwork,
-    super_image_network,
-)
+from masasr_mm.models.peers import FromBicubic, PeerNetwork, SingleImageNetwork, super_image_network
 
 SMALL = dict(n_resgroups=10, n_resblocks=1, n_feats=16, scale=4)
 NETWORKS = [
@@ -67,9 +62,8 @@ def test_the_mean_of_the_images_is_no_weight(model):
 
 def test_the_extra_is_named_where_it_is_missing(monkeypatch):
     monkeypatch.setitem(sys.modules, 'super_image', None)
-    with pytest.raises(UserError, match=r"Rcan: .*pip install 'masasr_mm\[peers\]'") as error:
+    with pytest.raises(UserError, match=r"Rcan: .*pip install 'masasr_mm\[peers\]'"):
         MODELS.build(dict(type='SuperImageNetwork', model='Rcan', scale=4))
-    assert '\n' not in str(error.value)
 
 
 def test_an_unknown_network_is_told():
