@@ -47,14 +47,6 @@ def permissions(path: Path) -> int:
     return path.stat().st_mode & 0o777
 
 
-def test_permissions_are_those_of_an_opened_file(tmp_path, umask):
-    with written_whole(tmp_path / 'a.txt') as temporary:
-        temporary.write_text('whole')
-        assert permissions(temporary) == 0o666 & ~umask
-    (tmp_path / 'opened.txt').write_text('whole')
-    assert permissions(tmp_path / 'a.txt') == permissions(tmp_path / 'opened.txt')
-
-
 def test_a_writer_may_put_a_file_of_its_own_there(tmp_path, umask):
     """As safetensors does, with permissions for nobody else."""
     with written_whole(tmp_path / 'a.txt') as temporary:
@@ -203,9 +195,8 @@ def listing() -> dict:
 )
 def test_what_must_not_be_written_is_refused_before(inputs, outputs, words):
     before = listing()
-    with pytest.raises(UserError, match=words) as caught:
+    with pytest.raises(UserError, match=words):
         check_outputs(outputs, [inputs, 'missing.png'])
-    assert '\n' not in str(caught.value)
     assert listing() == before
 
 

@@ -11,11 +11,7 @@ import torch
 from masasr_mm import system
 from masasr_mm.apis import MASAInferencer
 from masasr_mm.compat import cpu_has_bfloat16_units
-from masasr_mm.system import (
-    fastest_dtype,
-    free_memory,
-    warn_of_emulation,
-)
+from masasr_mm.system import fastest_dtype, free_memory, warn_of_emulation
 
 CPU = torch.device('cpu')
 GB = 10**9

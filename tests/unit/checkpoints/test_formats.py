@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import re
+from functools import reduce
+
 import pytest
 import torch
 from mmagic.registry import MODELS
@@ -23,92 +26,51 @@ GENERATORS = dict(
     han=dict(type='SingleImageNetwork', network=dict(ATTENTION, model='Han'), value_range=255),
     ttsr=dict(type='TTSRNetwork', num_blocks=(2, 1, 1, 2)),
 )
-RDN_NAMES = {
-    'sfe1': 'SFENet1',
-    'sfe2': 'SFENet2',
-    **{
-        f'rdbs.{block}.layers.{layer}.conv': f'RDBs.{block}.convs.{layer}.conv.0'
-        for block in range(2)
-        for layer in range(2)
-    },
-    'rdbs.0.lff': 'RDBs.0.LFF',
-    'rdbs.1.lff': 'RDBs.1.LFF',
-    'gff.0': 'GFF.0',
-    'gff.1': 'GFF.1',
-    'upscale.0': 'UPNet.0',
-    'upscale.2': 'UPNet.2',
-    'output': 'UPNet.4',
-}
-DENSE = [(block, rdb, conv) for block in range(2) for rdb in (1, 2, 3) for conv in range(1, 6)]
-ESRGAN_NAMES = {
-    'conv_first': 'conv_first',
-    **{f'body.{b}.rdb{r}.conv{c}': f'RRDB_trunk.{b}.RDB{r}.conv{c}' for b, r, c in DENSE},
-    'conv_body': 'trunk_conv',
-    'conv_up1': 'upconv1',
-    'conv_up2': 'upconv2',
-    'conv_hr': 'HRconv',
-    'conv_last': 'conv_last',
-}
-OLD_ESRGAN_NAMES = {
-    'conv_first': 'model.0',
-    **{f'body.{b}.rdb{r}.conv{c}': f'model.1.sub.{b}.RDB{r}.conv{c}.0' for b, r, c in DENSE},
-    'conv_body': 'model.1.sub.2',
-    'conv_up1': 'model.3',
-    'conv_up2': 'model.6',
-    'conv_hr': 'model.8',
-    'conv_last': 'model.10',
-}
-TTSR_NAMES = {
-    'sfe.conv_first': 'SFE.conv_head',
-    'sfe.body.0.conv1': 'SFE.RBs.0.conv1',
-    'sfe.body.0.conv2': 'SFE.RBs.0.conv2',
-    'sfe.body.1.conv1': 'SFE.RBs.1.conv1',
-    'sfe.body.1.conv2': 'SFE.RBs.1.conv2',
-    'sfe.conv_last': 'SFE.conv_tail',
-    'conv_first1': 'conv11_head',
-    'res_block1.0.conv1': 'RB11.0.conv1',
-    'res_block1.0.conv2': 'RB11.0.conv2',
-    'conv_last1': 'conv11_tail',
-    'up1.upsample_conv': 'conv12',
-    'conv_first2': 'conv22_head',
-    'csfi2.conv1to2': 'ex12.conv12',
-    'csfi2.conv2to1': 'ex12.conv21',
-    'csfi2.conv_merge1': 'ex12.conv_merge1',
-    'csfi2.conv_merge2': 'ex12.conv_merge2',
-    **{
-        f'res_block2_{branch}.0.conv{conv}': f'RB2{branch}.0.conv{conv}'
-        for branch in (1, 2)
-        for conv in (1, 2)
-    },
-    'conv_last2_1': 'conv21_tail',
-    'conv_last2_2': 'conv22_tail',
-    'up2.upsample_conv': 'conv23',
-    'conv_first3': 'conv33_head',
-    'csfi3.conv1to2': 'ex123.conv12',
-    'csfi3.conv1to4': 'ex123.conv13',
-    'csfi3.conv2to1': 'ex123.conv21',
-    'csfi3.conv2to4': 'ex123.conv23',
-    'csfi3.conv4to1_1': 'ex123.conv31_1',
-    'csfi3.conv4to1_2': 'ex123.conv31_2',
-    'csfi3.conv4to2': 'ex123.conv32',
-    'csfi3.conv_merge1': 'ex123.conv_merge1',
-    'csfi3.conv_merge2': 'ex123.conv_merge2',
-    'csfi3.conv_merge4': 'ex123.conv_merge3',
-    **{
-        f'res_block3_{branch}.{block}.conv{conv}': f'RB3{branch}.{block}.conv{conv}'
-        for branch in (1, 2, 3)
-        for block in (0, 1)
-        for conv in (1, 2)
-    },
-    'conv_last3_1': 'conv31_tail',
-    'conv_last3_2': 'conv32_tail',
-    'conv_last3_3': 'conv33_tail',
-    'merge_features.conv1to4': 'merge_tail.conv13',
-    'merge_features.conv2to4': 'merge_tail.conv23',
-    'merge_features.conv_merge': 'merge_tail.conv_merge',
-    'merge_features.conv_last1': 'merge_tail.conv_tail1',
-    'merge_features.conv_last2': 'merge_tail.conv_tail2',
-}
+# From mmagic's names, which are ours, to those of the authors, by patterns in order.
+RDN_NAMES = (
+    ('^sfe', 'SFENet'),
+    (r'^rdbs.(\d).layers.(\d).conv', r'RDBs.\1.convs.\2.conv.0'),
+    (r'^rdbs.(\d).lff', r'RDBs.\1.LFF'),
+    ('^gff', 'GFF'),
+    ('^upscale', 'UPNet'),
+    ('^output', 'UPNet.4'),
+)
+ESRGAN_NAMES = (
+    (r'^body.(\d).rdb', r'RRDB_trunk.\1.RDB'),
+    ('^conv_body', 'trunk_conv'),
+    ('^conv_up', 'upconv'),
+    ('^conv_hr', 'HRconv'),
+)
+OLD_ESRGAN_NAMES = (
+    (r'^body.(\d).rdb(\d).conv(\d)', r'model.1.sub.\1.RDB\2.conv\3.0'),
+    ('^conv_first', 'model.0'),
+    ('^conv_body', 'model.1.sub.2'),
+    ('^conv_up1', 'model.3'),
+    ('^conv_up2', 'model.6'),
+    ('^conv_hr', 'model.8'),
+    ('^conv_last', 'model.10'),
+)
+TTSR_NAMES = (
+    ('^sfe.conv_first', 'SFE.conv_head'),
+    ('^sfe.body', 'SFE.RBs'),
+    ('^sfe.conv_last', 'SFE.conv_tail'),
+    (r'^conv_first(\d)', r'conv\1\1_head'),
+    ('^res_block1', 'RB11'),
+    (r'^res_block(\d)_(\d)', r'RB\1\2'),
+    ('^conv_last1', 'conv11_tail'),
+    (r'^conv_last(\d)_(\d)', r'conv\1\2_tail'),
+    ('^up1.upsample_conv', 'conv12'),
+    ('^up2.upsample_conv', 'conv23'),
+    (r'^csfi2.conv(\d)to(\d)', r'ex12.conv\1\2'),
+    ('^csfi2', 'ex12'),
+    # 4× is the third size there.
+    ('^(csfi3|merge_features)(.*)4', r'\1\g<2>3'),
+    (r'^csfi3.conv(\d)to(\d)', r'ex123.conv\1\2'),
+    ('^csfi3', 'ex123'),
+    (r'^merge_features.conv(\d)to(\d)', r'merge_tail.conv\1\2'),
+    ('^merge_features.conv_last', 'merge_tail.conv_tail'),
+    ('^merge_features', 'merge_tail'),
+)
 
 
 def editor(name: str, seed: int):
@@ -121,13 +83,11 @@ def editor(name: str, seed: int):
     return model
 
 
-def renamed(weights: dict, names: dict[str, str]) -> dict:
-    """Exchange the names of layers; every one must be there."""
-    found = {}
-    for key, value in weights.items():
-        layer, _, kind = key.rpartition('.')
-        found[f'{names[layer]}.{kind}'] = value
-    return found
+def renamed(weights: dict, names: tuple) -> dict:
+    return {
+        reduce(lambda name, pair: re.sub(*pair, name), names, key): value
+        for key, value in weights.items()
+    }
 
 
 def assert_loaded(target, source, file) -> None:

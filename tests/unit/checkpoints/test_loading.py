@@ -6,7 +6,6 @@ import json
 import os
 from pathlib import Path
 
-import numpy as np
 import pytest
 import torch
 from mmagic.registry import MODELS
@@ -19,7 +18,6 @@ from masasr_mm.checkpoints.loading import (
     check_start,
     load_generator,
     newest_checkpoint,
-    read_checkpoint,
 )
 from masasr_mm.errors import UserError
 from masasr_mm.tensor_files import write_tensors
@@ -74,15 +72,6 @@ def test_weights_of_another_network_are_told(tmp_path):
         UserError, match=r"no MASA checkpoint, .* \(the first is 'backbone\.weight'"
     ):
         load_generator(editor(**SMALL), path)
-
-
-def test_a_safetensors_file_brings_its_config(small_checkpoint, photos, tmp_path):
-    content = read_checkpoint(small_checkpoint)
-    path = tmp_path / 'small.safetensors'
-    write_tensors(content, path)
-    lq, ref, _ = photos
-    results = [MASAInferencer(file, device='cpu')(lq, ref) for file in (path, small_checkpoint)]
-    np.testing.assert_array_equal(*results)
 
 
 @pytest.mark.parametrize('value', [torch.nan, torch.inf])
@@ -188,7 +177,6 @@ def test_damaged_ones_are_named_and_passed_over(tmp_path, lines, damage):
 def test_all_of_them_damaged(tmp_path, lines):
     for step in (1, 2):
         (tmp_path / f'iter_{step}.pth').write_bytes(b'PK\x03\x04')
-    with pytest.raises(UserError, match='none of its 2 checkpoints is whole') as caught:
+    with pytest.raises(UserError, match='none of its 2 checkpoints is whole'):
         newest_checkpoint(tmp_path)
-    assert '\n' not in str(caught.value)
     assert len(lines) == 2

@@ -63,9 +63,7 @@ EVIL = [
     ('a part of another kind', dict(matching=dict(type='os.system', command='true'))),
     ('a part of another kind', dict(encoder=dict(type='evil.Encoder'))),
     ('a part of another kind', dict(type='evil.MASANet')),
-    ('a part of another kind', dict(type='mmagic.MASANet')),
     ('a part of another kind', dict(type='EDSRNet', in_channels=3)),
-    ('a part of another kind', dict(type='MASA')),
     ('a part of another kind', dict(type='MASADiscriminator')),
     ('a part of another kind', dict(encoder=dict(type='MASANet'))),
     ('a part of another kind', dict(adaptation=dict(type='DualResidualAggregationModule'))),
@@ -74,10 +72,8 @@ EVIL = [
     ('no part at all', dict(encoder=[dict(_scope_='evil')])),
     ('no part at all', dict(encoder='MASAEncoder')),
     ('no such argument', dict(_scope_='evil')),
-    ('no such argument', dict(_scope_='this')),
     ('no such argument', dict(encoder=dict(_scope_='this'))),
     ('no such argument', dict(encoder=dict(type='MASAEncoder', _scope_='evil'))),
-    ('no such argument', dict(_delete_=True)),
     ('no such argument', dict(adaptation=dict(_delete_=True, type='NoAdaptation'))),
     ('no such argument', dict(adaptation=dict(type='NoAdaptation', halo=3))),
     ('no such argument', dict(matching=dict(encoder=dict(_scope_='evil')))),
@@ -127,7 +123,6 @@ def test_nothing_but_parts_of_ours_and_plain_values(kind, changes):
             stored_config(checkpoint, 'a.pth')
         line = str(caught.value)
         assert line.startswith('a.pth: refused')
-        assert '\n' not in line
         assert len(line) < 250
 
 

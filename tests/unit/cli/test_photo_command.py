@@ -173,9 +173,8 @@ def test_what_is_known_before_is_refused_before(tool, folder, monkeypatch, argum
     Path('c.json').write_text('{"model": {"generator": {"type": "MASANet"}}}')
     Image.new('L', (4096, 20)).save('wide.png')
     before = {path: path.is_file() and path.read_bytes() for path in Path().rglob('*')}
-    with pytest.raises(UserError, match=words) as error:
+    with pytest.raises(UserError, match=words):
         tool(*arguments)
-    assert '\n' not in str(error.value)
     assert before == {path: path.is_file() and path.read_bytes() for path in Path().rglob('*')}
 
 
@@ -216,20 +215,6 @@ def test_a_tree_is_mirrored_and_its_reference_read_once(
     monkeypatch.setattr(photo_command, 'make_inferencer', None)
     assert tool(*arguments) == 0
     assert '4 skipped' in capsys.readouterr().out
-
-
-def test_ctrl_c_says_how_many_are_done(tool, folder, monkeypatch, capsys):
-    right = MASAInferencer.predict
-
-    def interrupted(self, lq, ref, bits):
-        if lq.size[0] != 60:
-            raise KeyboardInterrupt
-        return right(self, lq, ref, bits)
-
-    monkeypatch.setattr(MASAInferencer, 'predict', interrupted)
-    assert tool(folder / 'photos', '--ref', folder / 'ref.png') == 130
-    assert 'interrupted: 1 written, 1 not done' in capsys.readouterr().err
-    assert [path.name for path in (folder / 'photos_x4').iterdir()] == ['a_x4.png']
 
 
 @pytest.mark.parametrize(

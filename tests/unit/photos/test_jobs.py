@@ -49,11 +49,10 @@ def references(*lq, **options) -> dict[str, list[str]]:
 
 
 def refused(words: str, *lq, **options) -> None:
-    """Refused in one line, and nothing is touched."""
+    """Refused, and nothing is touched."""
     before = listing()
-    with pytest.raises(UserError, match=words) as error:
+    with pytest.raises(UserError, match=words):
         plan(*lq, **options)
-    assert '\n' not in str(error.value)
     assert listing() == before
 
 
@@ -194,27 +193,17 @@ def test_folders_are_mirrored():
         (['photos/a.png'], dict(ref=['a_x4.png'], out='.'), r'^a_x4\.png is read and would be'),
         (['photos/a.png'], dict(out='sharp1.jpg'), r'sharp1\.jpg is read and would be'),
         (['photos'], dict(ref=['refs'], out='refs', suffix='', format='jpg'), 'refs/a.jpg is read'),
-        (['photos'], dict(ref=['link'], out='refs', suffix='', format='jpg'), 'read as link/a.jpg'),
         (['sharp1.jpg'], dict(ref=None, suffix='', format='jpg'), r'sharp1\.jpg is read'),
         (['sharp1.jpg'], dict(ref=None, report='w/config.json'), r'w/config\.json is read'),
         (['odd'], dict(ref=['odd_x4_compare.png'], compare=True), 'odd_x4_compare.png is read'),
-        (['sharp1.jpg'], dict(ref=None, out='hard.jpg'), r'hard\.jpg is read as sharp1\.jpg'),
         # over one another
-        (
-            ['same'],
-            dict(suffix='', out='out', compare=True),
-            r'out/a_compare\.png would be',
-        ),
+        (['same'], dict(suffix='', out='out', compare=True), r'out/a_compare\.png would be'),
         (['same'], dict(suffix='', out='out', skip_existing=True), r'out/a_compare\.png would be'),
         (['photos/a.png', 'same/a.png'], dict(out='out'), 'would both be written to out/a.png_x4'),
         (['photos'], dict(out='r.csv', report='r.csv'), 'r.csv would be both a file and the fold'),
         # places where nothing can be written
-        (['photos'], dict(out='odd/new'), 'odd is a file'),
         (['photos'], dict(out='odd'), '--out odd is a file'),
-        (['photos'], dict(out='/proc/new'), 'cannot write /proc/new'),
-        (['photos'], dict(report='odd/r.csv'), 'odd is a file'),
         (['odd'], dict(compare=True), 'odd_x4_compare.png is a folder'),
-        (['x' * 250 + '.png'], dict(ref=None), 'File name too long'),
         # what does not go together
         (['sharp1.jpg', 'sharp2.jpg'], dict(ref=None), 'say with --out'),
         (['photos'], dict(out='out.png'), 'is a file'),
@@ -228,9 +217,7 @@ def test_folders_are_mirrored():
     ],
 )
 def test_what_must_not_be_or_cannot_be_is_refused_before(lq, options, words):
-    touch('same/a.png', 'same/a_compare.png', 'a_x4.png', 'w/config.json', 'x' * 250 + '.png')
-    os.link('sharp1.jpg', 'hard.jpg')
-    os.symlink('refs', 'link')
+    touch('same/a.png', 'same/a_compare.png', 'a_x4.png', 'w/config.json')
     if options.get('ref') == ['odd_x4_compare.png']:
         touch('odd_x4_compare.png')
     else:

@@ -68,16 +68,6 @@ def test_a_photo_without_contrast_needs_no_reference():
     assert agreement(flat, noise, np.zeros((9, 9, 2), int)) == 1
 
 
-def test_a_prediction_tells_similarity_and_agreement(stereo):
-    left, right, position = stereo
-    similarity = np.linspace(0, 1, position[..., 0].size).reshape(left.shape[:2])
-    maps = MatchMaps(position, similarity, np.zeros((1, 1, 2)), (8, 8), right.shape[:2], 4)
-    layout = arrange([right.shape[:2]])
-    prediction = Prediction(left, left, right, right, layout, maps)
-    assert prediction.similarity == pytest.approx(0.5)
-    assert prediction.agreement == agreement(left, right, position)
-
-
 @pytest.mark.parametrize('sizes', [[(96, 120), (64, 200)], [(320, 960), (480, 160)]])
 def test_matches_in_packed_references_are_traced_back(sizes):
     """In pictures every texel is where it was given, also of references that were cut."""

@@ -125,17 +125,3 @@ def test_a_metric_that_some_lack_is_left_empty(capsys):
         ['near', '27.0000', '0.2500'],
         ['far', '26.0000', ''],
     ]
-
-
-def test_data_sets_beside_their_enlargements_are_a_row_of_table_1(capsys):
-    metrics = {
-        'bicubic/CUFED5/PSNR': 24.183, 'bicubic/CUFED5/SSIM': 0.6835,
-        'CUFED5/PSNR': 27.543, 'CUFED5/SSIM': 0.8141,
-        'bicubic/Sun80/PSNR': 27.236, 'bicubic/Sun80/SSIM': 0.7391,
-        'Sun80/PSNR': 30.152, 'Sun80/SSIM': 0.8152,
-    }  # fmt: skip
-    assert table(capsys, metrics)[5:] == [
-        ['PSNR / SSIM', 'CUFED5', 'Sun80'],
-        ['bicubic', '24.18 / 0.683', '27.24 / 0.739'],
-        ['Identity', '27.54 / 0.814', '30.15 / 0.815'],
-    ]
