@@ -524,8 +524,10 @@ def test_grey_stays_grey(kind, tmp_path):
             assert image.mode == 'LA'
 
 
-def test_what_a_format_cannot_hold_leaves_no_file(tmp_path):
+def test_what_a_format_cannot_hold_leaves_what_was_there(tmp_path):
     photo = Photo(np.zeros((1, 20000, 3), np.uint8))
+    (tmp_path / 'a.webp').write_text('an older one')
     with pytest.raises(UserError, match=r'cannot write .*a\.webp'):
         write_photo(photo, tmp_path / 'a.webp', 'webp')
-    assert list(tmp_path.iterdir()) == []
+    assert (tmp_path / 'a.webp').read_text() == 'an older one'
+    assert len(list(tmp_path.iterdir())) == 1

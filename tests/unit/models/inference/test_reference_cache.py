@@ -60,6 +60,17 @@ def area(boxes, margin):
     )
 
 
+@pytest.mark.parametrize('margin', [0, 2])
+def test_a_cut_is_the_best_of_all(margin):
+    """Every cut tried one by one, where one cut is all that there is."""
+    marked = np.zeros((12, 9), bool)
+    marked[1:4, 1:8] = marked[9:11, 2:4] = True
+    whole = [(slice(1, 11), slice(1, 8))]
+    two = [(slice(1, 4), slice(1, 8)), (slice(9, 11), slice(2, 4))]
+    best = min((whole, two), key=lambda boxes: area(boxes, margin))
+    assert sorted(bounding_boxes(marked, margin, 99), key=str) == sorted(best, key=str)
+
+
 @pytest.mark.parametrize(('max_side', 'sizes'), [(20, {(20, 20)}), (16, {(10, 14), (10, 13)})])
 def test_no_box_is_too_long(max_side, sizes):
     """And none is smaller than it must be."""

@@ -198,6 +198,39 @@ def test_large_images_are_announced_before_anything_is_run(monkeypatch, ensemble
     assert (what.tile, what.runs) == (16, runs)
 
 
+class Recorder(nn.Module):
+    """Enlarges, adds a ramp that tells left from right, and keeps what it was given."""
+
+    scale, size_divisor, min_ref_down, supports_tiles = 4, 8, 3, False
+
+    def __init__(self):
+        super().__init__()
+        self.seen = []
+
+    def super_resolve(self, lq, ref, ref_down):
+        self.seen.append((lq, ref, ref_down))
+        enlarged = F.interpolate(lq, scale_factor=4)
+        return enlarged + torch.arange(enlarged.shape[3]) / 100, None
+
+
+def test_an_ensemble_sees_all_flips_and_turns_and_averages_them():
+    lq, ref, ref_down = (torch.rand(2, 3, h, w) for h, w in ((8, 16), (24, 32), (6, 8)))
+    recorder = Recorder()
+    result, _ = super_resolve(recorder, lq, ref, ref_down, InferenceOptions(ensemble=True))
+    # Seen from all eight sides, the ramp is as high on the left as on the right.
+    columns, rows = torch.arange(64.0), torch.arange(32.0)[:, None]
+    ramp = (columns + columns.flip(0)) / 2 + (rows + rows.flip(0)) / 2
+    torch.testing.assert_close(result, F.interpolate(lq, scale_factor=4) + ramp / 200)
+
+    square, recorder = torch.rand(1, 3, 8, 8), Recorder()
+    enlarged = F.interpolate(square, scale_factor=4)
+    super_resolve(recorder, square, enlarged, square, InferenceOptions(ensemble=True))
+    assert len({tuple(lq.flatten().tolist()) for lq, *_ in recorder.seen}) == 8
+    for lq, ref, ref_down in recorder.seen:
+        assert torch.equal(lq, ref_down)
+        assert torch.equal(F.interpolate(lq, scale_factor=4), ref)
+
+
 def test_an_unknown_option_is_told():
     with pytest.raises(UserError, match="test_cfg has no option 'tiles'; it has tile, ref_dtype"):
         InferenceOptions.of(dict(tiles=8))
@@ -220,6 +253,7 @@ def test_places_turn_as_the_images_do(mirrored, turns):
 
 def test_matching_starts_where_places_say():
     """Whatever the padding: of two halves of Ref↓ the one that is named, though a bit worse."""
+    torch.manual_seed(0)
     half = torch.rand(1, 3, 100, 100)
     ref = torch.cat((half, half.lerp(torch.rand_like(half), 0.05)), dim=2)
     lq = ref_down = F.avg_pool2d(ref, 4)

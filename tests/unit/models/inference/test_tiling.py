@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import pytest
 import torch
+from mmagic.registry import MODELS
 from torch import nn
 
 from masasr_mm.models import DualResidualAggregationModule, MASAEncoder
@@ -10,6 +12,23 @@ from masasr_mm.models.adaptation import moments
 from masasr_mm.models.encoder import LRPyramid
 from masasr_mm.models.inference.tiling import moments_of_all, probed_halo
 from masasr_mm.models.layers import UPSAMPLE_HALO, ResidualBlock, upsample
+
+
+@pytest.mark.parametrize(
+    ('kind', 'options', 'expected'),
+    [
+        ('SpatialAdaptationModule', {}, 2),
+        ('SpatiallyAdaptiveNormalization', {}, 2),
+        ('AdaptiveInstanceNormalization', {}, 0),
+        ('NoAdaptation', {}, 0),
+        ('DualResidualAggregationModule', {}, DualResidualAggregationModule.halo),
+        ('DualResidualAggregationModule', dict(ref_branch=False, lr_branch=False), 3),
+    ],
+)
+def test_the_halo_is_how_far_a_part_looks(kind, options, expected):
+    part = MODELS.build(dict(type=kind, channels=2, **options))
+    scale = 0.5 if 'Aggregation' in kind else 1
+    assert probed_halo(part, [(2, scale), (2, 1)]) == expected
 
 
 class Called(nn.Module):
@@ -23,8 +42,6 @@ class Called(nn.Module):
 def test_declared_halos_are_how_far_the_parts_look():
     assert probed_halo(ResidualBlock(2), [(2, 1)]) == ResidualBlock.halo
     assert probed_halo(Called(upsample), [(2, 0.5)]) == UPSAMPLE_HALO
-    aggregation = DualResidualAggregationModule(2)
-    assert probed_halo(aggregation, [(2, 0.5), (2, 1)]) == aggregation.halo
     encoder = MASAEncoder(channels=2, num_levels=3, num_blocks=1)
     assert encoder.halo - 4 < probed_halo(encoder, [(3, 4)]) <= encoder.halo
     pyramid = LRPyramid(channels=2, num_levels=3, num_blocks=0)

@@ -9,6 +9,7 @@ from torch.utils._python_dispatch import TorchDispatchMode
 
 from masasr_mm.models import MatchExtractionModule
 from masasr_mm.models.matching import pruned_search
+from masasr_mm.models.matching.pruned_search import with_rest
 from tests import naive_mem
 
 WAITING = ('_local_scalar_dense', 'nonzero', 'masked_select', '_linalg_check_errors', 'item')
@@ -178,3 +179,25 @@ def test_auto_does_as_it_says(monkeypatch):
 def test_another_search_is_told():
     with pytest.raises(ValueError, match="search='fast': it is one of 'auto', 'exact', 'pruned'"):
         MatchExtractionModule(search='fast')
+
+
+@pytest.mark.parametrize('count', [1, 5, 19, 20])
+def test_products_with_the_rest_are_bounds(count):
+    """And the products themselves, once no direction is left out."""
+    torch.manual_seed(0)
+    queries, vectors = torch.randn(50, 20).double(), torch.randn(300, 20).double()
+    vectors[::7] = 0
+    basis = torch.linalg.qr(torch.randn(20, 20).double()).Q[:, :count]
+    queries[:20] = vectors[1:21]
+    projected = (
+        with_rest(given @ basis, given.square().sum(dim=1, keepdim=True), dim=1)
+        for given in (queries, vectors)
+    )
+    bounds, products = next(projected) @ next(projected).T, queries @ vectors.T
+    assert (bounds >= products - 1e-6).all()
+    assert (bounds[:, ::7] == 0).all()
+    if count == 20:
+        torch.testing.assert_close(bounds, products, atol=1e-6, rtol=0)
+    elif count == 19:  # what is left lies in one direction
+        rest = queries @ vectors.T - (queries @ basis) @ (vectors @ basis).T
+        torch.testing.assert_close(bounds - products + rest, rest.abs(), atol=1e-6, rtol=0)

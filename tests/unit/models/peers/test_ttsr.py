@@ -59,6 +59,23 @@ def vgg_file(random_vgg19, tmp_path):
     return tmp_path / 'vgg19.pth'
 
 
+def test_it_is_mmagics_extractor_and_vgg19(random_vgg19, vgg_file, monkeypatch):
+    from mmagic.models.editors.ttsr import LTE
+
+    monkeypatch.setattr(models, 'vgg19', lambda pretrained: random_vgg19)
+    ours, theirs = TextureExtractor(), LTE()
+    ours.load_vgg19(vgg_file)
+    assert ours.state_dict().keys() == theirs.state_dict().keys()
+    image = torch.rand(1, 3, 16, 12)
+    mean, std = (torch.tensor(values)[:, None, None] for values in
+                 ((0.485, 0.456, 0.406), (0.229, 0.224, 0.225)))  # fmt: skip
+    with torch.no_grad():
+        have = ours(image)
+        for level, expected in zip(have, theirs(image)):
+            torch.testing.assert_close(level, expected)
+        torch.testing.assert_close(have[0], random_vgg19.features[:12]((image - mean) / std))
+
+
 def test_training_starts_from_the_file(vgg_file, random_vgg19):
     net = TextureMatching(False, str(vgg_file))
     net.init_weights()
