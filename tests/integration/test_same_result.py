@@ -84,6 +84,7 @@ def check(found: dict[str, np.ndarray], results: dict[str, np.ndarray]) -> None:
 def test_the_command(folders, results, small_checkpoint, tmp_path, monkeypatch):
     words = ['masasr', folders / 'lq', '--ref', folders / 'ref', '--out', tmp_path / 'out']
     words += ['--checkpoint', small_checkpoint, '--device', 'cpu', '--suffix', '']
+    words += ['--dtype', 'float32']  # by default what is fastest here
     monkeypatch.setattr(sys, 'argv', list(map(str, words)))
     with pytest.raises(SystemExit) as exit_:
         photo_command.main()
