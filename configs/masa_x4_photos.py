@@ -21,8 +21,6 @@ model = dict(
     ),
     # With 0.1 and 5e-3 the adversarial loss outweighs the perceptual one, which grows then.
     gan_loss=dict(type='GANLoss', gan_type='vanilla', loss_weight=1.5e-3),
-    # What is matched stays that of `photos`, so that weights between the two match the same.
-    train_cfg=dict(frozen=['encoder']),
 )
 
 # LR patches of 24×24: more steps in the same time.
@@ -33,10 +31,15 @@ train_pipeline = [
     _base_.change_light,
     _base_.compress_ref,
     *_base_.make_lq,
-    dict(_base_.degrade, transforms=[*_base_.blur, reduce, *_base_.noise_and_compression]),
+    # What is left at a third of the samples is the benchmarks' own LR.
+    dict(
+        type='RandomApply',
+        prob=0.67,
+        transforms=[*_base_.blur, reduce, *_base_.noise_and_compression],
+    ),
     _base_.pack_pair,
 ]
-train_dataloader = dict(dataset=dict(pipeline=train_pipeline))
+train_dataloader = dict(dataset=dict(pipeline=train_pipeline, unlike=0.35))
 
 # The discriminator learns at half the rate, lest it wins outright.
 optim_wrapper = dict(
