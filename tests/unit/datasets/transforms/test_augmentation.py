@@ -163,7 +163,7 @@ def test_noise_of_64_bits_is_compressed():
     """With numpy 2, mmagic's noise makes float64, and OpenCV converts no colours of that."""
     config = Config.fromfile(REPOSITORY / 'configs/masa-rec_x4_photos-degraded.py')
     results = dict(gt=np.random.default_rng(0).integers(0, 256, (160, 160, 3)).astype(np.uint8))
-    for transform in config.degrade.transforms:
+    for transform in [*config.blur, config.reduce, *config.noise_and_compression]:
         results = TRANSFORMS.build(transform)(results)
         if transform['type'] == 'RandomNoise':
             results['img'] = results['img'].astype(np.float64)
