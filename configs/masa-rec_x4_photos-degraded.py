@@ -1,6 +1,5 @@
-# MASA-rec for photos as cameras and messengers leave them: the weights of masa-rec_x4_photos.py
-# trained further on LR images that are soft, noisy and compressed; the last part of the training of
-# `photos`.
+# MASA-rec for photos as cameras and messengers leave them, soft, noisy and compressed: the last
+# part of the training of `photos`. Begin with weights of masa-rec_x4_photos.py, or go on:
 #   python tools/train.py configs/masa-rec_x4_photos-degraded.py --load-from photos
 _base_ = './masa-rec_x4_photos.py'
 

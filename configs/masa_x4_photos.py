@@ -1,6 +1,5 @@
-# MASA for everyone's photos, with all losses (Eq. 18): sharper than `photos`, on the same data; the
-# last part of the training of `sharp`. VGG19's weights are free for research alone, hence another
-# backbone's features:
+# MASA for everyone's photos, with all losses (Eq. 18), sharper than `photos`: the last part of the
+# training of `sharp`. VGG19's weights are free for research alone, hence features of another one:
 #   pip install masasr-mm[features]
 #   python tools/train.py configs/masa_x4_photos.py --load-from photos
 _base_ = ['./masa-rec_x4_photos-degraded.py']
@@ -43,7 +42,6 @@ train_dataloader = dict(dataset=dict(pipeline=train_pipeline, unlike=0.35))
 
 # The discriminator learns at half the rate, lest it wins outright.
 optim_wrapper = dict(
-    generator=dict(optimizer=dict(lr=2e-4)),
     discriminator=dict(type='OptimWrapper', optimizer=dict(type='Adam', lr=1e-4, betas=(0.0, 0.9))),
 )
 train_cfg = dict(max_iters=600)

@@ -51,7 +51,7 @@ class RefSRDataset(BasicImageDataset):
     LAYOUT: str = ''
     """The layout in the words of an error message."""
     SUFFIXES: tuple[str, ...] = ('.png',)
-    """Endings of the image files, in small letters or not; those of HEIC count as well."""
+    """Endings of the image files, in small letters; files may have them in capitals, or HEIC's."""
     METAINFO: dict = dict(dataset_type='refsr', task_name='refsr')
 
     def __init__(
@@ -74,6 +74,7 @@ class RefSRDataset(BasicImageDataset):
             test_mode=test_mode,
             # BasicImageDataset writes into this dict and shares its default between instances.
             filename_tmpl={},
+            img_suffix=self.SUFFIXES,
             **kwargs,
         )
 

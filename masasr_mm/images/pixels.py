@@ -87,7 +87,7 @@ def spread_visible(rgb: np.ndarray, alpha: np.ndarray | None) -> np.ndarray:
 
 
 def spread(values: np.ndarray, known: np.ndarray) -> np.ndarray:
-    """Return (H, W, …) with the value of the nearest pixel of which it is known, (H, W), bool."""
+    """Replace values, (H, W, …), by that of the nearest pixel where ``known``, (H, W), is true."""
     _, nearest = cv2.distanceTransformWithLabels(
         np.uint8(~known), cv2.DIST_L2, 5, labelType=cv2.DIST_LABEL_PIXEL
     )

@@ -64,9 +64,9 @@ def require_agreement(lq: np.ndarray, ref_down: np.ndarray) -> Callable[[list[Ma
 
 
 def detail_of(image: np.ndarray, sigma: float = DETAIL_SIGMA) -> np.ndarray:
-    """Return what differs from the surroundings: luminance less its Gaussian mean, (H, W).
+    """Return what differs from the surroundings in (H, W, 3), uint8, RGB.
 
-    Of (H, W, 3), uint8, RGB, in float32.
+    That is luminance less its Gaussian mean, (H, W), float32.
     """
     grey = to_grey(image).astype(np.float32)
     return grey - cv2.GaussianBlur(grey, (0, 0), sigma)

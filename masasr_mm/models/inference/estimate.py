@@ -111,7 +111,8 @@ def operations(
     ``SEARCHED`` of those that have places.
     """
     (n, _, h, w), scale = lq.shape, net.scale
-    sized = copy.deepcopy(net).to('meta', torch.float32)  # which counts as any other type
+    # As many operations as in any type; weights that are cast would refuse float32 images.
+    sized = copy.deepcopy(net).to('meta', torch.float32)
     sized.matching.max_elements = None  # at once, as there is nothing to be held
 
     def image(height: int, width: int, channels: int = 3) -> Tensor:

@@ -18,7 +18,7 @@ from torch import Tensor
 from ...errors import UserError
 from ...system import folder_on_disk, free_memory, lies_in_memory
 from ..masa_net import MASANet
-from .tiling import fusion_halo
+from .tiling import fusion_halo, has_halos
 
 DEFAULT_TILE = 128
 """Height and width of a tile in LR pixels."""
@@ -32,7 +32,10 @@ MATCHING_BYTES, SOURCE_BYTES = 64, 350
 """For each LR pixel, of what the matching found, and of what textures are made by."""
 MAX_WHOLE = 0.5
 """Of the memory that is free, so much may the whole take; above it tiles are chosen."""
-MAX_SHARE = 1 / 8
+FASTER_WHOLE = 2**16
+"""LR pixels up to which the whole is faster on a CPU; of more, the features of a tile stay in its
+cache, which saves more than halos take."""
+MAX_SHARE = 1 / 16
 """Of the memory that is free; a buffer that takes more of it lies in a file."""
 CHUNK = 2**24
 """Bytes of zeros that are written at once."""
@@ -42,8 +45,8 @@ class MappedBuffers:
     """Makes buffers of which the large ones are memory-mapped files, written back as needed.
 
     A file belongs to one tensor and disappears with it. It has no name, so that nothing is left
-    behind however the process ends. What has more than ``max_bytes`` lies in a file; by default an
-    eighth of the memory that is free then. On GPUs everything stays in the GPU's memory.
+    behind however the process ends. What has more than ``max_bytes`` lies in a file; by default a
+    sixteenth of the memory that is free then. On GPUs everything stays in the GPU's memory.
     """
 
     def __init__(self, max_bytes: float | None = None) -> None:
@@ -119,13 +122,13 @@ def ref_tile(lq: Tensor, tile: int | None) -> int:
 
 
 def choose_tile(net: MASANet, lq: Tensor, ref: Tensor, ensemble: bool = False) -> int | None:
-    """Return the size of tiles in LR pixels, or None if the whole should fit.
+    """Return the size of tiles in LR pixels, or None where the whole fits and is faster.
 
-    Both encode the same of the reference, so that the whole is always faster: tiles compute their
-    halos as well.
+    Without the halo of every part only the whole can be run.
     """
     fits = needed(net, lq, ref, None, ensemble) < MAX_WHOLE * free_memory(lq.device)
-    return None if fits else DEFAULT_TILE
+    faster = lq.device.type != 'cpu' or lq.shape[2:].numel() <= FASTER_WHOLE or not has_halos(net)
+    return None if fits and faster else DEFAULT_TILE
 
 
 def check_memory(

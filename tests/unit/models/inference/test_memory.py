@@ -52,6 +52,13 @@ def test_tiles_where_the_whole_would_not_fit(free):
     assert choose_tile(net, lq, ref) == memory.DEFAULT_TILE
 
 
+@pytest.mark.parametrize(('size', 'tile'), [((256, 256), None), ((256, 260), 128)])
+def test_large_photos_are_faster_in_tiles_on_a_cpu(free, size, tile):
+    free(1e12)
+    lq, ref = (torch.empty(1, 3, 1, 1).expand(1, 3, *length) for length in (size, (256, 256)))
+    assert choose_tile(MASANet(), lq, ref) == tile
+
+
 def test_what_tiles_take_hardly_grows_with_the_photo(free):
     net = MASANet()
     free(8e9)
@@ -93,8 +100,9 @@ class CountsMemory(torch.nn.Module):
 
 
 @pytest.mark.parametrize('tile', [None, 64])
-def test_an_ensemble_holds_more_images(free, tile):
+def test_an_ensemble_holds_more_images(free, monkeypatch, tile):
     """What the estimate adds is what is held beside the images while the network runs."""
+    monkeypatch.setattr(memory, 'MAX_SHARE', 1)
     lq, ref, ref_down = (torch.zeros(1, 3, *size) for size in ((96, 80), (512, 640), (128, 160)))
     once, eight_times = CountsMemory(), CountsMemory()
     super_resolve(once, lq, ref, ref_down)

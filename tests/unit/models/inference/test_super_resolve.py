@@ -14,6 +14,7 @@ from torch.nn import functional as F
 
 from masasr_mm.errors import UserError
 from masasr_mm.models import MatchExtractionModule
+from masasr_mm.models.inference import memory
 from masasr_mm.models.inference.estimate import Estimate
 from masasr_mm.models.inference.super_resolve import (
     InferenceOptions,
@@ -147,7 +148,8 @@ def test_tiles_with_an_adaptation_of_one_s_own_give_the_whole(kind):
 
 
 @pytest.mark.parametrize('place', ['adaptation', 'encoder'])
-def test_a_part_that_sees_the_whole_image_runs_whole_and_refuses_tiles(place):
+def test_a_part_that_sees_the_whole_image_runs_whole_and_refuses_tiles(place, monkeypatch):
+    monkeypatch.setattr(memory, 'FASTER_WHOLE', 0)
     net, inputs = network(), images(24, 16, 16, 24)
     if place == 'adaptation':
         net.adaptation, name = Attention(4), 'Attention'
@@ -161,7 +163,8 @@ def test_a_part_that_sees_the_whole_image_runs_whole_and_refuses_tiles(place):
         net.encoder = Encoder()
     with torch.no_grad():
         expected = net(*inputs)
-    assert_same(super_resolve(net, *inputs)[0], expected)
+    for tile in (None, 'auto'):
+        assert_same(super_resolve(net, *inputs, InferenceOptions(tile=tile))[0], expected)
     with pytest.raises(UserError, match=f'{name} depends on the whole') as caught:
         super_resolve(net, *inputs, InferenceOptions(tile=8))
     assert 'tile=None' in str(caught.value)

@@ -9,7 +9,7 @@ from torch.utils._python_dispatch import TorchDispatchMode
 
 from masasr_mm.models import MatchExtractionModule
 from masasr_mm.models.matching import pruned_search
-from masasr_mm.models.matching.pruned_search import with_rest
+from masasr_mm.models.matching.pruned_search import low_rank_basis, with_rest
 from tests import naive_mem
 
 WAITING = ('_local_scalar_dense', 'nonzero', 'masked_select', '_linalg_check_errors', 'item')
@@ -201,3 +201,15 @@ def test_products_with_the_rest_are_bounds(count):
     elif count == 19:  # what is left lies in one direction
         rest = queries @ vectors.T - (queries @ basis) @ (vectors @ basis).T
         torch.testing.assert_close(bounds - products + rest, rest.abs(), atol=1e-6, rtol=0)
+
+
+def test_the_basis_is_that_of_the_singular_values():
+    """Of vectors whose lengths along the directions fall as those of a photo's patches do."""
+    torch.manual_seed(0)
+    basis = torch.linalg.qr(torch.randn(2, 90, 90)).Q
+    vectors = (torch.randn(2, 500, 90) * 0.7 ** torch.arange(90)) @ basis.transpose(1, 2)
+    expected = torch.linalg.svd(vectors).Vh[:, :12].transpose(1, 2)
+    have, most = (
+        (vectors @ basis).square().sum((1, 2)) for basis in (low_rank_basis(vectors, 12), expected)
+    )
+    torch.testing.assert_close(have, most, rtol=1e-3, atol=0)
