@@ -148,7 +148,7 @@ def parse_args(arguments: Sequence[str] | None = None) -> tuple[NetworkOptions, 
         default='auto',
         metavar='auto|none|N',
         help='run in tiles of N LR pixels, for the same result in less memory (default: auto, '
-        'where the whole would not fit into the free memory)',
+        'large photos on a CPU, where that is faster, and what would not fit into the memory)',
     )
     parser.add_argument(
         '--ref-dtype',

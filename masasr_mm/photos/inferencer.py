@@ -59,7 +59,7 @@ class MASAInferencer:
             for it, else float32. Default: 'float32'.
         test_cfg (dict, optional): ``tile``, ``ref_dtype``, ``track``, ``announce`` and
             ``ensemble``, as in the ``test_cfg`` of the editor ``MASA``. Default: None, which is
-            ``dict(tile='auto')``: tiles where the whole would not fit into the free memory.
+            ``dict(tile='auto')``: large photos in tiles on a CPU, and what would not fit.
         align (str): 'auto' brings references to the photo's frame before they are matched, see
             :func:`masasr_mm.alignment.align`, and leaves them out where they have no key points
             in common with the photo and show so little of it that it is better off with itself as

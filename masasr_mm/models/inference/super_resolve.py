@@ -59,7 +59,8 @@ class InferenceOptions:
 
     Args:
         tile (int | str, optional): Run the network in tiles of so many LR pixels, with the same
-            result in less memory; ``'auto'`` where the whole would not fit. Default: None, whole.
+            result in less memory; ``'auto'`` large photos on a CPU, where that is faster, and
+            what would not fit. Default: None, whole.
         ref_dtype (str, optional): In which tiles keep features of the reference, such as
             ``'float16'`` for half of the memory. Default: None, as they are computed.
         dtype (str, optional): ``'bfloat16'`` or ``'float16'`` runs the convolutions in it, under
