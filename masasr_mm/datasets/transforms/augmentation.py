@@ -5,19 +5,22 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
+from dataclasses import dataclass
 
 import cv2
 import numpy as np
 from mmagic.registry import TRANSFORMS
+from mmcv.transforms import BaseTransform
 from mmengine.dataset import Compose
 
-from .references import PrintedTransform, as_list
+from .references import as_list
 
 _progress: ContextVar[float] = ContextVar('progress', default=1.0)
 
 
 @TRANSFORMS.register_module()
-class RandomSwap(PrintedTransform):
+@dataclass(eq=False)
+class RandomSwap(BaseTransform):
     """Swap two images with a probability; what the loader wrote about them follows.
 
     Modified keys: both ``keys``, and ``{key}_path``, ``ori_{key}_shape`` and ``ori_{key}`` where
@@ -28,25 +31,24 @@ class RandomSwap(PrintedTransform):
         prob (float): Probability, in [0, 1]. Defaults to 0.5.
     """
 
+    keys: Sequence[str] = ('gt', 'ref')
+    prob: float = 0.5
     COMPANIONS = ('{}', '{}_path', 'ori_{}_shape', 'ori_{}')
-
-    def __init__(self, keys: Sequence[str] = ('gt', 'ref'), prob: float = 0.5) -> None:
-        self.first, self.second = keys
-        self.prob = prob
 
     def transform(self, results: dict) -> dict:
         """Swap the two images, or do nothing."""
         if np.random.random() >= self.prob:
             return results
         for template in self.COMPANIONS:
-            first, second = template.format(self.first), template.format(self.second)
+            first, second = (template.format(key) for key in self.keys)
             if first in results and second in results:
                 results[first], results[second] = results[second], results[first]
         return results
 
 
 @TRANSFORMS.register_module()
-class RandomColorChange(PrintedTransform):
+@dataclass(eq=False)
+class RandomColorChange(BaseTransform):
     """Change one of two images, drawn with equal chance, to ``|contrast · x + brightness|``.
 
     The result is rounded and limited to [0, 255]. It comes before LR and Ref↓ are made, so that
@@ -61,19 +63,13 @@ class RandomColorChange(PrintedTransform):
             Defaults to (-20, 20).
     """
 
-    def __init__(
-        self,
-        keys: Sequence[str] = ('gt', 'ref'),
-        contrast: tuple[float, float] = (0.7, 1.3),
-        brightness: tuple[float, float] = (-20, 20),
-    ) -> None:
-        self.first, self.second = keys
-        self.contrast = contrast
-        self.brightness = brightness
+    keys: Sequence[str] = ('gt', 'ref')
+    contrast: tuple[float, float] = (0.7, 1.3)
+    brightness: tuple[float, float] = (-20, 20)
 
     def transform(self, results: dict) -> dict:
         """Change the colours of one of the two images."""
-        key = self.first if np.random.random() < 0.5 else self.second
+        key = self.keys[0] if np.random.random() < 0.5 else self.keys[1]
         alpha = np.random.uniform(*self.contrast)
         beta = np.random.uniform(*self.brightness)
         results[key] = cv2.convertScaleAbs(results[key], alpha=alpha, beta=beta)
@@ -81,7 +77,8 @@ class RandomColorChange(PrintedTransform):
 
 
 @TRANSFORMS.register_module()
-class RandomRotation90(PrintedTransform):
+@dataclass(eq=False)
+class RandomRotation90(BaseTransform):
     """Rotate images together by k·90° anticlockwise, k uniform in 0..3, with a probability.
 
     Images that are not square are turned by 180° where they would be by 270°, and left as they are
@@ -95,16 +92,15 @@ class RandomRotation90(PrintedTransform):
             drawn is 0°. Defaults to 0.5.
     """
 
-    def __init__(self, keys: str | Sequence[str], prob: float = 0.5) -> None:
-        self.keys = [keys] if isinstance(keys, str) else list(keys)
-        self.prob = prob
+    keys: str | Sequence[str]
+    prob: float = 0.5
 
     def transform(self, results: dict) -> dict:
         """Rotate the images, or do nothing."""
         if np.random.random() >= self.prob:
             return results
         turns = np.random.randint(4)
-        given = {key: as_list(results[key]) for key in self.keys}
+        given = {key: as_list(results[key]) for key in as_list(self.keys)}
         if any(image.shape[0] != image.shape[1] for images in given.values() for image in images):
             turns = turns // 2 * 2
         for key, images in given.items():
@@ -115,7 +111,8 @@ class RandomRotation90(PrintedTransform):
 
 
 @TRANSFORMS.register_module()
-class RandomViewpoint(PrintedTransform):
+@dataclass(eq=False)
+class RandomViewpoint(BaseTransform):
     """Turn, scale, shift and tilt an image, so that a network learns to match other views.
 
     The image keeps its size; what comes in from outside is mirrored. All draws are uniform, the
@@ -134,21 +131,12 @@ class RandomViewpoint(PrintedTransform):
         shift (float): Largest shift of the whole, as a part of the sides. Defaults to 0.12.
     """
 
-    def __init__(
-        self,
-        key: str = 'ref',
-        prob: float = 0.6,
-        angle: float = 15,
-        scale: float = 1.3,
-        tilt: float = 0.06,
-        shift: float = 0.12,
-    ) -> None:
-        self.key = key
-        self.prob = prob
-        self.angle = angle
-        self.scale = scale
-        self.tilt = tilt
-        self.shift = shift
+    key: str = 'ref'
+    prob: float = 0.6
+    angle: float = 15
+    scale: float = 1.3
+    tilt: float = 0.06
+    shift: float = 0.12
 
     def transform(self, results: dict) -> dict:
         """Draw a viewpoint and show the image from there."""
@@ -189,7 +177,8 @@ def warped(image: np.ndarray, homography: np.ndarray) -> np.ndarray:
 
 
 @TRANSFORMS.register_module()
-class RoundToUint8(PrintedTransform):
+@dataclass(eq=False)
+class RoundToUint8(BaseTransform):
     """Round images to whole grey levels and limit them to [0, 255].
 
     It comes before JPEG compression: noise and blur leave floating-point numbers, with numpy 2 of
@@ -201,8 +190,7 @@ class RoundToUint8(PrintedTransform):
         keys (Sequence[str]): Images, (H, W, 3), of any type, in grey levels.
     """
 
-    def __init__(self, keys: Sequence[str]) -> None:
-        self.keys = keys
+    keys: Sequence[str]
 
     def transform(self, results: dict) -> dict:
         """Round the images."""
@@ -222,7 +210,8 @@ def training_progress(share: float) -> Iterator[None]:
 
 
 @TRANSFORMS.register_module()
-class DelayedTransforms(PrintedTransform):
+@dataclass(eq=False)
+class DelayedTransforms(BaseTransform):
     """Apply transforms only after a share of the training.
 
     The released training flips and rotates only after its first 30 of 250 epochs, "to warm up the
@@ -234,10 +223,12 @@ class DelayedTransforms(PrintedTransform):
         begin (float): The share of the training that passes before, in [0, 1].
     """
 
-    def __init__(self, transforms: Sequence[dict | Callable], begin: float) -> None:
-        built = [TRANSFORMS.build(item) if isinstance(item, dict) else item for item in transforms]
-        self.transforms = Compose(built)
-        self.begin = begin
+    transforms: Sequence[dict | Callable]
+    begin: float
+
+    def __post_init__(self) -> None:
+        built = (TRANSFORMS.build(t) if isinstance(t, dict) else t for t in self.transforms)
+        self.transforms = Compose(list(built))
 
     def transform(self, results: dict) -> dict | None:
         """Apply the transforms, or do nothing before their time."""

@@ -7,13 +7,14 @@ from typing import Any
 import numpy as np
 from mmagic.datasets.transforms import LoadImageFromFile
 from mmagic.registry import TRANSFORMS
+from mmcv.transforms import BaseTransform
 from mmengine.fileio import get_file_backend
 
 from masasr_mm.errors import BrokenFileError
 from masasr_mm.images.io import as_photo, decode_rgb
 from masasr_mm.images.pixels import in_bits, is_neutral
 
-from .references import PrintedTransform, as_list
+from .references import as_list
 
 
 @TRANSFORMS.register_module()
@@ -56,7 +57,7 @@ class LoadRGBImage(LoadImageFromFile):
 
 
 @TRANSFORMS.register_module()
-class LoadPhoto(PrintedTransform):
+class LoadPhoto(BaseTransform):
     """Load one's own photo and its references as the command ``masasr`` does.
 
     References come in the photo's colour space; what is transparent takes on the colours beside it.

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import cv2
 import mmcv
 import numpy as np
@@ -16,21 +18,14 @@ from masasr_mm.errors import UserError
 from .packing import DIVISOR, arrange, column, pack, round_up
 
 
-class PrintedTransform(BaseTransform):
-    """A transform whose settings are in the log."""
-
-    def __repr__(self) -> str:
-        settings = ', '.join(f'{name}={value!r}' for name, value in vars(self).items())
-        return f'{type(self).__name__}({settings})'
-
-
 def as_list(value: object) -> list:
     """Return what is one or several as a list."""
     return list(value) if isinstance(value, (list, tuple)) else [value]
 
 
 @TRANSFORMS.register_module()
-class AlignReferences(PrintedTransform):
+@dataclass(eq=False)
+class AlignReferences(BaseTransform):
     """Align references with the LR image, see :func:`masasr_mm.alignment.align`.
 
     A reference becomes up to two images, one warped onto the SR frame and one at its scale and
@@ -55,10 +50,9 @@ class AlignReferences(PrintedTransform):
         'aligned: reference ×0.40, turned 90°, 86 matches'
     """
 
-    def __init__(self, key: str = 'ref', lq_key: str = 'img', scale: int = 4) -> None:
-        self.key = key
-        self.lq_key = lq_key
-        self.scale = scale
+    key: str = 'ref'
+    lq_key: str = 'img'
+    scale: int = 4
 
     def transform(self, results: dict) -> dict:
         """Align the references, each by itself."""
@@ -70,7 +64,8 @@ class AlignReferences(PrintedTransform):
 
 
 @TRANSFORMS.register_module()
-class ChangeReference(PrintedTransform):
+@dataclass(eq=False)
+class ChangeReference(BaseTransform):
     """Change the luminance, colour or sharpness of a reference, as in Fig. 6.
 
     It comes right after the reference is read, so that Ref↓ changes with it.
@@ -87,17 +82,17 @@ class ChangeReference(PrintedTransform):
         UserError: If there is no such change.
     """
 
+    change: str
+    strength: float
+    key: str = 'ref'
     NEUTRAL = dict(luminance=1.0, color=0.0, blur=0.0)
     """The strength of each change that changes nothing."""
 
-    def __init__(self, change: str, strength: float, key: str = 'ref') -> None:
-        if change not in self.NEUTRAL:
+    def __post_init__(self) -> None:
+        if self.change not in self.NEUTRAL:
             raise UserError(
-                f'ChangeReference: change={change!r} is not one of {", ".join(self.NEUTRAL)}'
+                f'ChangeReference: change={self.change!r} is not one of {", ".join(self.NEUTRAL)}'
             )
-        self.change = change
-        self.strength = strength
-        self.key = key
 
     def transform(self, results: dict) -> dict:
         """Change the reference, or all of them."""
@@ -118,7 +113,8 @@ class ChangeReference(PrintedTransform):
 
 
 @TRANSFORMS.register_module()
-class PadToMultiple(PrintedTransform):
+@dataclass(eq=False)
+class PadToMultiple(BaseTransform):
     """Pad an image, by repeating its border pixels, to a multiple of a number.
 
     Required keys: ``key``, an array (H, W, C).
@@ -145,27 +141,21 @@ class PadToMultiple(PrintedTransform):
         ((128, 64, 3), (14, 0, 100, 64))
     """
 
+    key: str
+    divisor: int
+    position: str = 'center'
+    output_key: str | None = None
+    crop_key: str | None = None
     POSITIONS = ('center', 'bottom_right')
 
-    def __init__(
-        self,
-        key: str,
-        divisor: int,
-        position: str = 'center',
-        output_key: str | None = None,
-        crop_key: str | None = None,
-    ) -> None:
-        if position not in self.POSITIONS:
+    def __post_init__(self) -> None:
+        if self.position not in self.POSITIONS:
             raise UserError(
-                f'PadToMultiple: position={position!r} is not one of {", ".join(self.POSITIONS)}'
+                f'PadToMultiple: position={self.position!r} is not one of '
+                f'{", ".join(self.POSITIONS)}'
             )
-        if divisor < 1:
-            raise UserError(f'PadToMultiple: divisor={divisor} is not a positive number')
-        self.key = key
-        self.divisor = divisor
-        self.position = position
-        self.output_key = output_key or key
-        self.crop_key = crop_key
+        if self.divisor < 1:
+            raise UserError(f'PadToMultiple: divisor={self.divisor} is not a positive number')
 
     def transform(self, results: dict) -> dict:
         """Pad the image."""
@@ -177,17 +167,19 @@ class PadToMultiple(PrintedTransform):
             round_up(width, self.divisor),
             centered=self.position == 'center',
         )
-        results[self.output_key] = padded
+        output_key = self.output_key or self.key
+        results[output_key] = padded
         # What is made of the padded image must be known as RGB, or its red and blue are swapped.
         if f'{self.key}_channel_order' in results:
-            results[f'{self.output_key}_channel_order'] = results[f'{self.key}_channel_order']
+            results[f'{output_key}_channel_order'] = results[f'{self.key}_channel_order']
         if self.crop_key is not None:
             results[self.crop_key] = (top, left, height, width)
         return results
 
 
 @TRANSFORMS.register_module()
-class StackReferences(PrintedTransform):
+@dataclass(eq=False)
+class StackReferences(BaseTransform):
     """Make a single reference of several, by default from top to bottom, padded to one size.
 
     The padding repeats the border pixels on all sides, with the odd pixel at the bottom and
@@ -216,9 +208,8 @@ class StackReferences(PrintedTransform):
         UserError: When called, if a reference is larger than ``size``.
     """
 
-    def __init__(self, key: str = 'ref', size: tuple[int, int] | None = (512, 512)) -> None:
-        self.key = key
-        self.size = size
+    key: str = 'ref'
+    size: tuple[int, int] | None = (512, 512)
 
     def transform(self, results: dict) -> dict:
         """Stack the references."""
