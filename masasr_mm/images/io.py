@@ -20,7 +20,7 @@ from ..errors import BrokenFileError, UserError
 from ..files import written_whole
 from .color import cmyk_to_srgb, convert, has_hdr_curve, png_color_chunks, png_profile
 from .encoding import rgba_tiff, tiff_size, write_deep_png, write_tiff
-from .metadata import NO_METADATA, Metadata, fitting, read_metadata, resized
+from .metadata import NO_METADATA, Metadata, fitting, is_made, read_metadata, resized, with_program
 from .pixels import in_bits, resize, spread_visible, stretch, to_grey, unmultiplied, unstretch
 
 #: What can be written: the name on the command line, and Pillow's name.
@@ -66,6 +66,7 @@ class Header(NamedTuple):
     height: int
     mode: str
     bits: int = 8
+    made: bool = False  # by the command
 
 
 class Photo(NamedTuple):
@@ -121,11 +122,12 @@ def read_header(path: str | os.PathLike) -> Header:
             page, _ = _largest_page(image)
             image.seek(page)
             width, height = image.size
-            # Pillow decodes a whole PNG file to look for an orientation behind the pixels.
-            if (image.format != 'PNG' or 'exif' in image.info) and _orientation(image) > 4:
+            # Pillow decodes a whole PNG file to look for EXIF behind the pixels.
+            has_exif = image.format != 'PNG' or 'exif' in image.info
+            if has_exif and _orientation(image) > 4:
                 width, height = height, width
             bits = _bits(image, _first_bytes(path, HEADER_BYTES))
-            return Header(width, height, image.mode, bits)
+            return Header(width, height, image.mode, bits, has_exif and is_made(image))
     except Image.UnidentifiedImageError as error:
         with suppress(Exception), open(path, 'rb') as file:  # 16-bit grey with opacity
             return Header(*tiff_size(file), 'LA', 16)
@@ -229,7 +231,7 @@ def write_photo(photo: Photo, path: str | os.PathLike, kind: str, quality: int |
 
 def write_picture(rgb: np.ndarray, path: str | os.PathLike) -> None:
     """Write a drawn picture, (H, W, 3) uint8, as PNG, whole or not at all."""
-    write_photo(Photo(rgb), path, 'png')
+    write_photo(Photo(rgb, metadata=with_program(NO_METADATA)), path, 'png')
 
 
 def _open(file: str | os.PathLike | io.BytesIO, name: str) -> Image.Image:

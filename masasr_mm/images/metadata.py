@@ -68,6 +68,8 @@ class Metadata(NamedTuple):
 
 
 NO_METADATA = Metadata()
+PROGRAM = 'masasr_mm'
+"""By which EXIF says that a result is one, so that it is no reference."""
 
 
 def read_metadata(image: Image.Image) -> Metadata:
@@ -95,6 +97,19 @@ def resized(metadata: Metadata, size: tuple[int, int], new_size: tuple[int, int]
     if resolution:
         resolution = (resolution[0] * factors[0], resolution[1] * factors[1])
     return Metadata(exif, xmp, resolution, problems)
+
+
+def with_program(metadata: Metadata) -> Metadata:
+    """Say in EXIF that the command made a picture."""
+    content = _loaded(metadata.exif)
+    content[Base.ProcessingSoftware] = PROGRAM
+    return metadata._replace(exif=content.tobytes())
+
+
+def is_made(image: Image.Image) -> bool:
+    """Return whether the command made an opened image file, as its EXIF says."""
+    found = _attempt(lambda: image.getexif().get(Base.ProcessingSoftware), 'EXIF', [])
+    return found == PROGRAM
 
 
 def fitting(metadata: Metadata, kind: str) -> Metadata:

@@ -6,7 +6,6 @@ import hashlib
 import math
 import os
 import random
-import re
 import sqlite3
 import zlib
 from collections.abc import Iterator, Sequence
@@ -27,9 +26,9 @@ from ..alignment.warping import seen
 from ..errors import UserError
 from ..images.io import ImageInput, as_photo, decode_rgb, read_bytes, read_header
 from ..images.pixels import in_bits, resize, to_grey
-from .jobs import images_in
+from .jobs import images_in, without_results
 
-VERSION = 1
+VERSION = 2
 """Of what the index holds of an image; an older index is made anew."""
 PIXELS, POINTS = 130_000, 600
 """As how large an image of the album is looked at, and how many of its key points are kept: in
@@ -58,8 +57,6 @@ SAME_PLACE, SAME_PART = 0.01, 0.5
 EXACT, EXACT_PART = 1 / 3, 0.45
 """A photo's original has so many in the same place, but for this part of a pixel; the next frame of
 a film, from a camera that stands still, has fewer."""
-RESULT = re.compile(r'(.+)_(x[\d.]+|\d+px)(_compare|_matches)?$')
-"""What the command calls its results."""
 
 
 class FoundReference(NamedTuple):
@@ -134,7 +131,7 @@ class Album:
         from rich.progress import track
 
         states = {}
-        for path in self._files():
+        for path in without_results(images_in(self.folder, recursive=True)):
             with suppress(OSError):  # it may have gone meanwhile
                 status = path.stat()
                 # File names are bytes, and not always text.
@@ -161,13 +158,6 @@ class Album:
                 disable=not (ahead and shown and console.is_terminal),
             )
             return [f'{why}; left out of the album' for why in bar if why]
-
-    def _files(self) -> list[Path]:
-        """Return the images of the folder without results of the command beside their photos."""
-        files = images_in(self.folder, recursive=True)
-        stems = {path.stem for path in files}
-        made = (RESULT.match(path.stem) for path in files)
-        return [path for path, found in zip(files, made) if not (found and found[1] in stems)]
 
     def _path(self, name: bytes) -> Path:
         return self.folder / os.fsdecode(name)
@@ -323,7 +313,9 @@ def looked_at(image: np.ndarray) -> np.ndarray:
 def _describe(path: Path) -> tuple[int, int, bytes, bytes, str | None]:
     """Return an image's row without path and state: size, words, key points; or the problem."""
     try:
-        width, height = read_header(path)[:2]
+        width, height, *_, made = read_header(path)
+        if made:  # by the command, so that its details are guesses
+            return width, height, b'', b'', None
         side = math.isqrt(PIXELS * min(width, height) // max(width, height)) + 1
         image = looked_at(decode_rgb(read_bytes(path), str(path), side))
         points = keypoints.detect(image, most=POINTS)

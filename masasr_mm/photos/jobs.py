@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import glob
 import os
+import re
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -30,6 +31,8 @@ LARGEST_TIFF = (1 << 32) - (1 << 24)
 
 PICTURES = ('compare', 'matches')
 """What can be drawn beside a result."""
+RESULT = re.compile(rf'(.+)_(x[\d.]+|\d+px)(_({"|".join(PICTURES)}))?$')
+"""What results and these pictures are called."""
 
 
 @dataclass(frozen=True)
@@ -103,6 +106,9 @@ def plan_jobs(options: PhotoOptions, scale: int, reads: Iterable[str | os.PathLi
     for photo, (refs, problem), out in zip(photos, references, outs):
         asked = {name: _picture(out, name) for name in PICTURES if getattr(options, name)}
         jobs.append(Job(photo.path, refs, out, asked, problem=problem))
+    names = {out.name for out in outs}
+    # A result that is made anew is no reference, wherever it lies.
+    album = [path for path in album if path.name not in names or not _is_made(path)]
     _check_files(jobs, options, [*album, *reads])
     if options.skip_existing:
         jobs = [job._replace(done=_is_done(job, options.keep_time)) for job in jobs]
@@ -151,6 +157,14 @@ def images_in(folder: Path, recursive: bool = False) -> list[Path]:
     return _photos_among(files)
 
 
+def without_results(files: Iterable[Path]) -> list[Path]:
+    """Leave out what has the name of a result of the command from another of these files."""
+    files = list(files)
+    names = {name for path in files for name in (path.stem, path.name)}
+    made = (RESULT.match(path.stem) for path in files)
+    return [path for path, found in zip(files, made) if not (found and found[1] in names)]
+
+
 def _photos_among(files: Iterable[Path]) -> list[Path]:
     """Return the files that end as images do that photographs come in."""
     return [path for path in files if path.suffix.lower() in PHOTO_SUFFIXES and path.is_file()]
@@ -160,7 +174,9 @@ def _named_references(names: Sequence[str] | None) -> tuple[Path | None, list[Pa
     """Return the folder whose files pair with photos by name, or the references of every photo."""
     folders = [name for name in names or () if Path(name).is_dir()]
     if not folders:
-        return None, [ref.path for ref in find_images(names or ())]
+        refs = find_images(names or ())
+        kept = set(without_results(ref.path for ref in refs))
+        return None, [ref.path for ref in refs if not ref.searched or ref.path in kept]
     if len(names) > 1:
         raise UserError(
             f'--ref: {folders[0]} is a folder; give either one folder, whose files pair with the '
@@ -178,7 +194,7 @@ def _album(options: PhotoOptions) -> list[Path]:
     folder = Path(options.ref_from).expanduser()
     if not folder.is_dir():
         raise UserError(f'--ref-from {folder}: no such folder')
-    files = images_in(folder, recursive=True)
+    files = without_results(images_in(folder, recursive=True))
     if not files:
         raise UserError(f'--ref-from {folder}: no image files in this folder, or below it')
     return files
@@ -206,8 +222,10 @@ def _photos(
         return (real(photo.path.parent), photo.path.name) in references
 
     photos, notes = find_images(options.lq, options.recursive), []
+    originals = set(without_results(photo.path for photo in photos))
     for why, leave_out in (
         (f'in {options.out}, where the results go', is_result),
+        ('results of earlier runs', lambda photo: photo.path not in originals),
         ('given as references', is_reference),
     ):
         left = [photo for photo in photos if not (photo.searched and leave_out(photo))]
@@ -227,10 +245,10 @@ def _paired(photos: Sequence[Found], folder: Path) -> list[tuple[tuple[Path, ...
     for photo in photos:
         inside = folder / photo.below / photo.path.stem
         refs = [*listed(inside.parent).get(inside.name, ())]
-        refs += images_in(inside) if inside.is_dir() else []
+        refs += without_results(images_in(inside)) if inside.is_dir() else []
         others = _others(refs, photo.path)
         if len(photos) == 1 and not others:
-            others = _others(images_in(folder), photo.path)
+            others = _others(without_results(images_in(folder)), photo.path)
             if not others:
                 raise UserError(f'no image files in the folder {folder} but for the photo')
         expected = f'expected {inside}.* or images in {inside}{os.sep}'
@@ -342,6 +360,14 @@ def _result_paths(
 def _picture(out: Path, name: str) -> Path:
     """Return the file of a picture beside a result."""
     return out.with_name(f'{out.stem}_{name}.png')
+
+
+def _is_made(path: Path) -> bool:
+    """Whether the command made an image file, as it says."""
+    try:
+        return read_header(path).made
+    except UserError:
+        return False
 
 
 def _check_files(

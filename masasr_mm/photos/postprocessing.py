@@ -8,7 +8,7 @@ import numpy as np
 from PIL import Image
 
 from ..images.io import Photo, fitted, super_resolved
-from ..images.metadata import Metadata
+from ..images.metadata import Metadata, with_program
 from ..images.pixels import resize
 
 LEAST = 8
@@ -64,7 +64,7 @@ def postprocess(
                 f'has {sr.shape[1]}'
             )
     result = super_resolved(photo, sr)
-    if strip_metadata:
-        result = result._replace(metadata=Metadata(resolution=result.metadata.resolution))
-    result = fitted(result, kind)
+    kept = result.metadata
+    kept = Metadata(resolution=kept.resolution) if strip_metadata else with_program(kept)
+    result = fitted(result._replace(metadata=kept), kind)
     return result, [*result.warnings, *problems, *result.metadata.problems]

@@ -114,7 +114,10 @@ def test_the_place_is_kept_only_if_asked_for(make, files, tmp_path):
         photo = tmp_path / 'photo.heic'
         pillow_heif.from_pillow(image.convert('RGB')).save(photo, exif=block.tobytes())
     service = make()
-    for keep, expected in ((False, {}), (True, {Base.Make: 'Maker'})):
+    for keep, expected in (
+        (False, {}),
+        (True, {Base.Make: 'Maker', Base.ProcessingSoftware: 'masasr_mm'}),
+    ):
         result = service.super_resolve(Job(str(photo), [files[1]], keep_metadata=keep))
         with Image.open(result.file) as image:
             assert dict(image.getexif()) == expected

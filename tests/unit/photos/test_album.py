@@ -15,8 +15,10 @@ from skimage import data
 
 from masasr_mm.apis import find_references
 from masasr_mm.errors import UserError
+from masasr_mm.images.io import Photo, write_photo
 from masasr_mm.photos import album as album_module
 from masasr_mm.photos.album import Album, file_names
+from masasr_mm.photos.postprocessing import postprocess
 
 SCENE = np.asarray(Image.fromarray(data.coffee()).resize((420, 280)))
 PHOTO = np.asarray(Image.fromarray(SCENE[28:252, 42:378]).resize((84, 56)))
@@ -114,6 +116,13 @@ def test_the_photo_and_what_is_as_coarse_are_no_references(folder):
     assert set(names(find_references(photo, folder, 9))) == ALL
     without = [folder / 'near.jpg', folder / 'missing.jpg']
     assert set(names(Album(folder).find(PHOTO, 9, without=without))) == ALL - {'near.jpg'}
+
+
+@pytest.mark.parametrize('kind', ['png', 'jpg', 'webp', 'tiff'])
+def test_results_under_other_names_are_no_references(folder, kind):
+    result, _ = postprocess(Photo(SCENE[10:266:4, :400:4]), SCENE[10:266, :400], kind)
+    write_photo(result, folder / f'better.{kind}', kind)
+    assert set(names(find_references(PHOTO, folder, 9))) == ALL
 
 
 def test_what_is_enlarged_or_blurred_is_no_reference(folder):

@@ -7,10 +7,12 @@ import shutil
 import struct
 from pathlib import Path
 
+import numpy as np
 import pytest
 from PIL import Image
 
 from masasr_mm.errors import UserError
+from masasr_mm.images.io import write_picture
 from masasr_mm.photos.jobs import FinalSize, PhotoOptions, find_images, plan_jobs
 from tests.image_files import exif_with_orientation, png_chunk
 
@@ -144,6 +146,29 @@ def test_results_of_an_earlier_run_are_left_out():
         [note] = again.notes
         assert f'found are in {out}, where the results go, and left out of the photos' in note
         shutil.rmtree(out)
+
+
+def test_results_beside_their_photos_are_no_photos_and_no_references():
+    made = 'a_x4.png', 'a_x4_compare.png', 'a_1920px.jpg', 'a_x4_x4.png'
+    touch('d/a.png', 'd/b.png', 'd/c_x4.png', *(f'd/{name}' for name in made))
+    others = {'d/a.png': ['d/b.png', 'd/c_x4.png']}
+    for ref in ('d', 'd/*'):
+        assert references('d/a.png', ref=[ref]) == others
+    assert results('d/a.png', ref=None, ref_from='.') == {'d/a.png': 'd/a_x4.png'}
+    again = plan('d', ref=['sharp1.jpg'])
+    assert [job.lq.name for job in again.jobs] == ['a.png', 'b.png', 'c_x4.png']
+    assert again.notes == [
+        '4 of the files found are results of earlier runs, and left out of the photos'
+    ]
+
+
+def test_a_result_among_references_is_made_anew(folder):
+    Image.new('RGB', (8, 8)).save('photos/other.png')
+    refused(
+        'other.png is read', 'photos/a.png', ref=None, ref_from='photos', out='photos/other.png'
+    )
+    write_picture(np.zeros((8, 8, 3), np.uint8), 'photos/other.png')
+    plan('photos/a.png', ref=None, ref_from='photos', out='photos/other.png')
 
 
 def test_where_results_go(folder):
