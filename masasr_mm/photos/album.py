@@ -129,12 +129,12 @@ class Album:
             ) from error
 
     def update(self, shown: bool = True) -> list[str]:
-        """Look at what is new or changed, and return a line on each broken file."""
+        """Look at what is new or changed, and return a line on each broken file and folder."""
         from rich.console import Console
         from rich.progress import track
 
-        states = {}
-        for path in self._files():
+        states, notes = {}, []
+        for path in self._files(notes):
             with suppress(OSError):  # it may have gone meanwhile
                 status = path.stat()
                 # File names are bytes, and not always text.
@@ -160,11 +160,11 @@ class Album:
                 transient=True,
                 disable=not (ahead and shown and console.is_terminal),
             )
-            return [f'{why}; left out of the album' for why in bar if why]
+            return [*notes, *(f'{why}; left out of the album' for why in bar if why)]
 
-    def _files(self) -> list[Path]:
+    def _files(self, notes: list[str]) -> list[Path]:
         """Return the images of the folder without results of the command beside their photos."""
-        files = images_in(self.folder, recursive=True)
+        files = images_in(self.folder, True, notes)
         stems = {path.stem for path in files}
         made = (RESULT.match(path.stem) for path in files)
         return [path for path, found in zip(files, made) if not (found and found[1] in stems)]
