@@ -208,7 +208,6 @@ def parse_args(arguments: Sequence[str] | None = None) -> tuple[NetworkOptions, 
     output.add_argument(
         '--quality',
         type=quality,
-        default=95,
         metavar='1-100|lossless',
         help='of jpg and webp; lossless for webp (default: 95)',
     )

@@ -167,8 +167,10 @@ def _exif(image: Image.Image) -> bytes | None:
 
 def _resolution(image: Image.Image) -> tuple[float, float] | None:
     """Return the pixels an inch that an image file gives, across and down."""
-    # Where a JPEG file does not give it, Pillow says 72.
+    # Where a file does not give it, Pillow says 72 of JPEG and 1 of TIFF.
     silent = image.format in ('JPEG', 'MPO') and image.info.get('jfif_unit') not in (1, 2)
+    if image.format == 'TIFF':
+        silent = not {Base.XResolution, Base.YResolution} <= set(image.tag_v2)
     found = None if silent else image.info.get('dpi')
     if found is None:
         exif = image.getexif()

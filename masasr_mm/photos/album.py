@@ -126,12 +126,12 @@ class Album:
             ) from error
 
     def update(self, shown: bool = True) -> list[str]:
-        """Look at what is new or changed, and return a line on each broken file."""
+        """Look at what is new or changed, and return a line on each broken file and folder."""
         from rich.console import Console
         from rich.progress import track
 
-        states = {}
-        for path in without_results(images_in(self.folder, recursive=True)):
+        states, notes = {}, []
+        for path in without_results(images_in(self.folder, True, notes)):
             with suppress(OSError):  # it may have gone meanwhile
                 status = path.stat()
                 # File names are bytes, and not always text.
@@ -157,7 +157,7 @@ class Album:
                 transient=True,
                 disable=not (ahead and shown and console.is_terminal),
             )
-            return [f'{why}; left out of the album' for why in bar if why]
+            return [*notes, *(f'{why}; left out of the album' for why in bar if why)]
 
     def _path(self, name: bytes) -> Path:
         return self.folder / os.fsdecode(name)

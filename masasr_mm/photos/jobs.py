@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import glob
 import os
 import re
@@ -15,8 +16,8 @@ from typing import NamedTuple
 
 from ..errors import UserError
 from ..files import check_outputs
-from ..images.io import ALPHA_MODES, GREY_MODES, SUFFIXES, read_header
-from .postprocessing import LEAST, FinalSize, reduced_size, result_size
+from ..images.io import ALPHA_MODES, DEEP_FORMATS, GREY_MODES, SUFFIXES, read_header
+from .postprocessing import FinalSize, reduced_size, result_size
 
 PHOTO_SUFFIXES = (
     *('.jpg', '.jpeg', '.jpe', '.jfif', '.mpo', '.png', '.webp', '.avif', '.heic', '.heif', '.hif'),
@@ -51,7 +52,7 @@ class PhotoOptions:
     outscale: FinalSize | None = None
     depth: int | None = None
     stretch: bool = False
-    quality: int | str = 95
+    quality: int | str | None = None
     strip_metadata: bool = False
     keep_time: bool = False
     compare: bool = False
@@ -116,8 +117,13 @@ def plan_jobs(options: PhotoOptions, scale: int, reads: Iterable[str | os.PathLi
     return Plan(jobs, kind, notes)
 
 
-def find_images(names: Sequence[str], recursive: bool = False) -> list[Found]:
-    """Return the files that names, with any ending, folders and patterns stand for, each once."""
+def find_images(
+    names: Sequence[str], recursive: bool = False, notes: list[str] | None = None
+) -> list[Found]:
+    """Return the files that names, with any ending, folders and patterns stand for, each once.
+
+    ``notes`` gets a line on each folder below the named ones that cannot be read.
+    """
     real = cache(os.path.realpath)
     found: dict[tuple[str, str], Found] = {}
     for name in names:
@@ -125,7 +131,7 @@ def find_images(names: Sequence[str], recursive: bool = False) -> list[Found]:
         if path.is_file():
             files, searched, top = [path], None, path.parent
         elif path.is_dir():
-            files, searched = images_in(path, recursive), path
+            files, searched = images_in(path, recursive, notes), path
             top = Path(os.path.abspath(path)).parent if len(names) > 1 else path
             if not files:
                 more = not recursive and images_in(path, recursive=True)
@@ -144,14 +150,25 @@ def find_images(names: Sequence[str], recursive: bool = False) -> list[Found]:
     return list(found.values())
 
 
-def images_in(folder: Path, recursive: bool = False) -> list[Path]:
-    """Return the files of a folder that end as photos do, sorted; hidden ones are left out."""
+def images_in(folder: Path, recursive: bool = False, notes: list[str] | None = None) -> list[Path]:
+    """Return the files of a folder that end as photos do, sorted; hidden ones are left out.
 
-    def refuse(error: OSError) -> None:
-        raise UserError(f'{error.filename}: cannot be read: {error.strerror}') from error
+    So are folders below it that cannot be read, with a line in ``notes``.
+    """
+
+    def leave_out(error: OSError) -> None:
+        line = f'{error.filename}: cannot be read: {error.strerror}'
+        if Path(error.filename) == folder:
+            raise UserError(line) from error
+        if notes is not None:
+            notes.append(f'{line}; left out')
 
     files = []
-    for base, folders, names in os.walk(folder, onerror=refuse):
+    for base, folders, names in os.walk(folder, onerror=leave_out):
+        if not os.access(base, os.X_OK):  # its names can be read, but nothing else
+            folders.clear()
+            leave_out(PermissionError(errno.EACCES, os.strerror(errno.EACCES), base))
+            continue
         folders[:] = sorted(name for name in folders if recursive and name[0] != '.')
         files += [Path(base, name) for name in sorted(names) if name[0] != '.']
     return _photos_among(files)
@@ -221,7 +238,8 @@ def _photos(
             return True
         return (real(photo.path.parent), photo.path.name) in references
 
-    photos, notes = find_images(options.lq, options.recursive), []
+    notes: list[str] = []
+    photos = find_images(options.lq, options.recursive, notes)
     originals = set(without_results(photo.path for photo in photos))
     for why, leave_out in (
         (f'in {options.out}, where the results go', is_result),
@@ -279,16 +297,28 @@ def _others(refs: Sequence[Path], photo: Path) -> tuple[Path, ...]:
 
 def _results(options: PhotoOptions, photos: Sequence[Found], scale: int) -> tuple[str, list[Path]]:
     """Return the format of the results and the file of each."""
+    if options.out == '-':
+        raise UserError('--out -: results go to files alone; name a file, or this folder as ./-')
     named_alone = len(options.lq) == 1 and photos[0].searched is None
     out_file = Path(options.out) if named_alone and _names_a_file(options.out) else None
     kind = _format(options.format, out_file)
     if options.quality == 'lossless' and kind == 'jpg':
         raise UserError('--quality lossless: JPEG cannot do that; take webp, png or tiff')
+    if kind in DEEP_FORMATS and options.quality not in (None, 'lossless'):
+        raise UserError(
+            f'--quality {options.quality}: {kind} is lossless; leave it out, or take --format jpg '
+            'or webp'
+        )
+    if kind not in DEEP_FORMATS and options.depth == 16:
+        raise UserError(f'--depth 16: {kind} holds 8 bits; take --format png or tiff')
     if out_file:
         return kind, [out_file]
     suffix = options.suffix
     if suffix is None:
-        suffix = options.outscale.suffix() if options.outscale else f'_x{scale}'
+        final = options.outscale or FinalSize(scale)
+        if options.outscale and final.times:  # it is not enlarged any further
+            final = FinalSize(min(final.times, scale / options.reduce_first))
+        suffix = final.suffix()
     elif '/' in suffix or os.sep in suffix:
         raise UserError(
             f'--suffix {suffix}: a part of a name, not a path; name a folder with --out'
@@ -318,7 +348,7 @@ def _format(kind: str | None, out_file: Path | None) -> str:
     if named is None:
         raise UserError(
             f"{out_file}: results cannot be written as '{out_file.suffix}'; use one of "
-            f'{", ".join(SUFFIXES)}'
+            f'{", ".join(SUFFIXES)}, or {out_file}{os.sep} for a folder'
         )
     if kind and kind != named:
         raise UserError(f'{out_file} does not go with --format {kind}; leave one of them out')
@@ -332,10 +362,12 @@ def _out_folder(options: PhotoOptions, suffix: str) -> Path:
                 f'--out {out} is a file, but there may be several results; name a folder'
             )
         return Path(out)
-    folder = Path(options.lq[0]).resolve()
+    given = Path(options.lq[0])
+    folder = given.resolve()
     if len(options.lq) > 1 or not folder.is_dir():
         raise UserError('several photos: say with --out which folder the results go to')
-    return folder.parent / f'{folder.name}{suffix or "_sr"}'
+    as_given = given.name == folder.name and given.parent.resolve() == folder.parent
+    return (given if as_given else folder).parent / f'{folder.name}{suffix or "_sr"}'
 
 
 def _result_paths(
@@ -413,7 +445,7 @@ def _check_sizes(jobs: Sequence[Job], options: PhotoOptions, kind: str, scale: i
         size = header[:2]
         if options.reduce_first != 1:
             width, height = reduced_size(*size, options.reduce_first)
-            if min(width, height) < LEAST:
+            if not (width and height):
                 raise UserError(
                     f'{job.lq}: {options.reduce_first:g} times smaller it is {width}×{height}, too '
                     'small; take a smaller --reduce-first'

@@ -7,6 +7,8 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 from ..errors import UserError
 from ..images.io import DEEP_FORMATS, Photo, read_photo, write_photo, write_picture
 from ..images.pixels import resize
@@ -64,6 +66,7 @@ class PhotoPipeline:
             job, found = self._with_references(job, lq)
         itself = not options.ref and job.refs == (job.lq,)
         refs = [lq] if itself else self.read_references(job.refs)
+        copy = not itself and all(np.array_equal(ref.rgb, lq.rgb) for ref in refs)
         bits = options.depth or photo.bits
         prediction = self.infer.predict(lq, refs, bits if self.kind in DEEP_FORMATS else 8)
         result, problems = postprocess(
@@ -74,10 +77,15 @@ class PhotoPipeline:
             for path, ref in zip(job.refs, refs)
             for warning in (() if itself else ref.warnings)
         ]
+        if copy:
+            problems.append(
+                f'its reference {job.refs[0]} is the photo itself, which adds no detail'
+            )
+            job = job._replace(refs=(job.lq,))
         self._write_pictures(prediction, job.pictures)
         seconds = time.perf_counter() - start
         outcome = written(job, photo, prediction, result, seconds, problems, found)
-        write_photo(result, job.out, self.kind, options.quality)
+        write_photo(result, job.out, self.kind, options.quality or 95)
         if options.keep_time:
             os.utime(job.out, ns=(changed.st_atime_ns, changed.st_mtime_ns))
         return outcome

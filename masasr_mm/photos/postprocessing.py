@@ -11,9 +11,6 @@ from ..images.io import Photo, fitted, super_resolved
 from ..images.metadata import Metadata, with_program
 from ..images.pixels import resize
 
-LEAST = 8
-"""Pixels of height and width that the network takes."""
-
 
 class FinalSize(NamedTuple):
     """How large results shall be: so many times the photo, or so many pixels wide."""

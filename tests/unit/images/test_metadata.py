@@ -107,14 +107,16 @@ def test_grey_with_opacity_in_sixteen_bits_keeps_it_too(tmp_path):
     assert blocks[0][Base.Make] == 'Maker'
 
 
-def test_nothing_becomes_nothing(tmp_path):
-    Image.fromarray(PIXELS).save(tmp_path / 'in.png')
-    result = enlarged(tmp_path / 'in.png')
+@pytest.mark.parametrize('source', ['PNG', 'JPEG', 'TIFF', 'WEBP', 'JPEG2000', 'PPM'])
+def test_nothing_becomes_nothing(source, tmp_path):
+    Image.fromarray(PIXELS).save(tmp_path / 'in', source)
+    result = enlarged(tmp_path / 'in')
     assert result.metadata == Metadata()
     for kind in FORMATS:
         write_photo(result, tmp_path / f'out.{kind}', kind)
         with Image.open(tmp_path / f'out.{kind}') as image:
             assert not {'exif', 'xmp'} & set(image.info)
+            assert kind == 'tiff' or 'dpi' not in image.info  # which Pillow makes up
 
 
 def test_a_thumbnail_is_dropped():

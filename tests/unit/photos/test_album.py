@@ -185,6 +185,20 @@ def test_broken_files_are_told_once(folder):
     assert 'broken.jpg' not in names(find_references(PHOTO, folder, 9))
 
 
+def test_folders_that_cannot_be_read_are_told(folder, monkeypatch):
+    scan = os.scandir
+
+    def scandir(path):
+        if Path(path).name == 'deeper':
+            raise PermissionError(13, 'Permission denied', str(path))
+        return scan(path)
+
+    monkeypatch.setattr(os, 'scandir', scandir)
+    told = Album(folder).update()
+    assert told == [f'{folder}/deeper: cannot be read: Permission denied; left out']
+    assert set(names(find_references(PHOTO, folder, 9))) == ALL - {'part.jpg'}
+
+
 def test_what_was_done_survives_an_interruption(bare, monkeypatch):
     monkeypatch.setattr(album_module, 'BATCH', 1)
     describe, looked = album_module._describe, []

@@ -77,6 +77,30 @@ def test_what_names_stand_for():
     assert found(*again) == ['photos/b.JPG', 'photos/a.png']
 
 
+def test_folders_that_cannot_be_read_are_told_and_passed_over(monkeypatch):
+    touch('disk/a.png', 'disk/closed/b.png', 'disk/names only/c.png', 'disk/names only/d/e.png')
+    scan, access = os.scandir, os.access
+
+    def scandir(path):
+        if Path(path).name == 'closed':
+            raise PermissionError(13, 'Permission denied', str(path))
+        return scan(path)
+
+    monkeypatch.setattr(os, 'scandir', scandir)
+    monkeypatch.setattr(
+        os, 'access', lambda path, mode: 'only' not in str(path) and access(path, mode)
+    )
+    given = plan('disk', ref=None, recursive=True, out='out')
+    assert [str(job.lq) for job in given.jobs] == ['disk/a.png']
+    assert given.notes == [
+        f'disk/{name}: cannot be read: Permission denied; left out'
+        for name in ('closed', 'names only')
+    ]
+    assert plan('odd', ref=None, ref_from='disk').jobs
+    for name in ('closed', 'names only'):
+        refused(f'^disk/{name}: cannot be read: Permission denied$', f'disk/{name}')
+
+
 def test_names_that_stand_for_nothing_are_refused():
     for name in ('missing.png', 'missing/*.png', 'empty', 'photos/*.mpg', '*.eps'):
         refused(name.split('*')[-1], name)
@@ -171,7 +195,7 @@ def test_a_result_among_references_is_made_anew(folder):
     plan('photos/a.png', ref=None, ref_from='photos', out='photos/other.png')
 
 
-def test_where_results_go(folder):
+def test_where_results_go(folder, monkeypatch):
     own = dict(ref=None)
     for options, result in (
         (dict(ref=['sharp2.jpg']), 'sharp1_x4.png'),
@@ -185,11 +209,24 @@ def test_where_results_go(folder):
     assert plan('sharp1.jpg', out='new/big.JPEG', **own).format == 'jpg'
     assert plan('sharp*.jpg', out='out', format='jpg', **own).format == 'jpg'
     for options, a, b in (
-        ({}, f'{folder}/photos_x4/a_x4.png', f'{folder}/photos_x4/b_x4.png'),
+        ({}, 'photos_x4/a_x4.png', 'photos_x4/b_x4.png'),
         (dict(out='out', suffix=''), 'out/a.png', 'out/b.png'),
         (dict(out='out', outscale=FinalSize(2.5)), 'out/a_x2.5.png', 'out/b_x2.5.png'),
+        (dict(out='out', outscale=FinalSize(8)), 'out/a_x4.png', 'out/b_x4.png'),
+        (
+            dict(out='out', outscale=FinalSize(4), reduce_first=2.0),
+            'out/a_x2.png',
+            'out/b_x2.png',
+        ),
     ):
         assert results('photos', **options) == {'photos/a.png': a, 'photos/b.JPG': b}
+    Path('link').symlink_to('photos')
+    beside = f'{folder}/photos_x4/a_x4.png'
+    for name in ('link', 'photos/.', 'photos/sub/..'):
+        assert Path(next(iter(results(name).values()))).resolve() == Path(beside)
+    monkeypatch.chdir('photos')
+    assert next(iter(results('.', ref=['../sharp1.jpg']).values())) == beside
+    monkeypatch.chdir(folder)
     touch('photos/a.gif')  # photos that differ in their suffix alone keep it
     assert list(results('photos', out='out').values()) == [
         'out/a.gif_x4.png', 'out/a.png_x4.png', 'out/b_x4.png',
@@ -235,6 +272,11 @@ def test_folders_are_mirrored():
         (['odd'], dict(out='a.bmp'), r"a\.bmp.*'\.bmp'"),
         (['odd'], dict(out='a.png', format='jpg'), '--format jpg'),
         (['odd'], dict(format='jpg', quality='lossless'), '--quality lossless'),
+        (['odd'], dict(quality=10), '--quality 10: png is lossless'),
+        (['odd'], dict(out='a.tif', quality=95), '--quality 95: tiff is lossless'),
+        (['odd'], dict(format='webp', depth=16), '--depth 16: webp holds 8 bits'),
+        (['odd'], dict(out='-'), '--out -: .*/-$'),
+        (['odd'], dict(out='results.v2'), r', or results\.v2/ for a folder$'),
         (['odd'], dict(suffix='/../x'), '--suffix /../x'),
         (['odd'], dict(report='r.txt'), '--report r.txt'),
         (['photos'], dict(out='photos'), 'next run'),
@@ -296,8 +338,8 @@ def test_nothing_is_to_be_done_where_all_is_newer():
         ((8192, 20), dict(format='webp', outscale=FinalSize(2)), '16384×40'),
         ((8192, 20), dict(format='webp', outscale=FinalSize(width=40_000)), '32768×80'),
         ((5000, 20, 6), dict(format='webp', outscale=FinalSize(width=70)), '70×17500'),
-        ((20, 70), dict(reduce_first=3), 'too small'),
-        ((24, 70), dict(reduce_first=3), None),
+        ((20, 70), dict(reduce_first=41), '0×2, too small'),
+        ((8, 6), dict(reduce_first=5), None),
     ],
 )
 def test_sizes_that_formats_cannot_hold_are_known_before(size, options, result):

@@ -73,11 +73,18 @@ def test_a_range_of_its_own_is_kept_or_stretched(tmp_path):
 
 
 def test_what_is_known_of_a_reference_is_told(tmp_path):
-    _, [warning] = run(tmp_path, RGB, ref=np.stack([RGB, RGB]))
+    _, [warning] = run(tmp_path, RGB, ref=np.stack([RGB[::-1]] * 2))
     assert warning.endswith('ref.tif has 2 pages; the first is taken')
     _, [warning] = run(tmp_path, RGB, ref=TWELVE)
     assert 'ref.tif has values from' in warning
     assert not run(tmp_path, RGB, ref=TWELVE, stretch=True)[1]
+
+
+def test_a_copy_of_the_photo_is_named_as_such(tmp_path):
+    """But for its whole size, where the photo is made smaller first."""
+    _, [warning] = run(tmp_path, RGB, ref=RGB.copy())
+    assert warning.endswith('ref.tif is the photo itself, which adds no detail')
+    assert not run(tmp_path, RGB, ref=RGB.copy(), reduce_first=2)[1]
 
 
 @pytest.mark.parametrize('times', [1, 2])
