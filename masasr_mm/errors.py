@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import errno
 import logging
+import os
 import re
 import signal
 import sys
 import traceback
 from collections.abc import Callable
+from contextlib import suppress
+from typing import TextIO
 
 FAULTS = {
     errno.ENOSPC: 'no space is left there; free some, or choose another folder',
@@ -18,11 +21,14 @@ FAULTS = {
     errno.EACCES: 'the permission is missing',
     errno.EPERM: 'it is not permitted',
     errno.ENOTDIR: 'a part of the path is a file, not a folder',
+    errno.ENAMETOOLONG: 'take a shorter name',
     errno.EIO: 'the disk or network fails',
     errno.ESTALE: 'the network disk has lost it',
 }
 """What to say of an error number of the operating system; of the others Python's text is best."""
 DEAD_WORKER = re.compile(r'DataLoader worker \(pid(?:\(s\))? ([\d, ]+)\) (.+)')
+NOT_SHOWN = re.compile(r'[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]')
+"""Line breaks, other control characters, and bytes that are not text: file names may have them."""
 TAKEOVER = 'torch.multiprocessing.reductions'
 """The module in which a process takes a tensor that another one hands over."""
 
@@ -41,9 +47,32 @@ class BrokenFileError(UserError):
 
 def one_line(error: UserError) -> str:
     """Return the message of an error without what a data loader's worker wraps around it."""
-    last = (str(error).strip() or type(error).__name__).splitlines()[-1]
-    marker = f'{type(error).__name__}: '
-    return last.split(marker, 1)[1] if marker in last else last
+    text = str(error).strip() or type(error).__name__
+    if text.startswith('Caught '):
+        text = text.rsplit(f'{type(error).__name__}: ', 1)[-1]
+    return escaped(text)
+
+
+def escaped(text: str) -> str:
+    """Return text in one line that can be shown: what cannot is written as Python writes it."""
+    return NOT_SHOWN.sub(lambda found: repr(found[0])[1:-1], text)
+
+
+def tell(line: str, file: TextIO | None = None) -> None:
+    """Print a line, by default to standard output; go on where nobody reads it any more."""
+    try:
+        print(escaped(line), file=file, flush=True)
+    except BrokenPipeError:
+        _drop_unread()
+
+
+def _drop_unread() -> None:
+    """Send to nowhere what is printed to a closed pipe."""
+    for stream in (sys.stdout, sys.stderr):
+        try:
+            stream.flush()
+        except BrokenPipeError:
+            os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
 
 
 def explain(error: BaseException) -> str | None:
@@ -77,9 +106,12 @@ def exit_with_user_errors(main: Callable[[], int | None]) -> None:
     A :class:`UserError`, or a fault that :func:`explain` knows, is printed to standard error as
     one line and gives exit status 2, an interruption by the keyboard gives 130.
     """
-    for stream in (sys.stdout, sys.stderr):
+    for name in ('stdout', 'stderr'):
+        stream = getattr(sys, name)
+        if stream is None:  # closed, as by >&-
+            setattr(sys, name, open(os.devnull, 'w'))  # noqa: SIM115
         # A console or file of Windows may have no letter such as →.
-        if hasattr(stream, 'reconfigure'):
+        elif hasattr(stream, 'reconfigure'):
             stream.reconfigure(errors='replace')
     raise_exceptions = logging.raiseExceptions
     # A full disk is reported once, at the end, and not at every line of the log.
@@ -87,10 +119,10 @@ def exit_with_user_errors(main: Callable[[], int | None]) -> None:
     try:
         status = main()
     except UserError as error:
-        print(f'error: {one_line(error)}', file=sys.stderr)
+        tell(f'error: {one_line(error)}', sys.stderr)
         status = 2
     except KeyboardInterrupt:
-        print('interrupted', file=sys.stderr)
+        tell('interrupted', sys.stderr)
         status = 130
     except Exception as error:
         line = explain(error)
@@ -100,8 +132,10 @@ def exit_with_user_errors(main: Callable[[], int | None]) -> None:
             # torch's handler raises, wherever the program is, when the death of a loader process
             # is reported late; here it is reported already.
             signal.signal(signal.SIGCHLD, signal.SIG_DFL)
-        print(f'error: {line}', file=sys.stderr)
+        tell(f'error: {line}', sys.stderr)
         status = 2
     finally:
+        with suppress(OSError):
+            _drop_unread()
         logging.raiseExceptions = raise_exceptions
     sys.exit(status)

@@ -53,9 +53,9 @@ def written_whole(path: str | os.PathLike) -> Iterator[Path]:
 
 
 def write_text(path: str | os.PathLike, text: str) -> None:
-    """Write text, whole or not at all."""
+    """Write text, whole or not at all; what is no text of file names is escaped."""
     with written_whole(path) as temporary:
-        temporary.write_text(text, 'utf-8')
+        temporary.write_text(text, 'utf-8', 'backslashreplace')
 
 
 @contextmanager

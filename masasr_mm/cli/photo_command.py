@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ..compat import import_without_transformers
-from ..errors import UserError, exit_with_user_errors
+from ..errors import UserError, exit_with_user_errors, tell
 from ..photos.jobs import Plan, plan_jobs
 from ..weights import NAMES
 from .photo_options import COMPILE_FROM, NetworkOptions, PhotoOptions, parse_args
@@ -45,7 +45,7 @@ def run(network: NetworkOptions, options: PhotoOptions) -> int:
             network = replace(network, device=processes.device(network.device))
         plan, infer = _planned(network, options) if processes.first else (processes.plan(), None)
         for note in plan.notes if processes.first else ():
-            print(note, file=sys.stderr)
+            tell(note, sys.stderr)
         album = Album(options.ref_from) if options.ref_from else None
         super_resolve = PhotoPipeline(plan.format, options, album=album)
         progress = PhotoProgress(processes.first)
@@ -66,7 +66,7 @@ def run(network: NetworkOptions, options: PhotoOptions) -> int:
         processes.start(plan)
         if album and ahead:
             for line in album.update(processes.first):
-                print(line, file=sys.stderr)
+                tell(line, sys.stderr)
         return _done(plan, super_resolve, progress, processes, options.report)
 
 
@@ -81,8 +81,8 @@ def _planned(network: NetworkOptions, options: PhotoOptions) -> tuple[Plan, MASA
         plan = plan_jobs(options, scale, reads)
         if network.compile and len(plan.jobs) < COMPILE_FROM:
             raise UserError(
-                f'--compile pays for {COMPILE_FROM:,} photos of one size or more; here are '
-                f'{len(plan.jobs)}: leave it out'
+                f'leave out --compile: it pays for {COMPILE_FROM:,} photos of one size or more, '
+                f'not for {len(plan.jobs)}'
             )
         return plan, None
     infer = make_inferencer(network)
@@ -109,7 +109,7 @@ def _done(
             _print(done[index])
             processes.report(index, done[index])
         for line in processes.wait(plan.jobs):
-            print(line, file=sys.stderr)
+            tell(line, sys.stderr)
     except KeyboardInterrupt:
         interrupted = True
     finally:
@@ -121,13 +121,13 @@ def _done(
         # A launcher ends all processes when one fails; that photos failed is for the first to say.
         return 130 if interrupted else 0
     if interrupted:
-        print(f'interrupted: {summary(outcomes, total)}', file=sys.stderr)
+        tell(f'interrupted: {summary(outcomes, total)}', sys.stderr)
         return 130
     failures = [outcome for outcome in outcomes if outcome.status == FAILED]
     if total > 1:
-        print(summary(outcomes, total))
+        tell(summary(outcomes, total))
         for failure in failures:
-            print(f'failed: {failure.line}', file=sys.stderr)
+            tell(f'failed: {failure.line}', sys.stderr)
     return int(bool(failures) or len(outcomes) < total)
 
 
@@ -186,6 +186,6 @@ def _exported(options: NetworkOptions) -> MASAInferencer:
 
 def _print(outcome: Outcome) -> None:
     """Print what became of a photo: results to standard output, trouble to standard error."""
-    print(outcome.line, file=sys.stderr if outcome.status == 'failed' else sys.stdout, flush=True)
+    tell(outcome.line, sys.stderr if outcome.status == 'failed' else sys.stdout)
     for warning in outcome.warnings:
-        print(f'warning: {warning}', file=sys.stderr, flush=True)
+        tell(f'warning: {warning}', sys.stderr)

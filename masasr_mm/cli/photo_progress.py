@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
+from ..errors import escaped, tell
 from ..photos.jobs import Job
 
 if TYPE_CHECKING:
@@ -48,7 +49,7 @@ class PhotoProgress:
         with self.bars:
             task = self.bars.add_task('', total=len(jobs), done='')
             for index, job in enumerate(jobs):
-                self.name, self.plan = job.lq.name, None
+                self.name, self.plan = escaped(job.lq.name), None
                 self.bars.update(task, description=self.name, done=f'{index}/{len(jobs)}')
                 self.bars.update(self.steps, visible=False)
                 yield job
@@ -63,10 +64,9 @@ class PhotoProgress:
             time = f'{hours} h {minutes} min' if hours else f'{minutes} min'
             how = f'in tiles of {plan.tile}' if plan.tile else 'as a whole'
             disk = f'{plan.disk / 1e9:.1f} GB of disk, ' if plan.disk else ''
-            print(
+            tell(
                 f'{self.name}: about {time}, {plan.memory / 1e9:.1f} GB of memory, {disk}{how}',
-                file=sys.stderr,
-                flush=True,
+                sys.stderr,
             )
 
     def track(self, tiles: Sequence, description: str) -> Iterator:

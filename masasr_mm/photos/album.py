@@ -23,7 +23,7 @@ from ..alignment import homography, keypoints
 from ..alignment.align import FINER
 from ..alignment.keypoints import KeyPoints
 from ..alignment.warping import seen
-from ..errors import UserError
+from ..errors import UserError, one_line
 from ..images.io import ImageInput, as_photo, decode_rgb, read_bytes, read_header
 from ..images.pixels import in_bits, resize, to_grey
 from .jobs import images_in, without_results
@@ -320,7 +320,7 @@ def _describe(path: Path) -> tuple[int, int, bytes, bytes, str | None]:
         image = looked_at(decode_rgb(read_bytes(path), str(path), side))
         points = keypoints.detect(image, most=POINTS)
     except UserError as error:
-        return 0, 0, b'', b'', str(error)
+        return 0, 0, b'', b'', one_line(error)
     words = _nearest_words(points.descriptor, 1)[:, 0]
     codes = np.zeros(len(words), _CODE)
     codes['word'], codes['signature'] = words, _signatures(points.descriptor, words)

@@ -235,6 +235,8 @@ class MASAInferencer:
             UserError: If a file cannot be read, there is not enough memory, or the network makes
                 numbers that are not finite.
         """
+        if bits not in (8, 16):
+            raise UserError(f'bits must be 8 or 16, not {bits}')
         given = ref if _are_several(ref) else [ref]
         if not given:
             raise UserError('no reference given')

@@ -244,13 +244,13 @@ def _photos(
     for why, leave_out in (
         (f'in {options.out}, where the results go', is_result),
         ('results of earlier runs', lambda photo: photo.path not in originals),
-        ('given as references', is_reference),
+        ('given with --ref', is_reference),
     ):
         left = [photo for photo in photos if not (photo.searched and leave_out(photo))]
         if not left:
             raise UserError(f'no photos: all {len(photos)} files found are {why}')
         if number := len(photos) - len(left):
-            count = f'{number} of the files found are' if number > 1 else 'a file found is'
+            count = f'{number} of the files found are' if number > 1 else '1 of the files found is'
             notes.append(f'{count} {why}, and left out of the photos')
         photos = left
     return photos, notes

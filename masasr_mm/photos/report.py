@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-from ..errors import UserError, one_line
+from ..errors import UserError, escaped, one_line
 from ..files import write_text
 from ..images.io import Photo
 from ..models.agreement import LOW_AGREEMENT
@@ -87,7 +87,7 @@ def failed(job: Job, error: Exception) -> Outcome:
         reason = one_line(error)
     else:
         reason = f'{type(error).__name__}: {" ".join(str(error).split())}'
-    named = str(job.lq) in reason
+    named = escaped(str(job.lq)) in reason
     return Outcome(job, FAILED, reason if named else f'{job.lq}: {reason}')
 
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 import errno
 import os
 import signal
+import subprocess
+import sys
 
 import pytest
 import torch
@@ -51,6 +53,28 @@ def test_a_mistake_in_a_worker_process_is_the_same_line(capsys):
     loader = DataLoader(BadPhotos(), num_workers=1)
     assert exit_status(lambda: list(loader)) == 2
     assert capsys.readouterr().err == 'error: 0.png: no image; remove it\n'
+
+
+def test_names_of_files_leave_a_message_whole(capsys, monkeypatch):
+    monkeypatch.setattr(UserError, '__init__', Exception.__init__)
+    assert exit_status(raising(UserError('no\nsuch.jpg: caf\udce9'))) == 2
+    assert capsys.readouterr().err == 'error: no\\nsuch.jpg: caf\\udce9\n'
+
+
+def test_output_that_nobody_reads():
+    code = """from masasr_mm.errors import exit_with_user_errors, tell
+exit_with_user_errors(lambda: [tell('a') for _ in range(2)] and 0)"""
+    reading, writing = os.pipe()
+    os.close(reading)
+    command = [sys.executable, '-c', code]
+    done = subprocess.run(command, stdout=writing, stderr=subprocess.PIPE, check=False)
+    os.close(writing)
+    assert (done.returncode, done.stderr) == (0, b'')
+
+
+def test_closed_output(monkeypatch):
+    monkeypatch.setattr(sys, 'stdout', None)
+    assert exit_status(lambda: int(sys.stdout.isatty())) == 0
 
 
 def test_interruption(capsys):
@@ -108,6 +132,8 @@ def test_disks(tmp_path):
         'a file could not be written: No space left on device: no space is left there; free some, '
         'or choose another folder'
     )
+    long = fault(os.stat, tmp_path / ('a' * 300))
+    assert explain(long).endswith('a: File name too long: take a shorter name')
     assert explain(OSError(errno.EROFS, 'Read-only file system', 'a')).startswith('a: Read-only')
 
 

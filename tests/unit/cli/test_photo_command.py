@@ -150,7 +150,7 @@ def test_options_of_the_output(tool, folder, infer, capsys):
         (['photos', '--ref-from', 'refs', '--out', 'refs', '--suffix', ''], r'refs/a\.png is read'),
         (['photos', '--ref-from', 'missing'], '--ref-from missing: no such folder'),
         (['photos', '--self-ref', '--refs', '2'], '--refs says .* --ref-from'),
-        (['photos', '--self-ref', '--compile'], 'pays for 1,000 photos of one size .* here are 2'),
+        (['photos', '--self-ref', '--compile'], 'pays for 1,000 photos of one size .* not for 2'),
     ],
 )
 def test_what_is_known_before_is_refused_before(tool, folder, monkeypatch, arguments, words):
@@ -186,7 +186,7 @@ def test_a_tree_is_mirrored_and_its_reference_read_once(
         '--keep-time', '--format', 'webp', '--quality', 'lossless', '--align', 'off',
     ]  # fmt: skip
     assert tool(*arguments) == 0
-    assert 'a file found is given as references, and left out' in capsys.readouterr().err
+    assert '1 of the files found is given with --ref, and left out' in capsys.readouterr().err
     files = [call.args[0].name for call in spy.call_args_list]
     assert files == ['ref.png', 'a.png', 'b.png', '1.png', '1.png']
     results = sorted(path.relative_to(out).as_posix() for path in out.rglob('*.*'))

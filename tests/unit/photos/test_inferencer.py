@@ -121,6 +121,7 @@ def test_mistakes_are_told_in_one_line(infer, small_checkpoint, photos):
         (lambda: infer([lq, lq], [ref]), '2 LR images but 1 references'),
         (lambda: infer([lq], ref), '1 LR images but 1 references'),
         (lambda: infer(lq, []), 'no reference'),
+        (lambda: infer.predict(lq, ref, bits=10), 'bits must be 8 or 16, not 10'),
         (lambda: infer('missing.png', ref), 'image not found: missing.png'),
         (lambda: infer(lq, lq.astype(float)), 'float64'),
         (lambda: MASAInferencer('missing.pth'), 'checkpoint not found: missing.pth'),

@@ -145,7 +145,7 @@ def test_a_folder_that_pairs_with_no_photo_says_how_to_use_all_of_it():
 def test_references_among_the_photos_are_left_out():
     given = plan('photos', ref=['photos/../photos/b.JPG'], out='out')
     assert [str(job.lq) for job in given.jobs] == ['photos/a.png']
-    assert given.notes == ['a file found is given as references, and left out of the photos']
+    assert given.notes == ['1 of the files found is given with --ref, and left out of the photos']
     touch('photos/refs/b.png')
     given = plan('photos', ref=['photos/refs'], out='out', recursive=True)
     photos = [str(job.lq) for job in given.jobs]
@@ -153,7 +153,7 @@ def test_references_among_the_photos_are_left_out():
     assert len(given.notes) == 1
     # one that is named is a photo all the same
     assert references('photos/a.png', ref=['photos/*']) == {'photos/a.png': ['photos/b.JPG']}
-    refused('all 2 files found are given as references', 'photos', ref=['photos/*'], out='out')
+    refused('all 2 files found are given with --ref', 'photos', ref=['photos/*'], out='out')
 
 
 def test_results_of_an_earlier_run_are_left_out():

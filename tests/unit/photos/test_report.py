@@ -124,3 +124,11 @@ def test_a_report_has_everything(tmp_path):
     assert [row['alignment'] for row in rows[1:]] == ['', '']
     assert rows[0]['agreement'] == '1.0'
     assert rows[2]['error'] == 'a.png: broken, alas'
+
+
+def test_names_that_are_not_text_are_reported(tmp_path):
+    for name in ('out.json', 'out.csv'):
+        write_report([report.skipped(JOB._replace(lq=Path('caf\udce9.jpg')))], tmp_path / name)
+    [row] = json.loads((tmp_path / 'out.json').read_text())
+    assert row['photo'] == 'caf\udce9.jpg'
+    assert 'caf\\udce9.jpg,' in (tmp_path / 'out.csv').read_text()
