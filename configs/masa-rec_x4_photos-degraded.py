@@ -61,11 +61,11 @@ reduction_and_compression = [
     dict(type='RoundToUint8', keys=['img']),
     dict(type='RandomJPEGCompression', params=dict(quality=[50, 95]), keys=['img'], bgr2rgb=True),
 ]
-# A quarter of the samples has the benchmarks' own LR.
+# Half of the samples have the benchmarks' own LR.
 degrade = dict(
     type='RandomChoice',
     transforms=[[], reduction_and_compression, [*blur, reduce, *noise_and_compression]],
-    prob=[0.25, 0.375, 0.375],
+    prob=[0.5, 0.25, 0.25],
 )
 train_pipeline = [
     *_base_.load_views,
@@ -81,7 +81,7 @@ train_dataloader = dict(
     batch_size=4, num_workers=2, dataset=dict(pipeline=train_pipeline, unlike=0.3)
 )
 
-train_cfg = dict(max_iters=1900)
+train_cfg = dict(max_iters=1450)
 optim_wrapper = dict(generator=dict(optimizer=dict(lr=2e-4)))
 param_scheduler = [
     dict(type='LinearLR', start_factor=0.1, end=50, by_epoch=False),
