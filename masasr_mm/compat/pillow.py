@@ -6,11 +6,14 @@ import threading
 
 from PIL import Image
 
+LARGEST = 2**28
+"""Pillow warns of more pixels, and refuses twice as many: small files may claim any number."""
 
-class _AnySize:
-    """Lifts Pillow's limit of pixels, which is one for all threads, while any of them is inside.
 
-    Made for servers, it refuses photos of 179 megapixels, which phones take, and warns of 90.
+class _LargePhotos:
+    """Raises Pillow's limit of pixels, which is one for all threads, while any of them is inside.
+
+    Its own refuses photos of 179 megapixels, which phones take, and warns of 90.
     """
 
     def __init__(self) -> None:
@@ -19,7 +22,7 @@ class _AnySize:
     def __enter__(self) -> None:
         with self._lock:
             if not self._inside:
-                self._limit, Image.MAX_IMAGE_PIXELS = Image.MAX_IMAGE_PIXELS, None
+                self._limit, Image.MAX_IMAGE_PIXELS = Image.MAX_IMAGE_PIXELS, LARGEST
             self._inside += 1
 
     def __exit__(self, *_: object) -> None:
@@ -29,4 +32,4 @@ class _AnySize:
                 Image.MAX_IMAGE_PIXELS = self._limit
 
 
-any_size = _AnySize()
+large_photos = _LargePhotos()

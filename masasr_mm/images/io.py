@@ -16,7 +16,7 @@ from PIL import Image, ImageCms
 from PIL.ExifTags import Base
 from PIL.PngImagePlugin import PngInfo
 
-from ..compat.pillow import any_size
+from ..compat.pillow import large_photos
 from ..errors import BrokenFileError, UserError
 from ..files import written_whole
 from .color import cmyk_to_srgb, convert, has_hdr_curve, png_color_chunks, png_profile
@@ -252,7 +252,7 @@ def _open(file: str | os.PathLike | io.BytesIO, name: str) -> Image.Image:
                     'pillow-heif'
                 ) from error
             pillow_heif.register_heif_opener()
-        with nullcontext() if start.startswith(ICO_START) else any_size:
+        with nullcontext() if start.startswith(ICO_START) else large_photos:
             image = Image.open(file)
         tags = image.tag_v2 if image.format == 'TIFF' else {}
         kinds = (COLOR_FILTER_ARRAY, LINEAR_RAW)
@@ -341,7 +341,7 @@ def _photo(
     tags = dict(image.tag_v2) if image.format == 'TIFF' else {}
     is_png = image.format == 'PNG' and content
     bits = _bits(image, content)
-    with any_size if image.format == 'TIFF' else nullcontext():
+    with large_photos if image.format == 'TIFF' else nullcontext():
         image.load()
     # Pillow and OpenCV turn TIFF images upright themselves; Pillow forgets the tag then.
     orientation = _orientation(image)

@@ -42,7 +42,7 @@ def test_an_interruption_leaves_whole_files(small_checkpoint, photos, tmp_path):
         stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
     )  # fmt: skip
     first = tmp_path / 'photos_x4' / 'a_x4.png'
-    assert any(line.startswith(f'{first}:') for line in process.stdout)
+    assert any(line.startswith('photos_x4/a_x4.png:') for line in process.stdout)
     process.send_signal(signal.SIGTERM)
     _, stderr = process.communicate(timeout=120)
     assert process.returncode == 130, stderr
