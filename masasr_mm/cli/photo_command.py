@@ -8,6 +8,8 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from PIL import Image
+
 from ..compat import import_without_transformers
 from ..errors import UserError, exit_with_user_errors, tell
 from ..photos.jobs import Plan, plan_jobs
@@ -28,6 +30,8 @@ EXPORTED = dict(onnxruntime='onnx', openvino='openvino')
 def main() -> None:
     """Read the command line, do what it says, and leave the process with an exit status."""
     options = parse_args()
+    # Pillow refuses the 200 megapixels of some phones; with this, 537 and more.
+    Image.MAX_IMAGE_PIXELS = 2**28
     exit_with_user_errors(lambda: run(*options))
 
 

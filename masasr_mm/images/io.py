@@ -6,7 +6,7 @@ import io
 import os
 import re
 import warnings
-from contextlib import nullcontext, suppress
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -16,7 +16,6 @@ from PIL import Image, ImageCms
 from PIL.ExifTags import Base
 from PIL.PngImagePlugin import PngInfo
 
-from ..compat.pillow import large_photos
 from ..errors import BrokenFileError, UserError
 from ..files import written_whole
 from .color import cmyk_to_srgb, convert, has_hdr_curve, png_color_chunks, png_profile
@@ -43,8 +42,6 @@ RAW_STARTS = re.compile(
     re.DOTALL,
 )
 TIFF_STARTS = (b'II*\0', b'MM\0*')
-ICO_START = b'\0\0\1\0'
-"""Of icons, whose pixels Pillow decodes while it opens them, of whatever size those are."""
 JPEG_2000_START = b'\xff\x4f\xff\x51'
 DNG_VERSION, COLOR_FILTER_ARRAY, LINEAR_RAW = 50706, 32803, 34892
 #: Pillow's modes with at most 8 bits a channel that have one meaning as RGB.
@@ -252,8 +249,7 @@ def _open(file: str | os.PathLike | io.BytesIO, name: str) -> Image.Image:
                     'pillow-heif'
                 ) from error
             pillow_heif.register_heif_opener()
-        with nullcontext() if start.startswith(ICO_START) else large_photos:
-            image = Image.open(file)
+        image = Image.open(file)
         tags = image.tag_v2 if image.format == 'TIFF' else {}
         kinds = (COLOR_FILTER_ARRAY, LINEAR_RAW)
         if DNG_VERSION not in tags and tags.get(Base.PhotometricInterpretation) not in kinds:
@@ -341,8 +337,7 @@ def _photo(
     tags = dict(image.tag_v2) if image.format == 'TIFF' else {}
     is_png = image.format == 'PNG' and content
     bits = _bits(image, content)
-    with large_photos if image.format == 'TIFF' else nullcontext():
-        image.load()
+    image.load()
     # Pillow and OpenCV turn TIFF images upright themselves; Pillow forgets the tag then.
     orientation = _orientation(image)
     grey = content[25] in (0, 4) if is_png else image.mode in GREY_MODES

@@ -58,6 +58,16 @@ def read(path):
         return np.asarray(image)
 
 
+def test_a_phone_s_photo_is_not_too_large_for_pillow(monkeypatch, tmp_path, capsys):
+    monkeypatch.setattr(Image, 'MAX_IMAGE_PIXELS', Image.MAX_IMAGE_PIXELS)
+    Image.new('1', (16384, 12288)).save(tmp_path / 'huge.png')
+    arguments = [tmp_path / 'huge.png', '--self-ref', '--format', 'webp']
+    monkeypatch.setattr('sys.argv', ['masasr', *map(str, arguments)])
+    with pytest.raises(SystemExit):
+        photo_command.main()
+    assert '65536×49152 pixels is more than webp holds' in capsys.readouterr().err
+
+
 def test_one_broken_file_does_not_stop_a_folder(tool, folder, capsys):
     """The failure is told twice and in the report, exit status 1."""
     (folder / 'photos' / 'broken.png').write_bytes((folder / 'ref.png').read_bytes()[:500])

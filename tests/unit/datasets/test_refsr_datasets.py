@@ -113,6 +113,8 @@ def test_pairs_are_files_of_one_name(tmp_path):
         dict(key=key, gt_path=gt, ref_path=ref, sample_idx=index)
         for index, (key, (gt, ref)) in enumerate(zip(('10', '2'), paths))
     ]
+    with pytest.raises(TypeError, match='img_suffix'):  # it would have no effect
+        CUFEDDataset(str(tmp_path), img_suffix='.webp')
 
 
 def refusal(kind, root, **options) -> str:

@@ -15,7 +15,6 @@ from hypothesis import strategies as st
 from PIL import Image, ImageCms, features
 from skimage import data
 
-from masasr_mm.compat.pillow import large_photos
 from masasr_mm.errors import UserError
 from masasr_mm.images.io import (
     FORMATS,
@@ -139,26 +138,6 @@ def error_of(content: bytes) -> str:
     assert message.startswith('folder/photo.png: ')
     assert 'BytesIO' not in message
     return message
-
-
-@pytest.mark.filterwarnings('error')
-@pytest.mark.parametrize('limit', [20, 30])
-@pytest.mark.parametrize('kind', ['PNG', 'TIFF', 'JPEG', 'WEBP', 'GIF', 'BMP', 'PPM'])
-def test_more_pixels_than_pillow_allows(kind, limit, read, monkeypatch, tmp_path):
-    """Where it would refuse and where it would warn; its limit stays what it was."""
-    monkeypatch.setattr(Image, 'MAX_IMAGE_PIXELS', limit)
-    assert read(encode(RGB, kind)).size == read_header(tmp_path / 'a')[:2] == (9, 6)
-    with large_photos, pytest.raises(UserError):
-        read(b'nothing')
-    assert limit == Image.MAX_IMAGE_PIXELS
-
-
-def test_an_icon_that_hides_a_large_image_is_refused(read, monkeypatch):
-    monkeypatch.setattr(Image, 'MAX_IMAGE_PIXELS', 20)
-    content = bytearray(encode(Image.new('RGB', (16, 16)), 'ICO', sizes=[(16, 16)]))
-    content[6:8] = 2, 2  # the size that it says it has
-    with pytest.raises(UserError, match='exceeds limit'):
-        read(bytes(content))
 
 
 def test_a_jpeg_file_is_decoded_reduced():
